@@ -1,0 +1,108 @@
+"""What can happen to an execution, one frozen class each, in the past tense."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003  dataclass fields are read at run time
+from typing import TypeAlias
+
+from jupyter_async_exec.core.execution import (
+    Artifact,
+    CellError,
+    Reason,
+    Remark,
+    Status,
+)
+from jupyter_async_exec.core.json_types import JSONValue  # noqa: TC001  the same
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptClaimed:
+    """The dispatcher gave a queued execution a slot."""
+
+    at: datetime
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptReturned:
+    """An attempt died before its first cell; the execution waits again."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionStarted:
+    """The runner has a kernel and is about to run the first cell."""
+
+    at: datetime
+    cells_total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellStarted:
+    """A code cell was sent to the kernel."""
+
+    at: datetime
+    cell_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellFinished:
+    """A code cell came back, with or without an error."""
+
+    at: datetime
+    cell_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricRecorded:
+    """The notebook recorded a named number."""
+
+    at: datetime
+    name: str
+    value: JSONValue
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remarked:
+    """Something worth a look was seen."""
+
+    at: datetime
+    remark: Remark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequested:
+    """Somebody asked for the end; the status follows when it has come."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionFinished:
+    """The end: a final status and everything that is kept."""
+
+    at: datetime
+    status: Status
+    reason: Reason | None = None
+    message: str | None = None
+    error: CellError | None = None
+    output_object: str | None = None
+    journal_object: str | None = None
+    log_object: str | None = None
+    artifacts: tuple[Artifact, ...] = ()
+
+
+Event: TypeAlias = (
+    AttemptClaimed
+    | AttemptReturned
+    | ExecutionStarted
+    | CellStarted
+    | CellFinished
+    | MetricRecorded
+    | Remarked
+    | CancelRequested
+    | ExecutionFinished
+)

@@ -1,0 +1,173 @@
+"""The execution and the values it is made of; `transitions.py` moves it."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime  # noqa: TC003  dataclass fields are read at run time
+from enum import StrEnum
+
+from jupyter_async_exec.core.json_types import JSONObject, JSONValue  # noqa: TC001  the same
+
+
+class Status(StrEnum):
+    """Where an execution stands; the last three are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing can change the status any more."""
+        return self in FINAL_STATUSES
+
+
+FINAL_STATUSES = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
+
+
+class Reason(StrEnum):
+    """Why an execution is `failed`."""
+
+    CELL_ERROR = "cell_error"
+    KERNEL_DIED = "kernel_died"
+    OUT_OF_MEMORY = "out_of_memory"
+    TIME_LIMIT = "time_limit"
+    STALLED = "stalled"
+    KERNEL_MISSING = "kernel_missing"
+    #: We do not know what happened.
+    LOST = "lost"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellError:
+    """What the kernel said when a cell failed."""
+
+    #: 0-based position in the executed notebook, the injected cell counted.
+    cell_index: int
+    ename: str
+    evalue: str
+    #: Lines as the kernel sent them, with ANSI colours.
+    traceback: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """Something worth a look in an execution, whatever its status."""
+
+    #: Machine-readable kind, such as `shell_exit_code` or `wrote_through_link`.
+    kind: str
+    #: One sentence for people.
+    message: str
+    cell_index: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A named file an execution produced; the executed notebook is not listed here."""
+
+    #: Path relative to the notebook's folder, `/` between parts.
+    name: str
+    object_id: str
+    size_bytes: int
+    #: Guessed from the name.
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What an execution may use; `None` is no limit."""
+
+    run_time_s: float | None = None
+    silence_s: float | None = None
+    memory_bytes: int | None = None
+    output_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """One immutable run of one snapshot with one set of parameter values."""
+
+    #: 32 hexadecimal digits.
+    id: str
+    #: Store-wide, counted from 1, never reused.
+    number: int
+    status: Status
+    reason: Reason | None = None
+    #: One sentence on how it ended.
+    message: str | None = None
+    #: Jupyter path of the notebook at submission.
+    notebook_path: str
+    title: str
+    parameters: dict[str, JSONValue] = field(default_factory=dict)
+    kernel_name: str
+    backend: str = "local"
+    snapshot_id: str
+    sweep_id: str | None = None
+    #: The execution this one is a rerun of.
+    parent_id: str | None = None
+    #: 0 until the first attempt; the fencing token afterwards.
+    attempt: int = 0
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    #: Code cells finished, of `cells_total` that will be run.
+    cells_done: int = 0
+    cells_total: int | None = None
+    #: 0-based position of the cell now running, in the executed notebook.
+    current_cell: int | None = None
+    error: CellError | None = None
+    metrics: dict[str, JSONValue] = field(default_factory=dict)
+    remarks: tuple[Remark, ...] = ()
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    starred: bool = False
+    pinned: bool = False
+    cancel_requested: bool = False
+    deleted_at: datetime | None = None
+    submitted_by: str = ""
+    limits: Limits = field(default_factory=Limits)
+    #: How the submission came to be: linked files, git, kernel, notes (receipt).
+    provenance: JSONObject = field(default_factory=dict)
+    #: Object ids, present once final (and only when there was something to keep).
+    output_object: str | None = None
+    journal_object: str | None = None
+    log_object: str | None = None
+    artifacts: tuple[Artifact, ...] = ()
+    #: Store-wide revision of the last change; larger is later.
+    rev: int = 0
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing can change the status any more."""
+        return self.status.is_final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """Everything that is fixed at acceptance; the store adds number and revision."""
+
+    id: str
+    #: Client-made; a second submission with the same one is the first again.
+    request_id: str | None = None
+    notebook_path: str
+    title: str
+    parameters: dict[str, JSONValue]
+    kernel_name: str
+    backend: str
+    snapshot_id: str
+    parent_id: str | None = None
+    sweep_id: str | None = None
+    tags: tuple[str, ...] = ()
+    submitted_by: str = ""
+    limits: Limits = field(default_factory=Limits)
+    provenance: JSONObject = field(default_factory=dict)
+    created_at: datetime
+
+
+def new_id() -> str:
+    """Return a fresh execution id: 128 random bits in hexadecimal."""
+    return secrets.token_hex(16)

@@ -1,0 +1,211 @@
+/** From declared parameters to JupyterLab's form component, and back. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { PartialJSONValue } from '@lumino/coreutils';
+import type { RJSFSchema, UiSchema } from '@rjsf/utils';
+
+import type { Parameter, ParameterList, Parameters } from '../api/types';
+import type { FieldValue } from './values';
+import {
+  defaultField,
+  fieldKind,
+  isDefault,
+  readAny,
+  readField,
+  toField
+} from './values';
+
+/** What stands in the fields, by key of the schema. */
+export type FormData = Record<string, FieldValue>;
+
+/** A name and a value for which the notebook declares nothing. */
+export interface IExtraRow {
+  name: string;
+  value: string;
+}
+
+/** The values of a form, or why there are none. */
+export interface IFormReading {
+  /** What differs from the defaults. */
+  readonly changed: Parameters;
+  /** Sentences by key of the schema, for fields that cannot be understood. */
+  readonly problems: Record<string, string>;
+  /** The same for fields that are still empty. */
+  readonly missing: Record<string, string>;
+  /** Sentences by index of the extra row. */
+  readonly extraProblems: Record<number, string>;
+}
+
+/**
+ * Get the key of a parameter in the schema.
+ *
+ * @param index - Its place in the list.
+ *
+ * #### Notes
+ * Not its name: JupyterLab's form component cuts keys at `_` when it looks for
+ * the default, and would never mark `learning_rate` as changed.
+ */
+export function fieldKey(index: number): string {
+  return `p${index}`;
+}
+
+/**
+ * Describe the fields.
+ *
+ * @param parameters - The declarations.
+ * @param trans - For the words of a choice.
+ */
+export function makeSchema(
+  parameters: readonly Parameter[],
+  trans: TranslationBundle
+): { schema: RJSFSchema; uiSchema: UiSchema } {
+  const properties: Record<string, RJSFSchema> = {};
+  const uiSchema: UiSchema = {};
+  parameters.forEach((parameter, index) => {
+    const key = fieldKey(index);
+    const kind = fieldKind(parameter);
+    properties[key] = {
+      type: kind === 'checkbox' ? 'boolean' : 'string',
+      title: parameter.name,
+      description: describe(parameter, trans)
+    };
+    if (kind === 'choice') {
+      properties[key].enum = ['true', 'false', ''];
+    }
+    uiSchema[key] = {
+      'ui:widget': kind,
+      'ui:emptyValue': '',
+      'ui:placeholder': placeholder(parameter, trans),
+      'ui:enumNames': [
+        trans.__('True'),
+        trans.__('False'),
+        placeholder(parameter, trans)
+      ]
+    };
+  });
+  return { schema: { type: 'object', properties }, uiSchema };
+}
+
+/**
+ * Fill the fields.
+ *
+ * @param parameters - The declarations.
+ * @param values - Values to show in place of the defaults.
+ */
+export function fillForm(
+  parameters: readonly Parameter[],
+  values: Parameters = {}
+): FormData {
+  return Object.fromEntries(
+    parameters.map((parameter, index) => [
+      fieldKey(index),
+      Object.prototype.hasOwnProperty.call(values, parameter.name) &&
+      !isDefault(parameter, values[parameter.name] as PartialJSONValue)
+        ? toField(parameter, values[parameter.name] as PartialJSONValue)
+        : defaultField(parameter)
+    ])
+  );
+}
+
+/**
+ * List the values that belong to no declared parameter, as rows.
+ *
+ * @param list - The declarations.
+ * @param values - Values of an execution.
+ */
+export function fillRows(list: ParameterList, values: Parameters): IExtraRow[] {
+  const declared = new Set(list.parameters.map(({ name }) => name));
+  return Object.entries(values)
+    .filter(([name]) => !declared.has(name))
+    .map(([name, value]) => ({
+      name,
+      value:
+        typeof value === 'string' && typeof readAny(value) === 'string'
+          ? value
+          : JSON.stringify(value)
+    }));
+}
+
+/**
+ * Whether names may be given that the notebook does not declare.
+ *
+ * @param list - The declarations.
+ */
+export function allowsRows(list: ParameterList): boolean {
+  return !list.typed || list.parameters.length === 0;
+}
+
+/**
+ * Read the form.
+ *
+ * @param parameters - The declarations.
+ * @param data - What stands in the fields.
+ * @param rows - The extra rows.
+ * @param trans - For sentences.
+ */
+export function readForm(
+  parameters: readonly Parameter[],
+  data: FormData,
+  rows: readonly IExtraRow[],
+  trans: TranslationBundle
+): IFormReading {
+  const changed: Parameters = {};
+  const problems: Record<string, string> = {};
+  const missing: Record<string, string> = {};
+  parameters.forEach((parameter, index) => {
+    const key = fieldKey(index);
+    const reading = readField(parameter, data[key], trans);
+    switch (reading.type) {
+      case 'value':
+        if (!isDefault(parameter, reading.value)) {
+          changed[parameter.name] = reading.value;
+        }
+        break;
+      case 'problem':
+        problems[key] = reading.message;
+        break;
+      case 'missing':
+        missing[key] = reading.message;
+        break;
+      case 'none':
+        break;
+    }
+  });
+  const extraProblems: Record<number, string> = {};
+  const names = new Set(parameters.map(({ name }) => name));
+  rows.forEach((row, index) => {
+    const name = row.name.trim();
+    if (name === '') {
+      if (row.value.trim() !== '') {
+        extraProblems[index] = trans.__('Enter a name.');
+      }
+      return;
+    }
+    if (names.has(name)) {
+      extraProblems[index] = trans.__('This name is there twice.');
+      return;
+    }
+    names.add(name);
+    changed[name] = readAny(row.value);
+  });
+  return { changed, problems, missing, extraProblems };
+}
+
+function describe(parameter: Parameter, trans: TranslationBundle): string {
+  const kind =
+    parameter.annotation ??
+    (parameter.type === 'any' || parameter.type === 'none'
+      ? trans.__('JSON, or else text')
+      : parameter.type);
+  return parameter.comment ? `${parameter.comment} (${kind})` : kind;
+}
+
+/** What an empty field means. */
+function placeholder(parameter: Parameter, trans: TranslationBundle): string {
+  if (parameter.computed) {
+    return parameter.default_source ?? trans.__('computed by the notebook');
+  }
+  if (parameter.nullable || parameter.type === 'none') {
+    return 'None';
+  }
+  return parameter.required ? trans.__('needs a value') : '';
+}

@@ -1,0 +1,349 @@
+/**
+ * The REST calls of the server extension, one method each.
+ */
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+
+import type {
+  Artifact,
+  Execution,
+  ExecutionEdit,
+  ExecutionKey,
+  ExecutionPage,
+  LogPiece,
+  NotebookJSON,
+  ParameterList,
+  Problem,
+  Receipt,
+  Rerun,
+  ServerStatus,
+  Submission
+} from './types';
+
+/** The server refused; `message` is a sentence for people. */
+export class ProblemError extends Error {
+  /**
+   * @param status - the HTTP status.
+   * @param problem - the body of the answer.
+   */
+  constructor(
+    readonly status: number,
+    problem: Problem
+  ) {
+    super(problem.message);
+    this.name = 'ProblemError';
+    this.reason = problem.reason;
+    this.details = problem.details;
+  }
+
+  /** Machine-readable kind, such as `kernel_missing`. */
+  readonly reason: string;
+
+  /** Facts that belong to the reason. */
+  readonly details: Problem['details'];
+}
+
+/** Which executions to list. */
+export interface IListQuery {
+  /** Only this notebook path. */
+  notebook?: string;
+  /** Only these statuses, separated by commas. */
+  status?: string;
+  /** Free text, or `#42`. */
+  q?: string;
+  /** Only this sweep. */
+  sweep?: string;
+  /** Only this tag. */
+  tag?: string;
+  /** Only starred ones, or only those that are not. */
+  starred?: boolean;
+  /** Order; newest first by default. */
+  sort?: 'number' | '-number';
+  /** At most so many; 1 to 200. */
+  limit?: number;
+  /** `next_cursor` of the page before. */
+  cursor?: string;
+}
+
+/** What the rest of the front end may ask of the server. */
+export interface IExecutionsClient {
+  /** How the server is reached. */
+  readonly serverSettings: ServerConnection.ISettings;
+
+  /** How far the server's clock is ahead of ours, in milliseconds. */
+  readonly clockOffset: number;
+
+  /** Seal a notebook as it is now and queue it. */
+  submit(submission: Submission): Promise<Execution>;
+
+  /** One page of executions. */
+  list(query?: IListQuery): Promise<ExecutionPage>;
+
+  /** One execution. */
+  get(id: ExecutionKey): Promise<Execution>;
+
+  /** Change title, note, tags or star. */
+  edit(id: ExecutionKey, edit: ExecutionEdit): Promise<Execution>;
+
+  /** Move to the trash. */
+  delete(id: ExecutionKey): Promise<void>;
+
+  /** Take back out of the trash. */
+  undoDelete(id: ExecutionKey): Promise<Execution>;
+
+  /** Ask for the end. */
+  cancel(id: ExecutionKey): Promise<Execution>;
+
+  /** Run the same snapshot again, with the same or other parameters. */
+  rerun(id: ExecutionKey, rerun?: Rerun): Promise<Execution>;
+
+  /** Write the source notebook into a new file; resolves to its path. */
+  restore(id: ExecutionKey, folder?: string): Promise<string>;
+
+  /** Keep for ever, or no longer. */
+  pin(id: ExecutionKey, pinned: boolean): Promise<Execution>;
+
+  /** The executed notebook (what is there so far), or its source. */
+  getNotebook(
+    id: ExecutionKey,
+    version?: 'output' | 'source'
+  ): Promise<NotebookJSON>;
+
+  /** Where the notebook can be downloaded or shown as a page. */
+  notebookUrl(
+    id: ExecutionKey,
+    options?: {
+      version?: 'output' | 'source';
+      format?: 'ipynb' | 'html';
+      download?: boolean;
+    }
+  ): string;
+
+  /** A piece of what the notebook printed; a negative offset counts from the end. */
+  getLog(
+    id: ExecutionKey,
+    piece?: { offset?: number; limit?: number }
+  ): Promise<LogPiece>;
+
+  /** The files it produced. */
+  listArtifacts(id: ExecutionKey): Promise<Artifact[]>;
+
+  /** Where the bytes of an artifact are. */
+  artifactUrl(id: ExecutionKey, name: string, download?: boolean): string;
+
+  /** Everything that made the execution. */
+  getReceipt(id: ExecutionKey): Promise<Receipt>;
+
+  /** The declared parameters of a saved notebook. */
+  getParameters(path: string): Promise<ParameterList>;
+
+  /** The declared parameters of a notebook as it is in memory. */
+  findParameters(path: string, notebook: NotebookJSON): Promise<ParameterList>;
+
+  /** Queue, slots, disk use, version. */
+  getStatus(): Promise<ServerStatus>;
+
+  /** Change the number of slots. */
+  setSlots(slots: number): Promise<ServerStatus>;
+}
+
+/**
+ * Talks to the server extension with JupyterLab's own connection.
+ *
+ * #### Notes
+ * Every method rejects with `ProblemError` when the server refuses and with
+ * `ServerConnection.NetworkError` when it cannot be reached.
+ */
+export class ExecutionsClient implements IExecutionsClient {
+  /**
+   * @param serverSettings - how the server is reached; JupyterLab's by default.
+   */
+  constructor(serverSettings?: ServerConnection.ISettings) {
+    this.serverSettings = serverSettings ?? ServerConnection.makeSettings();
+  }
+
+  readonly serverSettings: ServerConnection.ISettings;
+
+  get clockOffset(): number {
+    return this._clockOffset;
+  }
+
+  submit(submission: Submission): Promise<Execution> {
+    return this._send('POST', 'executions', submission);
+  }
+
+  list(query: IListQuery = {}): Promise<ExecutionPage> {
+    return this._send('GET', `executions${toQueryString({ ...query })}`);
+  }
+
+  get(id: ExecutionKey): Promise<Execution> {
+    return this._send('GET', `executions/${id}`);
+  }
+
+  edit(id: ExecutionKey, edit: ExecutionEdit): Promise<Execution> {
+    return this._send('PATCH', `executions/${id}`, edit);
+  }
+
+  async delete(id: ExecutionKey): Promise<void> {
+    await this._send('DELETE', `executions/${id}`);
+  }
+
+  undoDelete(id: ExecutionKey): Promise<Execution> {
+    return this.edit(id, { deleted: false });
+  }
+
+  cancel(id: ExecutionKey): Promise<Execution> {
+    return this._send('POST', `executions/${id}/cancel`);
+  }
+
+  rerun(id: ExecutionKey, rerun: Rerun = {}): Promise<Execution> {
+    return this._send('POST', `executions/${id}/rerun`, rerun);
+  }
+
+  async restore(id: ExecutionKey, folder?: string): Promise<string> {
+    const body = folder === undefined ? {} : { folder };
+    const { path } = await this._send<{ path: string }>(
+      'POST',
+      `executions/${id}/restore`,
+      body
+    );
+    return path;
+  }
+
+  pin(id: ExecutionKey, pinned: boolean): Promise<Execution> {
+    return this._send('POST', `executions/${id}/pin`, { pinned });
+  }
+
+  getNotebook(
+    id: ExecutionKey,
+    version: 'output' | 'source' = 'output'
+  ): Promise<NotebookJSON> {
+    return this._send(
+      'GET',
+      `executions/${id}/notebook${toQueryString({ version })}`
+    );
+  }
+
+  notebookUrl(
+    id: ExecutionKey,
+    options: {
+      version?: 'output' | 'source';
+      format?: 'ipynb' | 'html';
+      download?: boolean;
+    } = {}
+  ): string {
+    return this._url(`executions/${id}/notebook${toQueryString(options)}`);
+  }
+
+  getLog(
+    id: ExecutionKey,
+    piece: { offset?: number; limit?: number } = {}
+  ): Promise<LogPiece> {
+    return this._send('GET', `executions/${id}/log${toQueryString(piece)}`);
+  }
+
+  async listArtifacts(id: ExecutionKey): Promise<Artifact[]> {
+    const { artifacts } = await this._send<{ artifacts: Artifact[] }>(
+      'GET',
+      `executions/${id}/artifacts`
+    );
+    return artifacts;
+  }
+
+  artifactUrl(id: ExecutionKey, name: string, download = false): string {
+    const path = `executions/${id}/artifacts/${URLExt.encodeParts(name)}`;
+    return this._url(download ? `${path}?download=true` : path);
+  }
+
+  getReceipt(id: ExecutionKey): Promise<Receipt> {
+    return this._send('GET', `executions/${id}/receipt`);
+  }
+
+  getParameters(path: string): Promise<ParameterList> {
+    return this._send('GET', parametersPath(path));
+  }
+
+  findParameters(path: string, notebook: NotebookJSON): Promise<ParameterList> {
+    return this._send('POST', parametersPath(path), { notebook });
+  }
+
+  getStatus(): Promise<ServerStatus> {
+    return this._send('GET', 'status');
+  }
+
+  setSlots(slots: number): Promise<ServerStatus> {
+    return this._send('PATCH', 'status', { slots });
+  }
+
+  private _url(path: string): string {
+    return URLExt.join(this.serverSettings.baseUrl, 'async-exec', path);
+  }
+
+  private async _send<T>(
+    method: string,
+    path: string,
+    body?: unknown
+  ): Promise<T> {
+    const init: RequestInit = { method };
+    if (body !== undefined) {
+      init.body = JSON.stringify(body);
+    }
+    const response = await ServerConnection.makeRequest(
+      this._url(path),
+      init,
+      this.serverSettings
+    );
+    this._readClock(response);
+    if (!response.ok) {
+      throw new ProblemError(response.status, await readProblem(response));
+    }
+    return (response.status === 204 ? undefined : await response.json()) as T;
+  }
+
+  private _readClock(response: Response): void {
+    const date = response.headers.get('Date');
+    const offset = date === null ? NaN : Date.parse(date) - Date.now();
+    // The header has whole seconds only: smaller differences mean nothing.
+    this._clockOffset = Math.abs(offset) > 2000 ? offset : 0;
+  }
+
+  private _clockOffset = 0;
+}
+
+function parametersPath(path: string): string {
+  return `notebooks/${URLExt.encodeParts(path)}/parameters`;
+}
+
+function toQueryString(
+  query: Record<string, string | number | boolean | undefined>
+): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== '') {
+      search.set(name, String(value));
+    }
+  }
+  const text = search.toString();
+  return text === '' ? '' : `?${text}`;
+}
+
+/** Proxies in between answer with pages of their own, hence the fallback. */
+async function readProblem(response: Response): Promise<Problem> {
+  try {
+    const body = (await response.json()) as Partial<Problem>;
+    if (typeof body.message === 'string') {
+      return {
+        message: body.message,
+        reason: body.reason ?? 'unknown',
+        details: body.details ?? {}
+      };
+    }
+  } catch {
+    // Not JSON: the status line has to do.
+  }
+  return {
+    message: `${response.status} ${response.statusText}`,
+    reason: 'unknown',
+    details: {}
+  };
+}

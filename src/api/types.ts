@@ -1,0 +1,72 @@
+/**
+ * Friendly names for the generated wire types. Fields keep their wire names.
+ */
+import type { components } from './schema';
+
+type Schemas = components['schemas'];
+
+/** One execution as the server tells it. */
+export type Execution = Schemas['Execution'];
+
+/** One page of executions and where the next one begins. */
+export type ExecutionPage = Schemas['ExecutionPage'];
+
+/** Where an execution stands. */
+export type Status = Schemas['Status'];
+
+/** Why an execution failed. */
+export type Reason = Schemas['Reason'];
+
+/** The cell error that ended an execution. */
+export type CellError = Schemas['CellError'];
+
+/** Something worth a look in an execution that succeeded. */
+export type Remark = Schemas['Remark'];
+
+/** What `POST executions` takes. */
+export type Submission = Schemas['Submission'];
+
+/** The limits and tags of a submission. */
+export type Options = Schemas['Options'];
+
+/** Name to JSON value. */
+export type Parameters = Schemas['Parameters'];
+
+/** What `POST executions/{id}/rerun` takes. */
+export type Rerun = Schemas['Rerun'];
+
+/** What `PATCH executions/{id}` takes. */
+export type ExecutionEdit = Schemas['ExecutionEdit'];
+
+/** nbformat JSON. */
+export type NotebookJSON = Schemas['Notebook'];
+
+/** A piece of what the notebook printed. */
+export type LogPiece = Schemas['LogPiece'];
+
+/** A named file that an execution produced. */
+export type Artifact = Schemas['Artifact'];
+
+/** A file that is part of the snapshot. */
+export type CapturedFile = Schemas['CapturedFile'];
+
+/** A file that was used where it lies. */
+export type LinkedFile = Schemas['LinkedFile'];
+
+/** Everything that made an execution. */
+export type Receipt = Schemas['Receipt'];
+
+/** One declared parameter of a notebook. */
+export type Parameter = Schemas['Parameter'];
+
+/** The declared parameters of a notebook. */
+export type ParameterList = Schemas['ParameterList'];
+
+/** Queue, slots, disk use, version. */
+export type ServerStatus = Schemas['ServerStatus'];
+
+/** What the server says when it refuses. */
+export type Problem = Schemas['Problem'];
+
+/** An execution's full id or its number. */
+export type ExecutionKey = string | number;

@@ -1,0 +1,61 @@
+/**
+ * The ids of all commands. Who registers them is said beside each.
+ *
+ * #### Notes
+ * Commands about one execution take `{ id: string }` (the full id). Without it
+ * they act on the row that was right-clicked, or else on the selected row.
+ */
+export namespace CommandIDs {
+  /** Submit the current notebook as it is now (`plugins/submit`). */
+  export const submit = 'jupyter-async-exec:submit';
+
+  /** Ask for parameter values, then submit (`plugins/submit`). */
+  export const submitWithParameters =
+    'jupyter-async-exec:submit-with-parameters';
+
+  /** Submit the notebook file selected in the file browser (`plugins/submit`). */
+  export const submitFile = 'jupyter-async-exec:submit-file';
+
+  /** Run the same snapshot with other parameters (`plugins/submit`). */
+  export const rerunWithParameters = 'jupyter-async-exec:rerun-with-parameters';
+
+  /** Open the result of an execution, read-only (`plugins/viewer`). */
+  export const open = 'jupyter-async-exec:open';
+
+  /** Open the source snapshot of an execution, read-only (`plugins/viewer`). */
+  export const openSource = 'jupyter-async-exec:open-source';
+
+  /**
+   * Show the sidebar (`plugins/sidebar`); `{ scope: 'notebook' | 'all' }` also
+   * chooses whose executions.
+   */
+  export const showExecutions = 'jupyter-async-exec:show-executions';
+
+  /** Ask for the end of an execution (`plugins/sidebar`). */
+  export const cancel = 'jupyter-async-exec:cancel';
+
+  /** Run the same snapshot again (`plugins/sidebar`). */
+  export const rerun = 'jupyter-async-exec:rerun';
+
+  /** Write the source as a new notebook (`plugins/sidebar`). */
+  export const restore = 'jupyter-async-exec:restore';
+
+  /** Edit the title in its row (`plugins/sidebar`). */
+  export const rename = 'jupyter-async-exec:rename';
+
+  /** Star, or take the star away (`plugins/sidebar`). */
+  export const star = 'jupyter-async-exec:star';
+
+  /** Move to the trash (`plugins/sidebar`). */
+  export const deleteExecution = 'jupyter-async-exec:delete';
+
+  /** Take what was deleted last back out of the trash (`plugins/sidebar`). */
+  export const undoDelete = 'jupyter-async-exec:undo-delete';
+
+  /** Show what the notebook printed, in the sidebar (`plugins/sidebar`). */
+  export const peekLog = 'jupyter-async-exec:peek-log';
+
+  /** Turn desktop notifications on or off (`plugins/notices`). */
+  export const toggleDesktopNotices =
+    'jupyter-async-exec:toggle-desktop-notices';
+}

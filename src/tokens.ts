@@ -1,0 +1,201 @@
+/**
+ * What this package offers to other extensions, and its rooms to each other.
+ */
+import { Token } from '@lumino/coreutils';
+import type { IDisposable, IObservableDisposable } from '@lumino/disposable';
+import type { ISignal } from '@lumino/signaling';
+import type { ReactNode } from 'react';
+
+import type { IExecutionsClient } from './api/client';
+import type { Execution, ExecutionKey, Status } from './api/types';
+
+/** Whose settings, words and plugins these are. */
+export const PLUGIN_ID = 'jupyter_async_exec:plugin';
+
+/** The settings domain and the name of the translation bundle. */
+export const TRANSLATION_DOMAIN = 'jupyter_async_exec';
+
+/** Which executions the list holds. */
+export interface IExecutionsFilter {
+  /** Only this notebook path; `null` for all. */
+  readonly notebook: string | null;
+
+  /** Only these statuses; empty for all. */
+  readonly statuses: readonly Status[];
+
+  /** Free text, answered by the server. */
+  readonly q: string;
+}
+
+/** What changed in the model. */
+export type ExecutionsChange =
+  /** One known execution has news, or was learnt of. */
+  | { readonly type: 'execution'; readonly execution: Execution }
+  /** One execution is in the trash. */
+  | { readonly type: 'removed'; readonly id: string }
+  /** The list, its filter, its loading state or its error. */
+  | { readonly type: 'list' };
+
+/** The executions the front end knows: the only state there is. */
+export interface IExecutionsModel extends IObservableDisposable {
+  /** The REST calls. */
+  readonly client: IExecutionsClient;
+
+  /** Emitted after every change. */
+  readonly changed: ISignal<IExecutionsModel, ExecutionsChange>;
+
+  /**
+   * Emitted once when an execution ends before our eyes, with its full record;
+   * never for those that were over when the page was loaded.
+   */
+  readonly finished: ISignal<IExecutionsModel, Execution>;
+
+  /** Resolves after the first successful load. */
+  readonly ready: Promise<void>;
+
+  /** What the filter lets through and is loaded, newest first. */
+  readonly executions: readonly Execution[];
+
+  /** Which executions the list holds; set it to list others. */
+  filter: IExecutionsFilter;
+
+  /** Whether the server has more than is loaded. */
+  readonly hasMore: boolean;
+
+  /** Whether a page is on its way. */
+  readonly isLoading: boolean;
+
+  /** Why the last fetch failed; `null` when it did not. */
+  readonly error: Error | null;
+
+  /** Milliseconds since the epoch on the server's clock. */
+  now(): number;
+
+  /**
+   * Seconds that the newest succeeded execution of a notebook took, if known.
+   *
+   * @param path - path of the notebook.
+   */
+  usualDuration(path: string): number | null;
+
+  /** Put in at once what a POST or PATCH answered. */
+  submitted(execution: Execution): void;
+
+  /** The execution if it is known here; costs nothing. */
+  find(key: ExecutionKey): Execution | undefined;
+
+  /**
+   * The execution, known or fetched.
+   *
+   * @throws `ProblemError` when there is none.
+   */
+  get(key: ExecutionKey): Promise<Execution>;
+
+  /** Fetch the next page. */
+  loadMore(): Promise<void>;
+
+  /** Fetch what is on the list again; calls in between become one. */
+  refresh(): Promise<void>;
+
+  /** Move to the trash, here at once. */
+  remove(id: string): Promise<void>;
+
+  /** Take back out of the trash. */
+  undoRemove(id: string): Promise<Execution>;
+}
+
+/** The executions the front end knows. */
+export const IExecutionsModel = new Token<IExecutionsModel>(
+  'jupyter_async_exec:IExecutionsModel',
+  'The executions the front end knows, live.'
+);
+
+/** One value at the right of a row. */
+export interface IColumn {
+  /** Unique name. */
+  readonly id: string;
+
+  /** What it shows, in words; for screen readers and menus. */
+  readonly label: string;
+
+  /** Order from left to right. */
+  readonly rank: number;
+
+  /**
+   * What to show; `null` for nothing.
+   *
+   * @param execution - the row.
+   * @param now - milliseconds on the server's clock.
+   */
+  render(execution: Execution, now: number): ReactNode;
+}
+
+/** Where columns of the sidebar are added. */
+export interface IColumnRegistry {
+  /** By rank. */
+  readonly columns: readonly IColumn[];
+
+  /** Emitted after every change. */
+  readonly changed: ISignal<IColumnRegistry, void>;
+
+  /**
+   * Add a column.
+   *
+   * @returns Dispose it to take the column away.
+   */
+  register(column: IColumn): IDisposable;
+}
+
+/** Where columns of the sidebar are added. */
+export const IColumnRegistry = new Token<IColumnRegistry>(
+  'jupyter_async_exec:IColumnRegistry',
+  'A registry of values to show in the rows of the sidebar.'
+);
+
+/** A channel that reaches the person at this browser. */
+export interface INotifier {
+  /** Unique name. */
+  readonly id: string;
+
+  /**
+   * Tell that executions are over.
+   *
+   * @param executions - one or several that ended close together.
+   */
+  notify(executions: readonly Execution[]): void | Promise<void>;
+}
+
+/** Where notifiers are added. */
+export interface INotifierRegistry {
+  /** In the order of their registration. */
+  readonly notifiers: readonly INotifier[];
+
+  /**
+   * Add a notifier.
+   *
+   * @returns Dispose it to take the notifier away.
+   */
+  register(notifier: INotifier): IDisposable;
+}
+
+/** Where notifiers are added. */
+export const INotifierRegistry = new Token<INotifierRegistry>(
+  'jupyter_async_exec:INotifierRegistry',
+  'A registry of channels that tell when executions are over.'
+);
+
+/** Knows which results are on the screen. */
+export interface IResultTracker {
+  /**
+   * Whether the result of an execution is in front of the user now.
+   *
+   * @param executionId - the full id.
+   */
+  isVisible(executionId: string): boolean;
+}
+
+/** Knows which results are on the screen. */
+export const IResultTracker = new Token<IResultTracker>(
+  'jupyter_async_exec:IResultTracker',
+  'Tells which results are on the screen, so that nobody is told twice.'
+);

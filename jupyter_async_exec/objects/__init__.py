@@ -1,0 +1,1 @@
+"""Write-once bytes under their SHA-256."""

@@ -1,0 +1,185 @@
+"""The contract of every place that keeps bytes under their SHA-256."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from jupyter_async_exec.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+OBJECT_ID = re.compile(r"[0-9a-f]{64}")
+
+
+def check_object_id(object_id: str) -> str:
+    """Return `object_id` if it is one, before it becomes part of any path.
+
+    Raises
+    ------
+    InvalidRequestError
+        It is not 64 lower-case hexadecimal digits.
+    """
+    if OBJECT_ID.fullmatch(object_id) is None:
+        raise InvalidRequestError(f"{object_id!r:.100} is not the id of an object.")
+    return object_id
+
+
+class ObjectWriter(Protocol):
+    """What can take bytes in: a store, or a batch of one."""
+
+    def put(self, data: bytes) -> str:
+        """Keep `data`; return its id."""
+
+    def put_file(self, path: Path) -> str:
+        """Keep the content of a file; return its id."""
+
+
+class ObjectStore(ABC):
+    """Write-once bytes under their SHA-256; safe to use from several threads and processes.
+
+    An object is never changed. Putting the same bytes twice keeps them once.
+    What was read is what was put, or an error is raised: every read is checked.
+    """
+
+    @abstractmethod
+    def put(self, data: bytes) -> str:
+        """Keep `data` durably.
+
+        Parameters
+        ----------
+        data
+            Any bytes, also none.
+
+        Returns
+        -------
+        str
+            The id: SHA-256 in 64 lower-case hexadecimal digits.
+
+        Raises
+        ------
+        DiskFullError
+            There is no room; nothing was kept.
+        """
+
+    @abstractmethod
+    def put_file(self, path: Path) -> str:
+        """Keep the content of a file durably, without holding it in memory.
+
+        The id is the hash of the bytes that were kept, whatever happens to
+        the file meanwhile. What is appended after the file was opened is not
+        read.
+
+        Parameters
+        ----------
+        path
+            A regular file; a link is refused.
+
+        Returns
+        -------
+        str
+            The id.
+
+        Raises
+        ------
+        InvalidRequestError
+            `path` is a link, a folder or a special file.
+        OSError
+            `path` is missing or cannot be read.
+        DiskFullError
+            There is no room; nothing was kept.
+        """
+
+    @abstractmethod
+    def get(self, object_id: str) -> bytes:
+        """Return the bytes, checked against their id.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such object.
+        CorruptObjectError
+            The stored bytes are damaged.
+        """
+
+    @abstractmethod
+    def open(self, object_id: str) -> BinaryIO:
+        """Open the bytes for reading; they are checked once read to the end.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such object.
+        CorruptObjectError
+            The stored bytes are damaged; may be raised by any later read.
+        """
+
+    @abstractmethod
+    def copy_to(self, object_id: str, path: Path, *, executable: bool = False) -> None:
+        """Write the bytes to a new file; nothing is left behind on failure.
+
+        Parameters
+        ----------
+        object_id
+            What to copy.
+        path
+            Where to; must not exist.
+        executable
+            Whether the new file may be executed.
+
+        Raises
+        ------
+        ConflictError
+            Something is at `path` already.
+        NotFoundError
+            There is no such object.
+        CorruptObjectError
+            The stored bytes are damaged.
+        DiskFullError
+            There is no room at `path`.
+        """
+
+    @abstractmethod
+    def size_bytes(self, object_id: str) -> int:
+        """Return how many bytes `get` would give, without reading them.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such object.
+        CorruptObjectError
+            The stored bytes are damaged, as far as can be seen from outside.
+        """
+
+    @abstractmethod
+    def contains(self, object_id: str) -> bool:
+        """Tell whether the object is there and, seen from outside, whole."""
+
+    @abstractmethod
+    def ids(self) -> Iterator[str]:
+        """Go through the ids of all objects, in no particular order."""
+
+    @abstractmethod
+    def delete(self, object_id: str) -> None:
+        """Remove an object; it is no error when it is gone already."""
+
+    @abstractmethod
+    def used_bytes(self) -> int:
+        """Return how much room the objects take where they are kept."""
+
+    @contextmanager
+    def batch(self) -> Iterator[ObjectWriter]:
+        """Put many objects cheaply: all are durable when the block ends, not before.
+
+        The writer may be used from several threads.
+        """
+        yield self
+
+    @property
+    def local_directory(self) -> Path | None:
+        """The folder on this machine that holds the objects, which is never captured itself."""
+        return None

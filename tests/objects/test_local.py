@@ -1,0 +1,329 @@
+"""Objects on the local disk: what goes in comes out, or an error says that it does not."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+import zstandard
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jupyter_async_exec.errors import (
+    ConflictError,
+    CorruptObjectError,
+    DiskFullError,
+    InvalidRequestError,
+    NotFoundError,
+)
+from jupyter_async_exec.objects.local import LocalObjectStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BIG = b"a line that repeats\n" * 200_000
+on_one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> LocalObjectStore:
+    return LocalObjectStore(tmp_path / "objects")
+
+
+def stored_file(objects: LocalObjectStore, object_id: str) -> Path:
+    return objects.local_directory / object_id[:2] / object_id[2:]
+
+
+@on_one_folder
+@given(data=st.binary(max_size=5_000))
+def test_what_is_put_is_what_is_got(objects: LocalObjectStore, data: bytes) -> None:
+    object_id = objects.put(data)
+
+    assert object_id == hashlib.sha256(data).hexdigest()
+    assert objects.get(object_id) == data
+    assert objects.size_bytes(object_id) == len(data)
+    with objects.open(object_id) as file:
+        assert file.read() == data
+
+
+@pytest.mark.parametrize("data", [b"", b"small", BIG, os.urandom(3_000_000)])
+def test_a_file_gets_the_same_object_as_its_bytes(
+    objects: LocalObjectStore, tmp_path: Path, data: bytes
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(data)
+
+    object_id = objects.put_file(path)
+
+    assert object_id == objects.put(data)
+    assert objects.get(object_id) == data
+    assert objects.size_bytes(object_id) == len(data)
+    assert list(objects.ids()) == [object_id]
+
+
+def test_a_big_object_is_read_in_pieces(objects: LocalObjectStore) -> None:
+    object_id = objects.put(BIG)
+
+    with objects.open(object_id) as file:
+        pieces = list(iter(lambda: file.read(70_001), b""))
+
+    assert b"".join(pieces) == BIG
+
+
+def test_an_object_is_copied_with_its_executable_bit(
+    objects: LocalObjectStore, tmp_path: Path
+) -> None:
+    object_id = objects.put(b"#!/bin/sh\n")
+
+    objects.copy_to(object_id, tmp_path / "plain")
+    objects.copy_to(object_id, tmp_path / "script", executable=True)
+
+    assert (tmp_path / "script").read_bytes() == b"#!/bin/sh\n"
+    assert os.access(tmp_path / "script", os.X_OK)
+    assert not (tmp_path / "plain").stat().st_mode & 0o111
+
+
+def test_a_copy_never_overwrites_a_file(objects: LocalObjectStore, tmp_path: Path) -> None:
+    object_id = objects.put(b"new")
+    (tmp_path / "file").write_text("old")
+
+    with pytest.raises(ConflictError):
+        objects.copy_to(object_id, tmp_path / "file")
+
+    assert (tmp_path / "file").read_text() == "old"
+
+
+def test_a_copy_never_writes_through_a_link(objects: LocalObjectStore, tmp_path: Path) -> None:
+    object_id = objects.put(b"new")
+    (tmp_path / "victim").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "victim")
+
+    with pytest.raises(ConflictError):
+        objects.copy_to(object_id, tmp_path / "link")
+
+    assert (tmp_path / "victim").read_text() == "old"
+
+
+def test_a_damaged_object_leaves_no_copy_behind(objects: LocalObjectStore, tmp_path: Path) -> None:
+    object_id = objects.put(os.urandom(2_000_000))
+    path = stored_file(objects, object_id)
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+
+    with pytest.raises(CorruptObjectError):
+        objects.copy_to(object_id, tmp_path / "copy")
+
+    assert not (tmp_path / "copy").exists()
+
+
+@on_one_folder
+@given(
+    data=st.binary(max_size=300), where=st.floats(0, 1, exclude_max=True), mask=st.integers(1, 255)
+)
+def test_a_flipped_byte_is_always_noticed(
+    objects: LocalObjectStore, data: bytes, where: float, mask: int
+) -> None:
+    object_id = objects.put(data)
+    path = stored_file(objects, object_id)
+    stored = path.read_bytes()
+    damaged = bytearray(stored)
+    damaged[int(where * len(damaged))] ^= mask
+    path.write_bytes(damaged)
+
+    try:
+        with pytest.raises(CorruptObjectError):
+            objects.get(object_id)
+        with pytest.raises(CorruptObjectError), objects.open(object_id) as file:
+            file.read()
+    finally:
+        path.write_bytes(stored)
+
+
+@on_one_folder
+@given(data=st.binary(max_size=300), where=st.floats(0, 1, exclude_max=True))
+def test_a_truncated_object_is_always_noticed_and_healed_by_putting_it_again(
+    objects: LocalObjectStore, data: bytes, where: float
+) -> None:
+    object_id = objects.put(data)
+    path = stored_file(objects, object_id)
+    path.write_bytes(path.read_bytes()[: int(where * path.stat().st_size)])
+
+    assert not objects.contains(object_id)
+    with pytest.raises(CorruptObjectError):
+        objects.get(object_id)
+    with pytest.raises(CorruptObjectError):
+        objects.size_bytes(object_id)
+    assert objects.get(objects.put(data)) == data
+
+
+def test_bytes_added_to_an_object_are_noticed(objects: LocalObjectStore) -> None:
+    object_id = objects.put(b"data")
+    with stored_file(objects, object_id).open("ab") as file:
+        file.write(b"more")
+
+    with pytest.raises(CorruptObjectError):
+        objects.get(object_id)
+
+
+def test_another_object_under_the_name_is_noticed(objects: LocalObjectStore) -> None:
+    first, second = objects.put(b"first"), objects.put(b"second")
+    stored_file(objects, first).write_bytes(stored_file(objects, second).read_bytes())
+
+    with pytest.raises(CorruptObjectError):
+        objects.get(first)
+
+
+def test_a_link_in_place_of_an_object_is_not_followed(
+    objects: LocalObjectStore, tmp_path: Path
+) -> None:
+    object_id = objects.put(b"data")
+    path = stored_file(objects, object_id)
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+
+    assert not objects.contains(object_id)
+    with pytest.raises(CorruptObjectError):
+        objects.get(object_id)
+
+
+def test_a_missing_object_is_said_to_be_missing(objects: LocalObjectStore) -> None:
+    object_id = "0" * 64
+
+    assert not objects.contains(object_id)
+    for read in (objects.get, objects.open, objects.size_bytes):
+        with pytest.raises(NotFoundError):
+            read(object_id)
+    objects.delete(object_id)
+
+
+@pytest.mark.parametrize("hostile", ["", "../" * 8, "a" * 63, "A" * 64, "a" * 64 + "\n", "/" * 64])
+def test_a_hostile_id_never_becomes_a_path(objects: LocalObjectStore, hostile: str) -> None:
+    for act in (objects.get, objects.open, objects.size_bytes, objects.contains, objects.delete):
+        with pytest.raises(InvalidRequestError):
+            act(hostile)
+
+
+def test_a_deleted_object_is_gone_and_its_room_too(objects: LocalObjectStore) -> None:
+    object_id = objects.put(os.urandom(100_000))
+    kept = objects.put(b"kept")
+    before = objects.used_bytes()
+
+    objects.delete(object_id)
+
+    assert list(objects.ids()) == [kept]
+    assert 0 < objects.used_bytes() <= before - 100_000
+
+
+def test_objects_are_private(objects: LocalObjectStore) -> None:
+    object_id = objects.put(b"secret")
+    path = stored_file(objects, object_id)
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(objects.local_directory.stat().st_mode) == 0o700
+
+
+def test_any_zstd_program_can_read_an_object(objects: LocalObjectStore) -> None:
+    object_id = objects.put(BIG)
+
+    with (
+        stored_file(objects, object_id).open("rb") as file,
+        zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as reader,
+    ):
+        assert reader.read() == BIG
+
+
+@pytest.mark.parametrize("make", ["folder", "pipe", "link"])
+def test_only_a_regular_file_is_taken(objects: LocalObjectStore, tmp_path: Path, make: str) -> None:
+    path = tmp_path / "odd"
+    if make == "folder":
+        path.mkdir()
+    elif make == "pipe":
+        os.mkfifo(path)
+    else:
+        (tmp_path / "file").write_text("text")
+        path.symlink_to(tmp_path / "file")
+
+    with pytest.raises(InvalidRequestError):
+        objects.put_file(path)
+
+
+def test_a_missing_file_is_the_callers_to_handle(objects: LocalObjectStore, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        objects.put_file(tmp_path / "absent")
+
+    assert list(objects.ids()) == []
+
+
+def test_a_file_that_changes_all_the_time_is_kept_under_the_hash_of_what_was_kept(
+    objects: LocalObjectStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "busy"
+    path.write_bytes(os.urandom(3_000_000))
+    stop = threading.Event()
+
+    def scribble() -> None:
+        while not stop.is_set():
+            with path.open("r+b") as file:
+                file.write(os.urandom(1_000_000))
+                file.truncate(2_500_000)
+            with path.open("ab") as file:
+                file.write(os.urandom(400_000))
+
+    writer = threading.Thread(target=scribble)
+    writer.start()
+    try:
+        object_ids = {objects.put_file(path) for _ in range(10)}
+    finally:
+        stop.set()
+        writer.join()
+
+    for object_id in object_ids:
+        assert hashlib.sha256(objects.get(object_id)).hexdigest() == object_id
+
+
+def test_many_threads_putting_the_same_bytes_make_one_object(objects: LocalObjectStore) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        ids = set(pool.map(lambda index: objects.put(b"%d" % (index % 10)), range(400)))
+
+    assert set(objects.ids()) == ids
+    assert len(ids) == 10
+
+
+def test_a_full_disk_is_said_in_a_sentence_and_leaves_nothing_half_written(
+    objects: LocalObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", no_room)
+        with pytest.raises(DiskFullError, match="no room"):
+            objects.put(b"data")
+
+    assert list(objects.ids()) == []
+    assert [path for path in objects.local_directory.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.slow
+def test_five_thousand_small_files_are_kept_in_seconds(
+    objects: LocalObjectStore, tmp_path: Path
+) -> None:
+    contents = [b"%d" % index + os.urandom(1_000) for index in range(5_000)]
+    started_at = time.perf_counter()
+
+    with objects.batch() as batch, ThreadPoolExecutor(8) as pool:
+        ids = list(pool.map(batch.put, contents))
+
+    duration_s = time.perf_counter() - started_at
+    print(f"5,000 objects in {duration_s:.2f} s")  # noqa: T201
+    assert duration_s < 30  # about 1.5 s on a quiet machine
+    assert objects.get(ids[-1]) == contents[-1]

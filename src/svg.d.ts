@@ -1,0 +1,5 @@
+/** The bundler turns an imported SVG file into its text. */
+declare module '*.svg' {
+  const svgstr: string;
+  export default svgstr;
+}

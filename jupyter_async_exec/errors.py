@@ -6,7 +6,9 @@
     ├── InvalidRequestError             400  the request makes no sense
     ├── NotFoundError                   404  no such execution, object, artifact
     ├── ConflictError                   409  right request, wrong moment
-    ├── SnapshotTooBigError             413  names the largest files
+    ├── ReadOnlyError                   403  results are sealed
+    ├── TooBigError                     413
+    │   └── SnapshotTooBigError              names the largest files
     ├── RefusedError                    422  understood, but it cannot be run
     │   ├── KernelMissingError
     │   └── InvalidParametersError
@@ -74,11 +76,22 @@ class ConflictError(AsyncExecError):
     reason = "conflict"
 
 
-class SnapshotTooBigError(AsyncExecError):
-    """The files beside the notebook exceed a limit; `details["files"]` names the largest."""
+class ReadOnlyError(AsyncExecError):
+    """An attempt to change what is sealed."""
+
+    http_status = 403
+    reason = "read_only"
+
+
+class TooBigError(AsyncExecError):
+    """Too large for what was asked."""
 
     http_status = 413
     reason = "too_big"
+
+
+class SnapshotTooBigError(TooBigError):
+    """The files beside the notebook exceed a limit; `details["files"]` names the largest."""
 
 
 class RefusedError(AsyncExecError):

@@ -96,6 +96,14 @@ def _progressed(
     | Remarked,
 ) -> Execution:
     match event:
+        case AttemptReturned(at=at) if execution.cancel_requested:
+            # Nobody would ever take it out of the queue again.
+            return replace(
+                execution,
+                status=Status.CANCELLED,
+                message="Cancelled before it started.",
+                finished_at=at,
+            )
         case AttemptReturned():
             return replace(
                 execution,
@@ -106,7 +114,17 @@ def _progressed(
                 current_cell=None,
             )
         case ExecutionStarted(at=at, cells_total=cells_total):
-            return replace(execution, started_at=at, cells_total=cells_total)
+            # A journal begins here. Whoever adopts a running execution reads it
+            # again from its first record: what was counted before starts over.
+            return replace(
+                execution,
+                started_at=at,
+                cells_done=0,
+                cells_total=cells_total,
+                current_cell=None,
+                metrics={},
+                remarks=(),
+            )
         case CellStarted(cell_index=cell_index):
             return replace(execution, current_cell=cell_index)
         case CellFinished():

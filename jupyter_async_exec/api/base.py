@@ -1,0 +1,142 @@
+"""What every handler shares: permission, parts, JSON in and out, errors as sentences."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+from jupyter_server.base.handlers import APIHandler
+from tornado import web
+
+from jupyter_async_exec.api import wire
+from jupyter_async_exec.api.contract import check_body, read_query
+from jupyter_async_exec.errors import AsyncExecError, InvalidRequestError
+from jupyter_async_exec.snapshots.reader import read_json
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from jupyter_async_exec.core.execution import Execution
+    from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.service import ExecutionService
+
+#: Key, in the web application's settings, of the coroutine that gives the service.
+OPENER_KEY = "jupyter_async_exec_opener"
+
+#: What runs nothing and loads nothing, for whatever of the user's we serve.
+SANDBOX_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+class AsyncExecHandler(APIHandler):
+    """A JSON handler behind the permission `async_exec`."""
+
+    auth_resource = "async_exec"
+
+    #: The use cases; set before any verb is called.
+    service: ExecutionService
+
+    async def prepare(self) -> None:
+        """Check who asks, then wait for the service."""
+        await super().prepare()
+        if self.current_user is not None and not self._finished:
+            self.service = await self.settings[OPENER_KEY]()
+
+    @property
+    def user_name(self) -> str:
+        """Who asks, as the server knows them."""
+        return str(getattr(self.current_user, "username", "") or "")
+
+    async def read_body(self, path: str) -> JSONObject:
+        """Return the JSON body, checked against the contract of `path`.
+
+        Raises
+        ------
+        InvalidRequestError
+            It is not JSON, or not what the contract allows.
+        """
+        if not self.request.body:
+            body: Any = {}
+        else:
+            kind = self.request.headers.get("Content-Type", "application/json")
+            if kind.partition(";")[0].strip().lower() != "application/json":
+                raise InvalidRequestError(f"The request must be application/json, not {kind!r}.")
+            body = await read_json(self.request.body)
+        method = (self.request.method or "").lower()
+        check_body(path, method, body)
+        return cast("JSONObject", body)
+
+    def read_query(self, path: str) -> dict[str, Any]:
+        """Return the query parameters, typed, with the defaults of the contract."""
+        names = self.request.query_arguments
+        return read_query(path, {name: self.get_query_argument(name) for name in names})
+
+    async def write_execution(self, execution: Execution, *, created: bool = False) -> None:
+        """Answer with one execution; 201 and its place if it was just created."""
+        if created:
+            self.set_status(201)
+            self.set_header("Location", f"{self.base_url}async-exec/executions/{execution.id}")
+        self.write_json(await self.to_json(execution))
+
+    async def to_json(self, execution: Execution) -> JSONObject:
+        """Return the JSON of one execution, with the reason it waits."""
+        return (await self.all_to_json((execution,)))[0]
+
+    async def all_to_json(self, executions: tuple[Execution, ...]) -> list[JSONObject]:
+        """Return the JSON of several executions, with the reasons they wait."""
+        reason = None
+        if not all(execution.is_final for execution in executions):
+            reason = await self.service.waiting_reason()
+        return [wire.execution_to_json(execution, reason) for execution in executions]
+
+    def write_json(self, document: JSONObject) -> None:
+        """Answer with a JSON document."""
+        self.finish(json.dumps(document, ensure_ascii=True, allow_nan=False))
+
+    def write_bytes(self, data: bytes, media_type: str, *, file_name: str | None = None) -> None:
+        """Answer with bytes that no page may run; as a file to save if it has a name."""
+        self.set_header("Content-Type", media_type)
+        self.set_header("Content-Security-Policy", SANDBOX_POLICY)
+        self.set_header("X-Content-Type-Options", "nosniff")
+        if file_name is not None:
+            self.set_attachment_header(file_name)
+        # APIHandler.finish would call it JSON whatever it is.
+        web.RequestHandler.finish(self, data)
+
+    def compute_etag(self) -> None:
+        """Send none: hashing a large notebook would stall the server."""
+        return
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer with a Problem: one sentence, a reason, facts."""
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        if isinstance(error, AsyncExecError):
+            status_code, reason = error.http_status, error.reason
+            message, details = error.message, error.details
+        elif isinstance(error, web.HTTPError):
+            reason = http.client.responses.get(status_code, "error").lower().replace(" ", "_")
+            message, details = _sentence(error, status_code), {}
+        else:
+            reason, details = "internal", {}
+            message = "The server met something unexpected; its log says more."
+        self.set_status(status_code)
+        self.set_header("Content-Type", "application/json")
+        self.finish(json.dumps({"message": message, "reason": reason, "details": details}))
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        """Log a traceback only for what nobody expected."""
+        if isinstance(value, AsyncExecError):
+            self.log.debug("%s %s: %s", self.request.method, self.request.path, value)
+            return
+        super().log_exception(typ, value, tb)
+
+
+def _sentence(error: web.HTTPError, status_code: int) -> str:
+    if error.log_message:
+        return str(error.log_message)
+    return f"The server answers {status_code}: {http.client.responses.get(status_code, 'error')}."

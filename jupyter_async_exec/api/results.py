@@ -1,0 +1,83 @@
+"""Handlers for what an execution left: notebook, log, artifacts, receipt."""
+
+from __future__ import annotations
+
+import asyncio
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from jupyter_async_exec.api import wire
+from jupyter_async_exec.api.base import AsyncExecHandler
+from jupyter_async_exec.api.html import notebook_to_html
+
+NOTEBOOK_TYPE = "application/json"
+HTML_TYPE = "text/html; charset=UTF-8"
+
+
+class NotebookHandler(AsyncExecHandler):
+    """``executions/{id}/notebook``."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, ref: str) -> None:
+        """Return the executed notebook or its source, as JSON or as sandboxed HTML."""
+        query = self.read_query("/executions/{id}/notebook")
+        data = await self.service.notebook(ref, version=query["version"])
+        is_html = query["format"] == "html"
+        if is_html:
+            data = await asyncio.to_thread(notebook_to_html, data)
+        name = await self.service.notebook_name(ref, suffix=".html" if is_html else ".ipynb")
+        self.write_bytes(
+            data,
+            HTML_TYPE if is_html else NOTEBOOK_TYPE,
+            file_name=name if query["download"] else None,
+        )
+
+
+class LogHandler(AsyncExecHandler):
+    """``executions/{id}/log``."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, ref: str) -> None:
+        """Return a piece of what it printed."""
+        query = self.read_query("/executions/{id}/log")
+        piece = await self.service.log(ref, offset=query["offset"], limit_bytes=query["limit"])
+        self.write_json(wire.log_to_json(piece))
+
+
+class ArtifactsHandler(AsyncExecHandler):
+    """``executions/{id}/artifacts``."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, ref: str) -> None:
+        """List what it produced."""
+        artifacts = await self.service.artifacts(ref)
+        self.write_json({"artifacts": [wire.artifact_to_json(each) for each in artifacts]})
+
+
+class ArtifactHandler(AsyncExecHandler):
+    """``executions/{id}/artifacts/{name}``."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, ref: str, name: str) -> None:
+        """Return the bytes of one, shown only if its kind is harmless."""
+        query = self.read_query("/executions/{id}/artifacts/{name}")
+        artifact, data = await self.service.artifact(ref, name)
+        is_shown = artifact.media_type in wire.PREVIEWABLE_TYPES and not query["download"]
+        file_name = None if is_shown else artifact.name.rpartition("/")[2]
+        self.write_bytes(data, artifact.media_type, file_name=file_name)
+
+
+class ReceiptHandler(AsyncExecHandler):
+    """``executions/{id}/receipt``."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, ref: str) -> None:
+        """Return everything that made it."""
+        execution, receipt = await self.service.receipt(ref)
+        self.write_json(wire.receipt_to_json(receipt, await self.to_json(execution)))

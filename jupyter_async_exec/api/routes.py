@@ -1,0 +1,35 @@
+"""Which handler answers which address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jupyter_async_exec.api import contents, executions, notebooks, results, status
+
+if TYPE_CHECKING:
+    from jupyter_async_exec.api.base import AsyncExecHandler
+
+#: A number or a full id; anything else is no execution and answers 404.
+REF = r"([^/]+)"
+
+
+def routes() -> list[tuple[str, type[AsyncExecHandler]]]:
+    """Return regular expression and handler of every address, below the base URL."""
+    execution = rf"/async-exec/executions/{REF}"
+    return [
+        (r"/async-exec/executions", executions.ExecutionsHandler),
+        (execution, executions.ExecutionHandler),
+        (rf"{execution}/cancel", executions.CancelHandler),
+        (rf"{execution}/rerun", executions.RerunHandler),
+        (rf"{execution}/restore", executions.RestoreHandler),
+        (rf"{execution}/pin", executions.PinHandler),
+        (rf"{execution}/notebook", results.NotebookHandler),
+        (rf"{execution}/log", results.LogHandler),
+        (rf"{execution}/artifacts", results.ArtifactsHandler),
+        (rf"{execution}/artifacts/(.+)", results.ArtifactHandler),
+        (rf"{execution}/receipt", results.ReceiptHandler),
+        (r"/async-exec/notebooks/(.+)/parameters", notebooks.ParametersHandler),
+        (r"/async-exec/status", status.StatusHandler),
+        (r"/async-exec/openapi\.yaml", status.OpenapiHandler),
+        (r"/async-exec/contents/?(.*)", contents.ContentsHandler),
+    ]

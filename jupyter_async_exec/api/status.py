@@ -1,0 +1,37 @@
+"""Handlers for the place as a whole: status, slots, the contract itself."""
+
+from __future__ import annotations
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from jupyter_async_exec.api.base import AsyncExecHandler
+from jupyter_async_exec.api.contract import contract_text
+
+
+class StatusHandler(AsyncExecHandler):
+    """``status``."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return queue, slots, disk use and version."""
+        self.write_json(await self.service.status())
+
+    @web.authenticated
+    @authorized
+    async def patch(self) -> None:
+        """Change the number of slots."""
+        body = await self.read_body("/status")
+        await self.service.set_slots(body["slots"])
+        self.write_json(await self.service.status())
+
+
+class OpenapiHandler(AsyncExecHandler):
+    """``openapi.yaml``."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return the contract."""
+        self.write_bytes(contract_text().encode("utf-8"), "application/yaml")

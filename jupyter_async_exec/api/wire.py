@@ -1,0 +1,178 @@
+"""Between values and JSON, as `openapi.yaml` states it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from jupyter_async_exec.core.clock import format_at
+from jupyter_async_exec.core.execution import Limits, Status
+from jupyter_async_exec.errors import InvalidRequestError
+from jupyter_async_exec.service import SubmitRequest
+from jupyter_async_exec.store import ExecutionQuery
+
+if TYPE_CHECKING:
+    from jupyter_async_exec.core.execution import Artifact, Execution
+    from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.service import LogPiece
+    from jupyter_async_exec.snapshots.parameters import ParameterList
+
+#: Kinds a browser may show without running anything of theirs.
+PREVIEWABLE_TYPES = frozenset(
+    {
+        "application/json",
+        "application/pdf",
+        "image/bmp",
+        "image/gif",
+        "image/jpeg",
+        "image/png",
+        "image/webp",
+        "text/csv",
+        "text/markdown",
+        "text/plain",
+        "text/tab-separated-values",
+        "text/x-python",
+    }
+)
+
+
+def execution_to_json(execution: Execution, waiting_reason: str | None) -> JSONObject:
+    """Return the JSON of an execution; `waiting_reason` only counts while it is queued."""
+    error = execution.error
+    return {
+        "id": execution.id,
+        "number": execution.number,
+        "status": execution.status.value,
+        "reason": execution.reason.value if execution.reason else None,
+        "message": execution.message,
+        "notebook_path": execution.notebook_path,
+        "title": execution.title,
+        "parameters": execution.parameters,
+        "kernel_name": execution.kernel_name,
+        "backend": execution.backend,
+        "snapshot_id": execution.snapshot_id,
+        "sweep_id": execution.sweep_id,
+        "parent_id": execution.parent_id,
+        "attempt": execution.attempt,
+        "created_at": format_at(execution.created_at),
+        "started_at": _at(execution.started_at),
+        "finished_at": _at(execution.finished_at),
+        "cells_done": execution.cells_done,
+        "cells_total": execution.cells_total,
+        "current_cell": execution.current_cell,
+        "error": {**asdict(error), "traceback": list(error.traceback)} if error else None,
+        "metrics": execution.metrics,
+        "remarks": [asdict(remark) for remark in execution.remarks],
+        "tags": list(execution.tags),
+        "note": execution.note,
+        "starred": execution.starred,
+        "pinned": execution.pinned,
+        "cancel_requested": execution.cancel_requested,
+        "waiting_reason": waiting_reason if execution.status is Status.QUEUED else None,
+    }
+
+
+def artifact_to_json(artifact: Artifact) -> JSONObject:
+    """Return the JSON of an artifact."""
+    return {
+        "name": artifact.name,
+        "size_bytes": artifact.size_bytes,
+        "media_type": artifact.media_type,
+        "previewable": artifact.media_type in PREVIEWABLE_TYPES,
+    }
+
+
+def log_to_json(piece: LogPiece) -> JSONObject:
+    """Return the JSON of a piece of log."""
+    return asdict(piece)
+
+
+def receipt_to_json(receipt: JSONObject, execution: JSONObject) -> JSONObject:
+    """Return the JSON of a receipt, around the JSON of its execution."""
+    snapshot = receipt["snapshot"]
+    linked = [
+        {
+            "path": file["path"],
+            "size_bytes": file["size_bytes"],
+            "modified_at": format_at(datetime.fromtimestamp(file["mtime_ns"] / 1e9, tz=UTC)),
+        }
+        for file in snapshot["linked"]
+    ]
+    return {
+        **receipt,
+        "execution": execution,
+        "snapshot": {**snapshot, "linked": linked},
+        "artifacts": [artifact_to_json(artifact) for artifact in receipt["artifacts"]],
+    }
+
+
+def parameters_to_json(found: ParameterList) -> JSONObject:
+    """Return the JSON of the declared parameters of a notebook."""
+    return {
+        "parameters": [
+            {
+                "name": parameter.name,
+                "type": parameter.type.value,
+                "default": parameter.default,
+                "required": parameter.required,
+                "computed": parameter.computed,
+                "default_source": parameter.default_source,
+                "comment": parameter.comment,
+                "annotation": parameter.annotation,
+                "nullable": parameter.nullable,
+            }
+            for parameter in found.parameters
+        ],
+        "language": found.language,
+        "typed": found.typed,
+        "cell_index": found.cell_index,
+        "problem": found.problem,
+    }
+
+
+def submit_request(body: JSONObject, *, submitted_by: str) -> SubmitRequest:
+    """Return what a checked request body asks for."""
+    options = body.get("options", {})
+    return SubmitRequest(
+        path=body["path"].strip("/"),
+        notebook=body.get("notebook"),
+        parameters=body.get("parameters", {}),
+        kernel_name=body.get("kernel_name"),
+        title=body.get("title"),
+        backend=options.get("backend", "local"),
+        tags=tuple(options.get("tags", ())),
+        limits=Limits(
+            run_time_s=options.get("run_time_limit_s"),
+            silence_s=options.get("silence_limit_s"),
+            memory_bytes=options.get("memory_limit_bytes"),
+            output_bytes=options.get("output_limit_bytes"),
+        ),
+        request_id=body.get("request_id"),
+        submitted_by=submitted_by,
+    )
+
+
+def execution_query(query: dict[str, Any]) -> ExecutionQuery:
+    """Return what a checked list query asks for; `InvalidRequestError` for a bad status."""
+    names = [name for name in (query["status"] or "").split(",") if name]
+    known = {status.value for status in Status}
+    for name in names:
+        if name not in known:
+            message = f"'status' must be among {', '.join(sorted(known))}, not {name[:50]!r}."
+            raise InvalidRequestError(message)
+    return ExecutionQuery(
+        notebook=query["notebook"],
+        statuses=frozenset(Status(name) for name in names),
+        sweep=query["sweep"],
+        text=query["q"] or None,
+        tag=query["tag"],
+        starred=query["starred"],
+        newest_first=query["sort"] == "-number",
+        limit=query["limit"],
+        cursor=query["cursor"],
+    )
+
+
+def _at(moment: datetime | None) -> str | None:
+    return None if moment is None else format_at(moment)

@@ -1,0 +1,172 @@
+"""The server extension: configuration in, the house started and stopped with the server."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from jupyter_server.extension.application import ExtensionApp
+from traitlets import Integer, Unicode, default
+
+from jupyter_async_exec import __version__
+from jupyter_async_exec.api.base import OPENER_KEY
+from jupyter_async_exec.api.contents_files import ContentsFiles
+from jupyter_async_exec.api.routes import routes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jupyter_async_exec.composition import House, Settings
+    from jupyter_async_exec.core.execution import Execution
+    from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.service import ExecutionService
+
+
+class AsyncExecApp(ExtensionApp):
+    """Run notebooks as sealed, numbered executions."""
+
+    name = "jupyter_async_exec"
+    extension_url = "/lab"
+    load_other_extensions = True
+    file_url_prefix = "/async-exec"
+    classes: ClassVar[list[type]] = []
+
+    data_dir_path = Unicode(
+        "",
+        help="Folder where executions are kept. Empty: the variable "
+        "JUPYTER_ASYNC_EXEC_DATA_DIR, else `async_exec` in Jupyter's data folder.",
+    ).tag(config=True)
+    slots = Integer(
+        min=1,
+        help="Executions that may run at once (>= 1). Default: one fewer than "
+        "there are cores. Can be changed while running, through `PATCH status`.",
+    ).tag(config=True)
+    nice = Integer(
+        5, min=0, max=19, help="Added niceness of executions (0 to 19): higher yields more."
+    ).tag(config=True)
+    max_file_bytes = Integer(
+        10_000_000,
+        min=0,
+        help="Files beside the notebook larger than this, in bytes, are linked instead of "
+        "captured; code files refuse the submission.",
+    ).tag(config=True)
+    max_snapshot_bytes = Integer(
+        200_000_000, min=0, help="Limit of all captured files together, in bytes."
+    ).tag(config=True)
+    max_snapshot_files = Integer(5_000, min=0, help="Limit of the number of captured files.").tag(
+        config=True
+    )
+
+    @default("slots")
+    def _default_slots(self) -> int:
+        from jupyter_async_exec.composition import default_slots
+
+        return default_slots()
+
+    def initialize_settings(self) -> None:
+        """Offer the handlers a way to the service."""
+        self._house: House | None = None
+        self._opening: asyncio.Task[House] | None = None
+        self._boot_id = uuid.uuid4().hex
+        self._publisher: Any = None
+        self.settings[OPENER_KEY] = self.open_service
+
+    def initialize_handlers(self) -> None:
+        """Register every route."""
+        self.handlers.extend(routes())
+
+    async def open_service(self) -> ExecutionService:
+        """Return the service, opening the house if this is the first time it is needed.
+
+        Raises
+        ------
+        AsyncExecError
+            The house cannot be opened; asking again tries again.
+        """
+        if self._house is None:
+            if self._opening is None:
+                self._opening = asyncio.get_running_loop().create_task(self._open())
+                self._opening.add_done_callback(self._opened)
+            self._house = await asyncio.shield(self._opening)
+        return self._house.service
+
+    async def _open(self) -> House:
+        from jupyter_async_exec.events.publisher import Publisher
+
+        # Imports, migration and adoption take most of a second: not on the loop.
+        house = await asyncio.to_thread(self._compose)
+        assert self.serverapp is not None
+        self._publisher = Publisher(self.serverapp.event_logger, boot_id=self._boot_id)
+        house.start()
+        return house
+
+    def _opened(self, opening: asyncio.Task[House]) -> None:
+        self._opening = None
+        if not opening.cancelled() and opening.exception() is not None:
+            self.log.warning("Executions are not available: %s", opening.exception())
+
+    def _compose(self) -> House:
+        from jupyter_client.kernelspec import KernelSpecManager
+
+        from jupyter_async_exec.composition import InstalledKernels, compose
+
+        assert self.serverapp is not None
+        default_kernel = getattr(self.serverapp.kernel_manager, "default_kernel_name", "python3")
+        return compose(
+            self._settings(),
+            kernels=InstalledKernels(KernelSpecManager(parent=self.serverapp), default_kernel),
+            notebook_files=ContentsFiles(self.serverapp.contents_manager),
+            listener=self._publish,
+            presence=self._presence,
+        )
+
+    def _data_dir(self) -> Path:
+        from jupyter_async_exec.composition import default_data_dir
+
+        chosen = self.data_dir_path
+        return Path(chosen).expanduser() if chosen else default_data_dir()
+
+    def _settings(self) -> Settings:
+        from jupyter_async_exec.composition import Settings
+        from jupyter_async_exec.snapshots.capture import CaptureLimits
+
+        return Settings(
+            data_dir=self._data_dir(),
+            slots=self.slots,
+            nice=self.nice,
+            capture_limits=CaptureLimits(
+                file_bytes=self.max_file_bytes,
+                total_bytes=self.max_snapshot_bytes,
+                n_files=self.max_snapshot_files,
+            ),
+        )
+
+    def _publish(self, executions: Sequence[Execution]) -> None:
+        self._publisher.publish(executions)
+
+    def _presence(self) -> JSONObject:
+        return {
+            "version": __version__,
+            "boot_id": self._boot_id,
+            "rev": 0 if self._publisher is None else self._publisher.rev,
+            "dispatcher": self._house is not None and self._house.dispatcher.is_active,
+        }
+
+    async def _start_jupyter_server_extension(self, _serverapp: Any) -> None:
+        """Adopt what an earlier server left running, without delaying this one's start."""
+        self._adoption = asyncio.get_running_loop().create_task(self._adopt())
+
+    async def _adopt(self) -> None:
+        from jupyter_async_exec.composition import STORE_FILE
+
+        # An empty house has nobody to adopt, and opening it costs memory.
+        if (self._data_dir() / STORE_FILE).exists():
+            await self.open_service()
+
+    async def stop_extension(self) -> None:
+        """Let go; running executions go on by themselves."""
+        if self._house is not None:
+            await self._house.stop()
+            self._house = None

@@ -1,0 +1,1 @@
+"""Where executions run: one module per backend, all behind `base.Backend`."""

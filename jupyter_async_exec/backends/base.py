@@ -1,0 +1,106 @@
+"""The contract of every backend, and the values that cross it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from jupyter_async_exec.core.execution import Artifact, Execution, Remark
+    from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.runner.result import Result
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptKey:
+    """Names one attempt; the same everywhere, therefore also the fencing token."""
+
+    execution_id: str
+    attempt: int
+
+    def __str__(self) -> str:
+        """Return the directory and handle name of the attempt."""
+        return f"{self.execution_id}-{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What an attempt has written since the last look."""
+
+    #: Complete journal records, oldest first.
+    records: tuple[JSONObject, ...] = ()
+    #: Where the next look starts, in bytes of the journal.
+    offset: int = 0
+    #: The end, once there is one. It may come before the processes are gone.
+    result: Result | None = None
+    #: Whether a process of the attempt still lives.
+    alive: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harvest:
+    """What an ended attempt leaves behind, already in the object store."""
+
+    output_object: str | None = None
+    journal_object: str | None = None
+    log_object: str | None = None
+    artifacts: tuple[Artifact, ...] = ()
+    remarks: tuple[Remark, ...] = field(default=())
+
+
+class Backend(ABC):
+    """A place where runners run.
+
+    The store owns the queue and the attempts; a backend only starts, observes
+    and ends what it is told to. Every method is idempotent, because after a
+    restart the dispatcher does not know what it had already asked for.
+    """
+
+    #: Recorded with each execution and shown to people.
+    name: ClassVar[str]
+
+    @abstractmethod
+    async def start(self, execution: Execution) -> None:
+        """Start the current attempt of `execution`.
+
+        Returns when the attempt's processes exist. A second call for the same
+        attempt does nothing.
+
+        Raises
+        ------
+        AsyncExecError
+            The attempt could not be started; nothing of it is left running.
+        """
+
+    @abstractmethod
+    async def observe(self, key: AttemptKey, *, offset: int) -> Observation:
+        """Return what the attempt has written from `offset` (bytes, >= 0) on.
+
+        An attempt that nobody knows (any more) is not alive and has a result
+        that says so.
+        """
+
+    @abstractmethod
+    async def cancel(self, key: AttemptKey) -> None:
+        """Ask the attempt to end; it keeps what it has and reports `cancelled`."""
+
+    @abstractmethod
+    async def harvest(self, key: AttemptKey, execution: Execution) -> Harvest:
+        """Move everything worth keeping of an ended attempt into the object store."""
+
+    @abstractmethod
+    async def discard(self, key: AttemptKey) -> None:
+        """Remove every process and file of the attempt."""
+
+    @abstractmethod
+    async def read_notebook(self, key: AttemptKey) -> bytes | None:
+        """Return the notebook as far as the attempt has come, as JSON; `None` before it began."""
+
+    @abstractmethod
+    async def read_log(self, key: AttemptKey, *, offset: int, limit_bytes: int) -> tuple[bytes, int]:
+        """Return log bytes from `offset` (negative: from the end) and the log's size."""
+
+    @abstractmethod
+    async def attempts(self) -> tuple[AttemptKey, ...]:
+        """Return every attempt this backend still holds something of."""

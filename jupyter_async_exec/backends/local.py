@@ -1,0 +1,264 @@
+"""Runners on this machine, one process tree per execution, below an attempts folder."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from typing_extensions import override
+
+from jupyter_async_exec.backends.base import AttemptKey, Backend, Harvest, Observation
+from jupyter_async_exec.errors import NotFoundError
+from jupyter_async_exec.runner import files
+from jupyter_async_exec.runner.journal import read_journal
+from jupyter_async_exec.runner.launch import launch, terminate
+from jupyter_async_exec.runner.lock import is_held
+from jupyter_async_exec.runner.rebuild import rebuild_notebook
+from jupyter_async_exec.runner.result import conclude_lost, read_result
+from jupyter_async_exec.runner.task import Task, read_task, write_task
+from jupyter_async_exec.snapshots.capture import linked_from_json
+from jupyter_async_exec.snapshots.manifest import load_manifest
+from jupyter_async_exec.snapshots.materialise import (
+    Baseline,
+    WorkingTree,
+    collect,
+    materialise,
+    record_baseline,
+)
+
+if TYPE_CHECKING:
+    from jupyter_async_exec.core.execution import Execution
+    from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.objects.base import ObjectStore
+
+#: Journal bytes taken in one look, so that a chatty notebook cannot fill memory.
+OBSERVE_LIMIT_BYTES = 8 * 1024 * 1024
+#: From this journal size on a running notebook is shown from its last
+#: checkpoint instead of being rebuilt at every look.
+REBUILD_LIMIT_BYTES = 16 * 1024 * 1024
+
+
+class LocalBackend(Backend):
+    """Run on this machine.
+
+    Parameters
+    ----------
+    directory
+        Where attempts live while they run; one folder each.
+    objects
+        Where snapshots come from and results go.
+    nice
+        Added niceness of a runner (0 to 19), so that interactive kernels stay responsive.
+    """
+
+    name: ClassVar[str] = "local"
+
+    def __init__(self, directory: Path, *, objects: ObjectStore, nice: int = 5) -> None:
+        self._directory = directory
+        self._objects = objects
+        self._nice = nice
+
+    @override
+    async def start(self, execution: Execution) -> None:
+        await asyncio.to_thread(self._start, execution)
+
+    @override
+    async def observe(self, key: AttemptKey, *, offset: int) -> Observation:
+        return await asyncio.to_thread(self._observe, key, offset)
+
+    @override
+    async def cancel(self, key: AttemptKey) -> None:
+        await asyncio.to_thread(self._cancel, key)
+
+    @override
+    async def harvest(self, key: AttemptKey, execution: Execution) -> Harvest:
+        return await asyncio.to_thread(self._harvest, key)
+
+    @override
+    async def discard(self, key: AttemptKey) -> None:
+        await asyncio.to_thread(self._discard, key)
+
+    @override
+    async def read_notebook(self, key: AttemptKey) -> bytes | None:
+        return await asyncio.to_thread(self._read_notebook, key)
+
+    @override
+    async def read_log(
+        self, key: AttemptKey, *, offset: int, limit_bytes: int
+    ) -> tuple[bytes, int]:
+        return await asyncio.to_thread(self._read_log, key, offset, limit_bytes)
+
+    @override
+    async def attempts(self) -> tuple[AttemptKey, ...]:
+        return await asyncio.to_thread(self._attempts)
+
+    def _path(self, key: AttemptKey) -> Path:
+        return self._directory / str(key)
+
+    def _start(self, execution: Execution) -> None:
+        key = AttemptKey(execution.id, execution.attempt)
+        directory = self._path(key)
+        if directory.exists():
+            if is_held(directory) or read_result(directory) is not None:
+                return
+            # An earlier start got as far as the folder, never to the lock.
+            _remove(directory)
+        directory.mkdir(mode=0o700, parents=True)
+        try:
+            self._prepare(execution, directory)
+            launch(directory)
+        except BaseException:
+            _remove(directory)
+            raise
+
+    def _prepare(self, execution: Execution, directory: Path) -> None:
+        manifest = load_manifest(self._objects, execution.snapshot_id)
+        provenance = execution.provenance
+        tree = materialise(
+            manifest,
+            objects=self._objects,
+            directory=directory / files.WORK,
+            notebook_path=execution.notebook_path,
+            tree_root=_local_path(provenance.get("tree_root")),
+            root_path=provenance.get("root_path"),
+            server_root=_local_path(provenance.get("server_root")),
+            linked=linked_from_json(provenance.get("linked", [])),
+        )
+        source = self._objects.get(manifest.notebook_object)
+        (directory / files.SOURCE).write_bytes(source)
+        baseline = {"tree": tree.to_json(), "baseline": record_baseline(tree).to_json()}
+        (directory / files.BASELINE).write_text(json.dumps(baseline), encoding="utf-8")
+        write_task(
+            directory,
+            Task(
+                execution_id=execution.id,
+                number=execution.number,
+                attempt=execution.attempt,
+                folder=str(tree.folder),
+                kernel_name=execution.kernel_name,
+                language=manifest.language,
+                parameters=execution.parameters,
+                limits=execution.limits,
+                environment={
+                    "JUPYTER_ASYNC_EXEC_ID": execution.id,
+                    "JUPYTER_ASYNC_EXEC_NUMBER": str(execution.number),
+                    "JUPYTER_ASYNC_EXEC_DIR": str(tree.folder),
+                },
+                nice=self._nice,
+            ),
+        )
+
+    def _observe(self, key: AttemptKey, offset: int) -> Observation:
+        directory = self._path(key)
+        # Liveness first: what is dead at this point has written all it ever will.
+        alive = directory.exists() and is_held(directory)
+        records: list[JSONObject] = []
+        if directory.exists():
+            records, offset = read_journal(
+                directory / files.JOURNAL, offset, limit_bytes=OBSERVE_LIMIT_BYTES
+            )
+        result = read_result(directory)
+        if result is None and not alive:
+            result = conclude_lost(directory)
+        return Observation(records=tuple(records), offset=offset, result=result, alive=alive)
+
+    def _cancel(self, key: AttemptKey) -> None:
+        directory = self._path(key)
+        if directory.exists():
+            (directory / files.CANCEL).touch()
+
+    def _harvest(self, key: AttemptKey) -> Harvest:
+        directory = self._path(key)
+        if not directory.exists():
+            return Harvest()
+        output = directory / files.OUTPUT
+        if read_result(directory) is None or not output.exists():
+            # The runner died before it could write the notebook: its journal knows.
+            self._rebuild_output(directory)
+        tree_file = directory / files.BASELINE
+        collected = None
+        if tree_file.exists():
+            saved = json.loads(tree_file.read_text(encoding="utf-8"))
+            collected = collect(
+                WorkingTree.from_json(saved["tree"]),
+                Baseline.from_json(saved["baseline"]),
+                objects=self._objects,
+            )
+        return Harvest(
+            output_object=self._keep(output),
+            journal_object=self._keep(directory / files.JOURNAL),
+            log_object=self._keep(directory / files.LOG),
+            artifacts=collected.artifacts if collected else (),
+            remarks=collected.remarks if collected else (),
+        )
+
+    def _keep(self, path: Path) -> str | None:
+        return self._objects.put_file(path) if path.exists() else None
+
+    def _rebuild_output(self, directory: Path) -> None:
+        if (directory / files.TASK).exists() and (directory / files.SOURCE).exists():
+            (directory / files.OUTPUT).write_bytes(self._rebuild(directory))
+
+    def _rebuild(self, directory: Path) -> bytes:
+        source: JSONObject = json.loads((directory / files.SOURCE).read_bytes())
+        records, _ = read_journal(directory / files.JOURNAL)
+        notebook = rebuild_notebook(source, read_task(directory), records)
+        return json.dumps(notebook, indent=1, allow_nan=False).encode("ascii")
+
+    def _read_notebook(self, key: AttemptKey) -> bytes | None:
+        directory = self._path(key)
+        if not (directory / files.TASK).exists():
+            return None
+        journal, output = directory / files.JOURNAL, directory / files.OUTPUT
+        is_large = journal.exists() and journal.stat().st_size > REBUILD_LIMIT_BYTES
+        if is_large and output.exists():
+            return output.read_bytes()
+        return self._rebuild(directory)
+
+    def _read_log(self, key: AttemptKey, offset: int, limit_bytes: int) -> tuple[bytes, int]:
+        path = self._path(key) / files.LOG
+        if not path.exists():
+            return b"", 0
+        with path.open("rb") as log:
+            size_bytes = log.seek(0, 2)
+            log.seek(max(0, size_bytes + offset) if offset < 0 else min(offset, size_bytes))
+            return log.read(limit_bytes), size_bytes
+
+    def _attempts(self) -> tuple[AttemptKey, ...]:
+        if not self._directory.exists():
+            return ()
+        keys = []
+        for path in self._directory.iterdir():
+            execution_id, _, attempt = path.name.partition("-")
+            if attempt.isdecimal():
+                keys.append(AttemptKey(execution_id, int(attempt)))
+        return tuple(keys)
+
+    def _discard(self, key: AttemptKey) -> None:
+        directory = self._path(key)
+        if not directory.exists():
+            return
+        if is_held(directory):
+            terminate(directory)
+        _remove(directory)
+
+
+def _local_path(text: str | None) -> Path | None:
+    return Path(text) if text else None
+
+
+def _remove(directory: Path) -> None:
+    """Remove a folder whatever modes the notebook gave to what is inside.
+
+    Links are unlinked, never followed, so that the user's own files are safe.
+    """
+    shutil.rmtree(directory, ignore_errors=True)
+    if not directory.exists():
+        return
+    for folder, _, _ in os.walk(directory):
+        Path(folder).chmod(0o700)
+    shutil.rmtree(directory, ignore_errors=True)

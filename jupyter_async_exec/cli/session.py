@@ -1,0 +1,117 @@
+"""What every verb stands on: the house opened on local files, and ways to print."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_async_exec.api import wire
+from jupyter_async_exec.cli.local_files import LocalFiles
+from jupyter_async_exec.core.execution import Status
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import AsyncIterator
+
+    from jupyter_async_exec.composition import House
+    from jupyter_async_exec.core.execution import Execution
+    from jupyter_async_exec.core.json_types import JSONObject
+
+#: What the shell gets to know about how an execution ended.
+EXIT_CODES = {Status.SUCCEEDED: 0, Status.FAILED: 1, Status.CANCELLED: 3}
+#: How often a waiting command looks at the execution.
+WAIT_INTERVAL_S = 0.1
+
+
+@asynccontextmanager
+async def open_house(
+    options: argparse.Namespace, *, root: Path | None = None
+) -> AsyncIterator[House]:
+    """Open the store for one verb; nothing is dispatched unless the verb starts it.
+
+    Parameters
+    ----------
+    options
+        Parsed arguments.
+    root
+        Folder that notebook paths are relative to; default the current one.
+    """
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    from jupyter_async_exec.composition import InstalledKernels, Settings, compose
+
+    settings = Settings() if options.data_dir is None else Settings(data_dir=options.data_dir)
+    house = await asyncio.to_thread(
+        compose,
+        settings,
+        kernels=InstalledKernels(KernelSpecManager()),
+        notebook_files=LocalFiles(root or Path.cwd()),
+    )
+    try:
+        yield house
+    finally:
+        await house.stop()
+
+
+async def to_json(house: House, execution: Execution) -> JSONObject:
+    """Return the JSON of an execution, the same as REST's."""
+    reason = None if execution.is_final else await house.service.waiting_reason()
+    return wire.execution_to_json(execution, reason)
+
+
+def print_json(document: Any) -> None:
+    """Print the one JSON document of a `--json` command."""
+    print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def say(message: str) -> None:
+    """Tell the person at the terminal; never on standard output."""
+    print(message, file=sys.stderr)
+
+
+async def wait(house: House, execution: Execution) -> Execution:
+    """Dispatch until `execution` is final; return it as it is then.
+
+    If a server already dispatches, this only watches.
+    """
+    from tqdm import tqdm
+
+    house.start()
+    bar = tqdm(
+        desc=f"#{execution.number}",
+        unit="cell",
+        leave=False,
+        disable=not sys.stderr.isatty(),
+        file=sys.stderr,
+    )
+    with bar:
+        while not execution.is_final:
+            await asyncio.sleep(WAIT_INTERVAL_S)
+            execution = await house.service.get(execution.id)
+            bar.total = execution.cells_total
+            bar.n = execution.cells_done
+            bar.refresh()
+    return execution
+
+
+async def report(
+    house: House, execution: Execution, *, as_json: bool, waited: bool
+) -> int:
+    """Print how it stands; return the exit code."""
+    if as_json:
+        print_json(await to_json(house, execution))
+    else:
+        say(summary(execution))
+        if not waited and not house.dispatcher.is_active:
+            say("It starts as soon as a Jupyter server or a command with --wait is running.")
+    return EXIT_CODES.get(execution.status, 0)
+
+
+def summary(execution: Execution) -> str:
+    """Return one line on how an execution stands."""
+    line = f"#{execution.number} {execution.status}: {execution.title}"
+    return f"{line} ({execution.message})" if execution.message else line

@@ -1,0 +1,51 @@
+"""List executions, newest first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jupyter_async_exec.cli.session import open_house, print_json, to_json
+from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.store import ExecutionQuery
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `list` takes."""
+    parser.add_argument("--notebook", help="only this notebook path")
+    parser.add_argument(
+        "--status",
+        action="append",
+        default=[],
+        choices=[status.value for status in Status],
+        help="only this status; may be given several times",
+    )
+    parser.add_argument("--search", metavar="WORDS", help="words in title, path, tags, parameters")
+    parser.add_argument("--tag", help="only with this tag")
+    parser.add_argument("--limit", type=int, default=25, help="rows at most, 1 to 200 (25)")
+    parser.add_argument("--cursor", help="next_cursor of the page before")
+
+
+async def run(options: argparse.Namespace) -> int:
+    """Print one page."""
+    query = ExecutionQuery(
+        notebook=options.notebook,
+        statuses=frozenset(Status(name) for name in options.status),
+        text=options.search,
+        tag=options.tag,
+        limit=min(max(options.limit, 1), 200),
+        cursor=options.cursor,
+    )
+    async with open_house(options) as house:
+        page = await house.service.find(query)
+        if options.json:
+            rows = [await to_json(house, execution) for execution in page.executions]
+            print_json({"executions": rows, "next_cursor": page.next_cursor})
+        else:
+            for execution in page.executions:
+                day = execution.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
+                number = f"#{execution.number}"
+                print(f"{number:>7}  {execution.status:<9}  {day}  {execution.title}")
+    return 0

@@ -1,0 +1,44 @@
+"""Run the snapshot of an execution again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jupyter_async_exec.cli.session import open_house, report, say, wait
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `rerun` takes."""
+    parser.add_argument("id", metavar="ID", help="number or full id")
+    parser.add_argument(
+        "-p",
+        "--parameter",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="in place of the old value; may be given several times",
+    )
+    parser.add_argument("--title", help="in place of the automatic one")
+    parser.add_argument("--wait", action="store_true", help="stay until it is over")
+
+
+async def run(options: argparse.Namespace) -> int:
+    """Submit it again, and wait if asked to; return the exit code."""
+    import yaml
+
+    async with open_house(options) as house:
+        parent = await house.service.get(options.id.removeprefix("#"))
+        changes = {name: yaml.safe_load(text) for name, text in options.parameter}
+        execution = await house.service.rerun(
+            parent.id,
+            parameters={**parent.parameters, **changes} if changes else None,
+            title=options.title,
+        )
+        if options.wait:
+            say(f"#{execution.number} is accepted.")
+            execution = await wait(house, execution)
+        return await report(house, execution, as_json=options.json, waited=options.wait)

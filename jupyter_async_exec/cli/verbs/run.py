@@ -1,0 +1,97 @@
+"""Run a notebook as an execution.
+
+Exit code: 0 accepted (with --wait: succeeded), 1 failed, 2 refused, 3 cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_async_exec.cli.local_files import root_for
+from jupyter_async_exec.cli.session import open_house, report, say, wait
+from jupyter_async_exec.errors import InvalidRequestError
+from jupyter_async_exec.service import SubmitRequest
+
+if TYPE_CHECKING:
+    import argparse
+
+    from jupyter_async_exec.snapshots.parameters import ParameterList
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `run` takes."""
+    parser.add_argument("notebook", type=Path, metavar="NOTEBOOK", help="the notebook file")
+    parser.add_argument(
+        "-p",
+        "--parameter",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="a parameter; may be given several times",
+    )
+    parser.add_argument(
+        "-f", "--parameters-file", type=Path, metavar="PARAMS.yaml", help="parameters from a file"
+    )
+    parser.add_argument("--kernel-name", metavar="K", help="in place of the notebook's own kernel")
+    parser.add_argument("--backend", default="local", metavar="B", help="where to run (local)")
+    parser.add_argument("--title", help="in place of the automatic one")
+    parser.add_argument("--tag", action="append", default=[], help="may be given several times")
+    parser.add_argument("--wait", action="store_true", help="stay until it is over")
+
+
+async def run(options: argparse.Namespace) -> int:
+    """Submit, and wait if asked to; return the exit code."""
+    notebook = options.notebook.resolve()
+    root = root_for(notebook)
+    path = notebook.relative_to(root).as_posix()
+    async with open_house(options, root=root) as house:
+        declared = await house.service.parameters(path)
+        parameters = await asyncio.to_thread(_parameters, options, declared)
+        execution = await house.service.submit(
+            SubmitRequest(
+                path=path,
+                parameters=parameters,
+                kernel_name=options.kernel_name,
+                title=options.title,
+                backend=options.backend,
+                tags=tuple(options.tag),
+            )
+        )
+        if options.wait:
+            say(f"#{execution.number} is accepted.")
+            execution = await wait(house, execution)
+        return await report(house, execution, as_json=options.json, waited=options.wait)
+
+
+def _parameters(options: argparse.Namespace, declared: ParameterList) -> dict[str, object]:
+    """Return the parameters of file and arguments; the latter win.
+
+    A value on the command line is text. Where the notebook declares a type
+    the text is read as that; elsewhere as YAML, as papermill's ``-p`` does.
+    """
+    import yaml
+
+    parameters: dict[str, object] = {}
+    if options.parameters_file is not None:
+        parameters.update(_read_file(options.parameters_file))
+    typed = {each.name for each in declared.parameters} if declared.typed else set()
+    for name, text in options.parameter:
+        parameters[name] = text if name in typed else yaml.safe_load(text)
+    return parameters
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidRequestError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidRequestError(f"{path} is not YAML: {error}.") from None
+    if not isinstance(content, dict):
+        raise InvalidRequestError(f"{path} must hold names and values.")
+    return {str(name): value for name, value in content.items()}

@@ -1,0 +1,201 @@
+"""How the parts fit together: plain settings in, a working house out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from jupyter_async_exec.backends.local import LocalBackend
+from jupyter_async_exec.changes import ChangeFeed
+from jupyter_async_exec.dispatcher import Dispatcher
+from jupyter_async_exec.errors import UnavailableError
+from jupyter_async_exec.objects.local import LocalObjectStore
+from jupyter_async_exec.service import (
+    ExecutionService,
+    KernelCatalog,
+    KernelInfo,
+    NotebookFiles,
+)
+from jupyter_async_exec.snapshots.capture import CaptureLimits, StatCache
+from jupyter_async_exec.store import ExecutionStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    from jupyter_async_exec.core.execution import Execution
+    from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.objects.base import ObjectStore
+
+#: The store's file in the data folder.
+STORE_FILE = "store.sqlite"
+#: Environment variable that names the data folder, for server and command line alike.
+DATA_DIR_VARIABLE = "JUPYTER_ASYNC_EXEC_DATA_DIR"
+
+
+def default_data_dir() -> Path:
+    """Return where executions are kept unless told otherwise."""
+    from jupyter_core.paths import jupyter_data_dir
+
+    chosen = os.environ.get(DATA_DIR_VARIABLE)
+    return Path(chosen) if chosen else Path(jupyter_data_dir()) / "async_exec"
+
+
+def default_slots() -> int:
+    """Return one slot fewer than there are cores to use, at least 1."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows have no affinity
+        cores = os.cpu_count() or 1
+    return max(1, cores - 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What can be chosen about the house."""
+
+    data_dir: Path = field(default_factory=default_data_dir)
+    #: Executions at once, unless changed while running (>= 1).
+    slots: int = field(default_factory=default_slots)
+    capture_limits: CaptureLimits = field(default_factory=CaptureLimits)
+    #: Added niceness of runners (0 to 19).
+    nice: int = 5
+
+
+class InstalledKernels(KernelCatalog):
+    """The kernels that `jupyter kernelspec list` shows.
+
+    Parameters
+    ----------
+    manager
+        Reads the kernel specs.
+    default_name
+        The kernel for notebooks that name none.
+    """
+
+    def __init__(self, manager: KernelSpecManager, default_name: str = "python3") -> None:
+        self._manager = manager
+        self._default_name = default_name
+
+    @override
+    def find(self) -> Mapping[str, KernelInfo]:
+        specs = self._manager.get_all_specs()
+        return {
+            name: KernelInfo(
+                name=name,
+                display_name=str(found["spec"].get("display_name", name)),
+                language=str(found["spec"].get("language", "")).lower(),
+            )
+            for name, found in specs.items()
+        }
+
+    @override
+    def default_name(self) -> str:
+        return self._default_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """Every part, wired."""
+
+    store: ExecutionStore
+    objects: ObjectStore
+    service: ExecutionService
+    dispatcher: Dispatcher
+    changes: ChangeFeed
+
+    def start(self) -> None:
+        """Begin to dispatch and to pass on changes, in the running event loop."""
+        self.changes.start()
+        self.dispatcher.start()
+
+    async def stop(self) -> None:
+        """Stop both and close the store; running executions go on by themselves."""
+        await self.dispatcher.stop()
+        await self.changes.stop()
+        self.store.close()
+
+
+def compose(
+    settings: Settings,
+    *,
+    kernels: KernelCatalog,
+    notebook_files: NotebookFiles,
+    listener: Callable[[Sequence[Execution]], None] = lambda _: None,
+    presence: Callable[[], JSONObject] = dict,
+) -> House:
+    """Open the store and wire every part; nothing runs yet.
+
+    Reads and writes files (and migrates the store): call it in a thread, but
+    with the event loop the parts will live in running elsewhere.
+
+    Parameters
+    ----------
+    settings
+        What was chosen.
+    kernels, notebook_files
+        The two things that differ between a server and the command line.
+    listener
+        Told of every change in the store, in the event loop.
+    presence
+        What `status` says of this process.
+
+    Raises
+    ------
+    AsyncExecError
+        The data folder or the store cannot be used; the sentence says why.
+    """
+    data_dir = settings.data_dir
+    _make_private(data_dir)
+    store = ExecutionStore(f"sqlite:///{data_dir / STORE_FILE}")
+    objects = LocalObjectStore(data_dir / "objects")
+    local = LocalBackend(data_dir / "attempts", objects=objects, nice=settings.nice)
+    backends = {local.name: local}
+    changes = ChangeFeed(store, listener)
+    # Service and dispatcher need each other's ears; both listen through these.
+    ears: list[Callable[[], None]] = [changes.wake]
+
+    def changed() -> None:
+        for wake in ears:
+            wake()
+
+    service = ExecutionService(
+        store=store,
+        objects=objects,
+        backends=backends,
+        kernels=kernels,
+        notebook_files=notebook_files,
+        default_slots=settings.slots,
+        data_dir=data_dir,
+        presence=presence,
+        capture_limits=settings.capture_limits,
+        stat_cache=StatCache(),
+        changed=changed,
+    )
+    dispatcher = Dispatcher(
+        store=store,
+        backends=backends,
+        lock_path=data_dir / "dispatcher.lock",
+        slots=service.slots,
+        changed=changes.wake,
+    )
+    ears.append(dispatcher.wake)
+    return House(
+        store=store, objects=objects, service=service, dispatcher=dispatcher, changes=changes
+    )
+
+
+def _make_private(data_dir: Path) -> None:
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        data_dir.chmod(0o700)
+    except OSError as error:
+        raise UnavailableError(
+            f"The data folder {data_dir} cannot be used ({error.strerror or error}); "
+            f"choose another with the variable {DATA_DIR_VARIABLE}."
+        ) from None

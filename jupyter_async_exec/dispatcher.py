@@ -1,0 +1,357 @@
+"""The loop that moves queued executions into slots and journals into the store."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jupyter_async_exec.backends.base import AttemptKey, Harvest
+from jupyter_async_exec.core.clock import Clock, utc_now
+from jupyter_async_exec.core.events import (
+    AttemptReturned,
+    CellFinished,
+    CellStarted,
+    Event,
+    ExecutionFinished,
+    Remarked,
+)
+from jupyter_async_exec.core.execution import Execution, Reason, Remark, Status
+from jupyter_async_exec.errors import AsyncExecError, DiskFullError
+from jupyter_async_exec.runner.journal import to_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from jupyter_async_exec.backends.base import Backend, Observation
+    from jupyter_async_exec.runner.result import Result
+    from jupyter_async_exec.store import ExecutionStore
+
+#: How often running attempts are looked at, in seconds.
+OBSERVE_INTERVAL_S = 0.1
+#: How often an idle dispatcher looks for what other processes submitted.
+IDLE_INTERVAL_S = 0.5
+#: How often somebody who is not the dispatcher asks to become it.
+STANDBY_INTERVAL_S = 2.0
+#: Progress is written to the store at most this often per execution.
+PROGRESS_INTERVAL_S = 1.0
+#: After its result an attempt may take this long to take its processes down
+#: before its files are harvested all the same (DESIGN: teardown comes after the end).
+TEARDOWN_LIMIT_S = 5.0
+#: Starts and harvests under way get this long when the dispatcher stops.
+STOP_LIMIT_S = 10.0
+#: Attempts that die before their first cell go back to the queue this often.
+MAX_ATTEMPTS = 5
+
+LOGGER = logging.getLogger("jupyter_async_exec.dispatcher")
+
+
+@dataclass(slots=True)
+class _Followed:
+    """What the dispatcher knows about one running attempt."""
+
+    execution: Execution
+    backend: Backend
+    offset: int = 0
+    pending: list[Event] = field(default_factory=list)
+    recorded_s: float = 0.0
+    cancel_sent: bool = False
+    result_seen_s: float | None = None
+
+    @property
+    def key(self) -> AttemptKey:
+        return AttemptKey(self.execution.id, self.execution.attempt)
+
+
+class Dispatcher:
+    """Move executions through their lives; one per store at a time.
+
+    Being the dispatcher is holding a lock on `lock_path`: the system takes it
+    away from a dead process, without clocks. Whoever does not get it stands
+    by and tries again.
+
+    Parameters
+    ----------
+    store
+        The queue and the record.
+    backends
+        By name.
+    lock_path
+        File whose lock makes a process the dispatcher of the store.
+    slots
+        Gives the number of executions that may run at once (>= 1); asked each
+        round, in a thread.
+    changed
+        Called, in the event loop, after the dispatcher changed the store.
+    clock
+        The present moment.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: ExecutionStore,
+        backends: Mapping[str, Backend],
+        lock_path: Path,
+        slots: Callable[[], int],
+        changed: Callable[[], None] = lambda: None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._store = store
+        self._backends = backends
+        self._lock_path = lock_path
+        self._slots = slots
+        self._changed = changed
+        self._clock = clock
+        self._followed: dict[str, _Followed] = {}
+        self._followers: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._lock_fd: int | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._seen_version: int | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether this process is the one that moves the queue."""
+        return self._lock_fd is not None
+
+    def wake(self) -> None:
+        """Look at the queue now; for the loop's own thread."""
+        self._wake.set()
+
+    def start(self) -> None:
+        """Start the loop in the running event loop."""
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="dispatcher")
+
+    async def stop(self) -> None:
+        """End the loop; running executions go on without it.
+
+        Starts and harvests under way come to their end first, because the
+        next dispatcher must not meet them half done.
+        """
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        if self._followers:
+            await asyncio.wait(self._followers, timeout=STOP_LIMIT_S)
+        for follower in tuple(self._followers):
+            follower.cancel()
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+            self._lock_fd = None
+
+    async def _run(self) -> None:
+        while not await asyncio.to_thread(self._take_lock):
+            await self._pause(STANDBY_INTERVAL_S)
+            if self._stopping:
+                return
+        adopted = False
+        while not self._stopping:
+            try:
+                if not adopted:
+                    await self._adopt()
+                    adopted = True
+                await self._round()
+            except AsyncExecError as error:
+                LOGGER.warning("The queue waits: %s", error)
+            except Exception:
+                LOGGER.exception("The dispatcher met something unexpected and goes on.")
+            await self._pause(IDLE_INTERVAL_S)
+
+    async def _round(self) -> None:
+        """Act on what changed in the store, by us or by another process."""
+        version = await asyncio.to_thread(self._store.data_version)
+        if version == self._seen_version:
+            return
+        await self._notice_cancels()
+        await self._fill_slots()
+        self._seen_version = version
+
+    async def _pause(self, limit_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), limit_s)
+        self._wake.clear()
+
+    def _take_lock(self) -> bool:
+        self._lock_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(fd)
+            return False
+        self._lock_fd = fd
+        return True
+
+    async def _adopt(self) -> None:
+        """Take over what an earlier dispatcher left running, and clear its leftovers."""
+        known = set()
+        for execution in await asyncio.to_thread(self._store.running):
+            backend = self._backends.get(execution.backend)
+            if backend is None:
+                LOGGER.warning(
+                    "#%d runs on the backend %r, which is not configured here.",
+                    execution.number,
+                    execution.backend,
+                )
+                continue
+            known.add(AttemptKey(execution.id, execution.attempt))
+            self._follow(_Followed(execution=execution, backend=backend), start=False)
+        for backend in self._backends.values():
+            for key in await backend.attempts():
+                if key not in known:
+                    await backend.discard(key)
+
+    async def _notice_cancels(self) -> None:
+        for execution in await asyncio.to_thread(self._store.running):
+            followed = self._followed.get(execution.id)
+            if followed is None or not execution.cancel_requested or followed.cancel_sent:
+                continue
+            await followed.backend.cancel(followed.key)
+            followed.cancel_sent = True
+
+    async def _fill_slots(self) -> None:
+        slots = await asyncio.to_thread(self._slots)
+        for name, backend in self._backends.items():
+            while len(self._followed) < slots and not self._stopping:
+                execution = await asyncio.to_thread(self._store.claim, backend=name)
+                if execution is None:
+                    break
+                LOGGER.info("#%d starts (attempt %d).", execution.number, execution.attempt)
+                self._follow(_Followed(execution=execution, backend=backend), start=True)
+                self._changed()
+
+    def _follow(self, followed: _Followed, *, start: bool) -> None:
+        self._followed[followed.execution.id] = followed
+        follower = asyncio.get_running_loop().create_task(
+            self._live_through(followed, start=start), name=f"execution-{followed.key}"
+        )
+        self._followers.add(follower)
+        follower.add_done_callback(self._followers.discard)
+
+    async def _live_through(self, followed: _Followed, *, start: bool) -> None:
+        """Accompany one attempt from its start to its end in the store."""
+        step = self._start if start else self._look_at
+        while not self._stopping:
+            try:
+                if await step(followed):
+                    return
+                step = self._look_at
+            except AsyncExecError as error:
+                LOGGER.warning("#%d: %s It is tried again.", followed.execution.number, error)
+            except Exception:
+                LOGGER.exception("#%d: unexpected; tried again.", followed.execution.number)
+            await asyncio.sleep(OBSERVE_INTERVAL_S)
+
+    async def _start(self, followed: _Followed) -> bool:
+        """Start the attempt; return whether that failed and it is over."""
+        try:
+            await followed.backend.start(followed.execution)
+        except AsyncExecError as error:
+            message = error.message
+        except OSError as error:
+            message = f"It could not be started: {error.strerror or error}."
+        else:
+            # A cancel that came during the start found nothing to cancel.
+            followed.cancel_sent = False
+            self._look_again()
+            return False
+        end = ExecutionFinished(
+            at=self._clock(), status=Status.FAILED, reason=Reason.INTERNAL, message=message
+        )
+        await self._finish(followed, (end,))
+        return True
+
+    async def _look_at(self, followed: _Followed) -> bool:
+        """Note what is new; return whether the attempt is over for us."""
+        observation = await followed.backend.observe(followed.key, offset=followed.offset)
+        followed.offset = observation.offset
+        events = (to_event(record) for record in observation.records)
+        followed.pending.extend(event for event in events if event is not None)
+        if observation.result is None:
+            await self._record_progress(followed)
+            return False
+        if followed.result_seen_s is None:
+            followed.result_seen_s = time.monotonic()
+        waited_s = time.monotonic() - followed.result_seen_s
+        if observation.records or (observation.alive and waited_s < TEARDOWN_LIMIT_S):
+            return False
+        await self._end(followed, observation.result)
+        return True
+
+    async def _record_progress(self, followed: _Followed) -> None:
+        now_s = time.monotonic()
+        urgent = any(
+            not isinstance(event, CellStarted | CellFinished) for event in followed.pending
+        )
+        if not followed.pending or (
+            not urgent and now_s - followed.recorded_s < PROGRESS_INTERVAL_S
+        ):
+            return
+        await self._record(followed, tuple(followed.pending))
+        followed.pending.clear()
+        followed.recorded_s = now_s
+
+    async def _record(self, followed: _Followed, events: Sequence[Event]) -> Execution:
+        execution = followed.execution
+        recorded = await asyncio.to_thread(
+            self._store.record, execution.id, execution.attempt, events
+        )
+        self._changed()
+        return recorded
+
+    async def _end(self, followed: _Followed, result: Result) -> None:
+        never_began = result.reason is Reason.LOST and result.started_at is None
+        if never_began and followed.execution.attempt < MAX_ATTEMPTS:
+            await followed.backend.discard(followed.key)
+            await self._record(followed, (AttemptReturned(at=self._clock()),))
+            self._let_go(followed)
+            LOGGER.info("#%d goes back to the queue.", followed.execution.number)
+            return
+        harvest = await self._harvest(followed)
+        remarked = (Remarked(at=result.finished_at, remark=each) for each in harvest.remarks)
+        end = ExecutionFinished(
+            at=result.finished_at,
+            status=result.status,
+            reason=result.reason,
+            message=result.message,
+            error=result.error,
+            output_object=harvest.output_object,
+            journal_object=harvest.journal_object,
+            log_object=harvest.log_object,
+            artifacts=harvest.artifacts,
+        )
+        await self._finish(followed, (*followed.pending, *remarked, end))
+
+    async def _harvest(self, followed: _Followed) -> Harvest:
+        try:
+            return await followed.backend.harvest(followed.key, followed.execution)
+        except DiskFullError:
+            raise
+        except (AsyncExecError, OSError) as error:
+            LOGGER.exception("The results of #%d cannot be kept.", followed.execution.number)
+            remark = Remark(kind="results_lost", message=f"Its results could not be kept: {error}")
+            return Harvest(remarks=(remark,))
+
+    async def _finish(self, followed: _Followed, events: Sequence[Event]) -> None:
+        execution = await self._record(followed, events)
+        LOGGER.info("#%d is %s.", execution.number, execution.status)
+        self._let_go(followed)
+        await followed.backend.discard(followed.key)
+
+    def _let_go(self, followed: _Followed) -> None:
+        self._followed.pop(followed.execution.id, None)
+        self._look_again()
+
+    def _look_again(self) -> None:
+        self._seen_version = None
+        self.wake()

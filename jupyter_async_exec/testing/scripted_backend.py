@@ -1,0 +1,142 @@
+"""A backend without processes: the test says what each attempt does and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from typing_extensions import override
+
+from jupyter_async_exec.backends.base import AttemptKey, Backend, Harvest, Observation
+from jupyter_async_exec.core.clock import utc_now
+from jupyter_async_exec.core.execution import Reason, Status
+from jupyter_async_exec.errors import AsyncExecError
+from jupyter_async_exec.runner.result import Result
+
+if TYPE_CHECKING:
+    from jupyter_async_exec.core.execution import Execution
+    from jupyter_async_exec.core.json_types import JSONObject
+
+
+@dataclass
+class ScriptedAttempt:
+    """One attempt, as the test moves it."""
+
+    execution: Execution
+    records: list[JSONObject] = field(default_factory=list)
+    result: Result | None = None
+    alive: bool = True
+    cancelled: bool = False
+
+
+class ScriptedBackend(Backend):
+    """Attempts begin when the dispatcher starts them and end when the test says so.
+
+    Attributes
+    ----------
+    attempts_by_number
+        The newest attempt of each execution, by its number.
+    start_error
+        Raised by `start` when set.
+    harvest_result
+        What every attempt leaves behind.
+    """
+
+    name: ClassVar[str] = "local"
+
+    def __init__(self) -> None:
+        self.attempts_by_number: dict[int, ScriptedAttempt] = {}
+        self.started: list[AttemptKey] = []
+        self.discarded: list[AttemptKey] = []
+        self.start_error: AsyncExecError | None = None
+        self.harvest_result = Harvest()
+        self._attempts: dict[AttemptKey, ScriptedAttempt] = {}
+
+    def end(
+        self,
+        number: int,
+        status: Status = Status.SUCCEEDED,
+        *,
+        reason: Reason | None = None,
+        began: bool = True,
+    ) -> None:
+        """End the newest attempt of execution `number`."""
+        attempt = self.attempts_by_number[number]
+        now = utc_now()
+        attempt.result = Result(
+            attempt=attempt.execution.attempt,
+            status=status,
+            reason=reason,
+            message=None,
+            error=None,
+            started_at=now if began else None,
+            finished_at=now,
+            cells_total=1,
+            machine={},
+        )
+        attempt.alive = False
+
+    @override
+    async def start(self, execution: Execution) -> None:
+        if self.start_error is not None:
+            raise self.start_error
+        key = AttemptKey(execution.id, execution.attempt)
+        if key not in self._attempts:
+            attempt = ScriptedAttempt(execution)
+            self._attempts[key] = attempt
+            self.attempts_by_number[execution.number] = attempt
+            self.started.append(key)
+
+    @override
+    async def observe(self, key: AttemptKey, *, offset: int) -> Observation:
+        attempt = self._attempts.get(key)
+        if attempt is None:
+            now = utc_now()
+            lost = Result(
+                attempt=key.attempt,
+                status=Status.FAILED,
+                reason=Reason.LOST,
+                message="It is not known here.",
+                error=None,
+                started_at=None,
+                finished_at=now,
+                cells_total=None,
+                machine={},
+            )
+            return Observation(offset=offset, result=lost, alive=False)
+        return Observation(
+            records=tuple(attempt.records[offset:]),
+            offset=len(attempt.records),
+            result=attempt.result,
+            alive=attempt.alive,
+        )
+
+    @override
+    async def cancel(self, key: AttemptKey) -> None:
+        attempt = self._attempts.get(key)
+        if attempt is not None:
+            attempt.cancelled = True
+            self.end(attempt.execution.number, Status.CANCELLED)
+
+    @override
+    async def harvest(self, key: AttemptKey, execution: Execution) -> Harvest:
+        return self.harvest_result
+
+    @override
+    async def discard(self, key: AttemptKey) -> None:
+        self._attempts.pop(key, None)
+        self.discarded.append(key)
+
+    @override
+    async def read_notebook(self, key: AttemptKey) -> bytes | None:
+        return None
+
+    @override
+    async def read_log(
+        self, key: AttemptKey, *, offset: int, limit_bytes: int
+    ) -> tuple[bytes, int]:
+        return b"", 0
+
+    @override
+    async def attempts(self) -> tuple[AttemptKey, ...]:
+        return tuple(self._attempts)

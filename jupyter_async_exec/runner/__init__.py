@@ -1,0 +1,1 @@
+"""The process that runs one execution; knows no server, no database, no traitlets."""

@@ -1,0 +1,77 @@
+"""The names inside an attempt's directory, and how files there are written whole."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+TASK = "task.json"
+LOCK = "runner.lock"
+SOURCE = "source.ipynb"
+JOURNAL = "journal.jsonl"
+OUTPUT = "output.ipynb"
+LOG = "log.txt"
+RESULT = "result.json"
+#: Standard error of supervisor, engine and kernel.
+RUNNER_LOG = "runner.log"
+#: Its existence asks for the end.
+CANCEL = "cancel"
+#: Process id and start time of the supervisor, later how the engine ended.
+SUPERVISOR = "supervisor.json"
+
+
+def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
+    """Write `content` to `path` so that a reader sees all of it or what was there before.
+
+    Temporary file in the same folder, fsync, rename, fsync of the folder.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb", buffering=1024 * 1024) as file:
+            for piece in (content,) if isinstance(content, bytes) else content:
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names created in `folder` survive a power cut, where the platform can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_bounded(path: Path, *, limit_bytes: int) -> bytes | None:
+    """Return a file's bytes; `None` when it is absent, a link, or larger than the limit."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        try:
+            content = file.read(limit_bytes + 1)
+        except OSError:  # a folder
+            return None
+    # A pipe without a writer reads as empty, and none of our files is.
+    return None if not content or len(content) > limit_bytes else content
+
+
+def request_cancel(directory: Path) -> None:
+    """Ask the runner of this attempt to end; asking twice is asking once."""
+    (directory / CANCEL).touch(mode=0o600)

@@ -44,7 +44,8 @@ export function captureNotebook(panel: NotebookPanel): ICapture | null {
     return null;
   }
   return {
-    path: panel.context.path,
+    // Older jupyter-collaboration shows the same files through a drive `RTC:`.
+    path: panel.context.path.replace(/^RTC:/, ''),
     notebook: withoutOutputs(model.toJSON() as INotebookContent),
     kernelName:
       panel.sessionContext.session?.kernel?.name ||

@@ -1,6 +1,6 @@
 /** From declared parameters to JupyterLab's form component, and back. */
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { PartialJSONValue } from '@lumino/coreutils';
+import type { PartialJSONValue, ReadonlyJSONObject } from '@lumino/coreutils';
 import type { RJSFSchema, UiSchema } from '@rjsf/utils';
 
 import type { Parameter, ParameterList, Parameters } from '../api/types';
@@ -13,6 +13,9 @@ import {
   readField,
   toField
 } from './values';
+
+/** How the fields look. */
+export type FieldsUiSchema = UiSchema<ReadonlyJSONObject>;
 
 /** What stands in the fields, by key of the schema. */
 export type FormData = Record<string, FieldValue>;
@@ -57,9 +60,9 @@ export function fieldKey(index: number): string {
 export function makeSchema(
   parameters: readonly Parameter[],
   trans: TranslationBundle
-): { schema: RJSFSchema; uiSchema: UiSchema } {
+): { schema: RJSFSchema; uiSchema: FieldsUiSchema } {
   const properties: Record<string, RJSFSchema> = {};
-  const uiSchema: UiSchema = {};
+  const uiSchema: FieldsUiSchema = {};
   parameters.forEach((parameter, index) => {
     const key = fieldKey(index);
     const kind = fieldKind(parameter);

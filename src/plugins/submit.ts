@@ -1,0 +1,278 @@
+/** Submitting notebooks: the toolbar button, the form and their commands. */
+import type {
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import {
+  ICommandPalette,
+  IToolbarWidgetRegistry,
+  Notification
+} from '@jupyterlab/apputils';
+import { IFileBrowserFactory } from '@jupyterlab/filebrowser';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { MenuSvg } from '@jupyterlab/ui-components';
+import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
+import { Widget } from '@lumino/widgets';
+
+import { CommandIDs } from '../commands';
+import { submitIcon } from '../icons';
+import { SubmitButton } from '../submit/button';
+import { captureNotebook } from '../submit/capture';
+// The button is there as soon as the notebook is: no time to load it later.
+// eslint-disable-next-line jupyter/prefer-lazy-imports
+import { PanelSubmission } from '../submit/panelsubmission';
+// eslint-disable-next-line jupyter/prefer-lazy-imports
+import { describeError, Submitter } from '../submit/submitter';
+import { IExecutionsModel, TRANSLATION_DOMAIN } from '../tokens';
+import { DRIVE_NAME } from '../viewer/paths';
+
+/** Name of the button in `jupyter.lab.toolbars` of the settings schema. */
+const TOOLBAR_ITEM = 'run-as-experiment';
+
+/** What the commands work with. */
+interface IParts {
+  app: JupyterFrontEnd;
+  model: IExecutionsModel;
+  submitter: Submitter;
+  notebooks: INotebookTracker | null;
+  files: IFileBrowserFactory | null;
+  translator: ITranslator;
+  trans: TranslationBundle;
+}
+
+/** Submits notebooks. */
+export const submitPlugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter_async_exec:submit',
+  description: 'Runs notebooks as experiments, from toolbar, menus and keys.',
+  autoStart: true,
+  requires: [IExecutionsModel],
+  optional: [
+    INotebookTracker,
+    IToolbarWidgetRegistry,
+    IFileBrowserFactory,
+    ICommandPalette,
+    ITranslator
+  ],
+  activate: (
+    app: JupyterFrontEnd,
+    model: IExecutionsModel,
+    notebooks: INotebookTracker | null,
+    toolbars: IToolbarWidgetRegistry | null,
+    files: IFileBrowserFactory | null,
+    palette: ICommandPalette | null,
+    translator_: ITranslator | null
+  ): void => {
+    const translator = translator_ ?? nullTranslator;
+    const trans = translator.load(TRANSLATION_DOMAIN);
+    const submitter = new Submitter({
+      client: model.client,
+      accepted: execution => model.submitted(execution)
+    });
+    const parts: IParts = {
+      app,
+      model,
+      submitter,
+      notebooks,
+      files,
+      translator,
+      trans
+    };
+    addNotebookCommands(parts);
+    addOtherCommands(parts);
+    toolbars?.addFactory<NotebookPanel>('Notebook', TOOLBAR_ITEM, panel =>
+      makeButton(panel, parts)
+    );
+    for (const command of [
+      CommandIDs.submit,
+      CommandIDs.submitWithParameters
+    ]) {
+      palette?.addItem({ command, category: trans.__('Executions') });
+    }
+    notebooks?.currentChanged.connect(() => {
+      app.commands.notifyCommandChanged(CommandIDs.submit);
+      app.commands.notifyCommandChanged(CommandIDs.submitWithParameters);
+    });
+  }
+};
+
+function addNotebookCommands(parts: IParts): void {
+  const { app, model, trans, translator } = parts;
+  const describedBy = {
+    args: {
+      type: 'object',
+      properties: {
+        panel: {
+          type: 'string',
+          description: trans.__('Id of a notebook tab; default the current one')
+        }
+      }
+    }
+  };
+
+  app.commands.addCommand(CommandIDs.submit, {
+    label: trans.__('Run as Experiment'),
+    caption: trans.__('Seal this notebook as it is now and run it elsewhere'),
+    icon: args => (args['toolbar'] ? undefined : submitIcon),
+    describedBy,
+    isEnabled: args => findPanel(args, parts) !== null,
+    execute: async args => {
+      const panel = findPanel(args, parts);
+      return panel ? await submissionOf(panel, parts).run() : null;
+    }
+  });
+
+  app.commands.addCommand(CommandIDs.submitWithParameters, {
+    label: trans.__('Run with Parameters…'),
+    caption: trans.__('Choose parameter values, then run as experiment'),
+    describedBy,
+    isEnabled: args => findPanel(args, parts) !== null,
+    execute: args =>
+      orSay(parts, async () => {
+        const panel = findPanel(args, parts);
+        const capture = panel && captureNotebook(panel);
+        if (!panel || !capture) {
+          return null;
+        }
+        const { askAndSubmit } = await import('../submit/ask');
+        return askAndSubmit(
+          capture,
+          changed => submissionOf(panel, parts).send(capture, changed),
+          { client: model.client, trans, translator }
+        );
+      })
+  });
+}
+
+function addOtherCommands(parts: IParts): void {
+  const { app, model, submitter, trans, translator } = parts;
+
+  app.commands.addCommand(CommandIDs.submitFile, {
+    label: trans.__('Run as Experiment'),
+    caption: trans.__('Run the selected notebooks as experiments'),
+    icon: submitIcon,
+    describedBy: { args: { type: 'object', properties: {} } },
+    isVisible: () => selectedNotebooks(parts).length > 0,
+    execute: () =>
+      orSay(parts, async () => {
+        for (const path of selectedNotebooks(parts)) {
+          // What is open is run as it is on the screen, here as well.
+          const panel = parts.notebooks?.find(
+            one => one.context.path === path && one.context.isReady
+          );
+          const capture = panel && captureNotebook(panel);
+          if (panel && capture) {
+            await submissionOf(panel, parts).send(capture);
+          } else {
+            await submitter.submitFile(path);
+          }
+        }
+        return null;
+      })
+  });
+
+  app.commands.addCommand(CommandIDs.rerunWithParameters, {
+    label: trans.__('Run Again with Parameters…'),
+    caption: trans.__('Run the same snapshot with other parameter values'),
+    describedBy: {
+      args: {
+        type: 'object',
+        required: ['id'],
+        properties: {
+          id: { type: 'string', description: trans.__('Id of an execution') }
+        }
+      }
+    },
+    execute: args =>
+      orSay(parts, async () => {
+        const id = args['id'];
+        if (typeof id !== 'string' && typeof id !== 'number') {
+          return null;
+        }
+        const execution = await model.get(id);
+        const { askAndRerun } = await import('../submit/ask');
+        return askAndRerun(
+          execution,
+          changed => submitter.rerun(execution.id, changed),
+          { client: model.client, trans, translator }
+        );
+      })
+  });
+}
+
+function makeButton(panel: NotebookPanel, parts: IParts): Widget {
+  if (isResult(panel)) {
+    const none = new Widget();
+    none.hide();
+    return none;
+  }
+  return new SubmitButton({
+    submission: submissionOf(panel, parts),
+    makeMenu: () => makeMenu(panel, parts),
+    icon: submitIcon,
+    trans: parts.trans
+  });
+}
+
+function makeMenu(panel: NotebookPanel, { app }: IParts): MenuSvg {
+  const menu = new MenuSvg({ commands: app.commands });
+  menu.addItem({ command: CommandIDs.submit, args: { panel: panel.id } });
+  menu.addItem({
+    command: CommandIDs.submitWithParameters,
+    args: { panel: panel.id }
+  });
+  menu.addItem({ type: 'separator' });
+  menu.addItem({
+    command: CommandIDs.showExecutions,
+    args: { scope: 'notebook' }
+  });
+  return menu;
+}
+
+function submissionOf(
+  panel: NotebookPanel,
+  { submitter, trans }: IParts
+): PanelSubmission {
+  return PanelSubmission.of({ panel, submitter, trans, refused: sayRefused });
+}
+
+function findPanel(
+  args: ReadonlyPartialJSONObject,
+  { notebooks }: IParts
+): NotebookPanel | null {
+  const panel =
+    typeof args['panel'] === 'string'
+      ? notebooks?.find(one => one.id === args['panel'])
+      : notebooks?.currentWidget;
+  return panel && !isResult(panel) ? panel : null;
+}
+
+function isResult(panel: NotebookPanel): boolean {
+  return panel.context.path.startsWith(`${DRIVE_NAME}:`);
+}
+
+function selectedNotebooks({ files }: IParts): string[] {
+  const browser = files?.tracker.currentWidget;
+  return Array.from(browser?.selectedItems() ?? [])
+    .filter(item => item.type === 'notebook')
+    .map(item => item.path);
+}
+
+/** A refusal is no notice of an end: it stays until it has been read. */
+function sayRefused(message: string): void {
+  Notification.error(message, { autoClose: false });
+}
+
+async function orSay<T>(
+  { trans }: IParts,
+  action: () => Promise<T>
+): Promise<T | null> {
+  try {
+    return await action();
+  } catch (error) {
+    sayRefused(describeError(error, trans));
+    return null;
+  }
+}

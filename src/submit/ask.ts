@@ -1,0 +1,110 @@
+/** Ask for parameter values: find what a notebook declares, show the form, send the answer. */
+import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
+
+import type { IExecutionsClient } from '../api/client';
+import type {
+  Execution,
+  NotebookJSON,
+  Parameters,
+  ParameterList
+} from '../api/types';
+import type { ICapture } from './capture';
+import { ParametersDialog } from './form';
+import { FormModel } from './formmodel';
+
+/** What asking needs. */
+export interface IAskOptions {
+  /** The REST calls. */
+  client: IExecutionsClient;
+  /** The words. */
+  trans: TranslationBundle;
+  /** For JupyterLab's own words in the form. */
+  translator?: ITranslator;
+}
+
+/**
+ * Ask for the parameters of a notebook in memory, then run it.
+ *
+ * @param capture - The notebook.
+ * @param send - Submits it with the values that differ from its defaults.
+ * @returns The accepted execution; null when the user cancelled.
+ */
+export async function askAndSubmit(
+  capture: ICapture,
+  send: (changed: Parameters) => Promise<Execution>,
+  options: IAskOptions
+): Promise<Execution | null> {
+  const { client, trans } = options;
+  const [list, values] = await Promise.all([
+    client.findParameters(capture.path, { ...capture.notebook }),
+    lastValues(client, capture.path)
+  ]);
+  const name = capture.path.split('/').pop() ?? capture.path;
+  return show(
+    trans.__('Run %1 with parameters', name),
+    knownTo(list, values),
+    list,
+    send,
+    options
+  );
+}
+
+/**
+ * Ask for other parameters for a snapshot, then run it again.
+ *
+ * @param execution - The execution whose snapshot it is.
+ * @param send - Runs it again with the values that differ from its defaults.
+ * @returns The accepted execution; null when the user cancelled.
+ */
+export async function askAndRerun(
+  execution: Execution,
+  send: (changed: Parameters) => Promise<Execution>,
+  options: IAskOptions
+): Promise<Execution | null> {
+  const { client, trans } = options;
+  const source: NotebookJSON = await client.getNotebook(execution.id, 'source');
+  const list = await client.findParameters(execution.notebook_path, source);
+  return show(
+    trans.__('Run #%1 again with parameters', execution.number),
+    execution.parameters,
+    list,
+    send,
+    options
+  );
+}
+
+async function show(
+  title: string,
+  values: Parameters,
+  list: ParameterList,
+  send: (changed: Parameters) => Promise<Execution>,
+  { trans, translator }: IAskOptions
+): Promise<Execution | null> {
+  const model = new FormModel({ list, values, submit: send, trans });
+  await new ParametersDialog({ model, title, trans, translator }).launch();
+  return model.execution;
+}
+
+async function lastValues(
+  client: IExecutionsClient,
+  path: string
+): Promise<Parameters> {
+  try {
+    const { executions } = await client.list({ notebook: path, limit: 1 });
+    return executions[0]?.parameters ?? {};
+  } catch {
+    // A convenience only; the form works with the defaults as well.
+    return {};
+  }
+}
+
+/** A parameter that has gone from the notebook since must not come back. */
+function knownTo(list: ParameterList, values: Parameters): Parameters {
+  if (!list.typed || list.parameters.length === 0) {
+    return values;
+  }
+  const names = new Set(list.parameters.map(({ name }) => name));
+  return Object.fromEntries(
+    Object.entries(values).filter(([name]) => names.has(name))
+  );
+}

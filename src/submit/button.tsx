@@ -1,0 +1,147 @@
+/** The button in the notebook's toolbar: one click, and its confirmation in place. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { LabIcon } from '@jupyterlab/ui-components';
+import {
+  caretDownIcon,
+  ReactWidget,
+  UseSignal
+} from '@jupyterlab/ui-components';
+import type { Menu } from '@lumino/widgets';
+import React from 'react';
+
+import type { PanelSubmission, SubmissionState } from './panelsubmission';
+
+/** What the button needs. */
+export interface ISubmitButtonOptions {
+  /** The submission it starts and shows. */
+  submission: PanelSubmission;
+  /** Makes the menu, when it is opened for the first time. */
+  makeMenu: () => Menu;
+  /** Its icon. */
+  icon: LabIcon;
+  /** The words. */
+  trans: TranslationBundle;
+}
+
+/**
+ * "Run as experiment" in a toolbar.
+ *
+ * #### Notes
+ * Own buttons and not `ToolbarButton`, for three reasons: a click must not
+ * take the focus from the cell, yet a keyboard user must not lose it when the
+ * button is busy (so `aria-disabled`); the number appears in place; and the
+ * width never changes (both texts lie in one grid cell), or the whole toolbar
+ * would jump and fold at every click.
+ */
+export class SubmitButton extends ReactWidget {
+  /** Create the button. */
+  constructor(private _options: ISubmitButtonOptions) {
+    super();
+    this.addClass('jp-ToolbarButton');
+    this.addClass('jp-SubmitButton');
+  }
+
+  /** Let go of the menu as well. */
+  override dispose(): void {
+    this._menu?.dispose();
+    super.dispose();
+  }
+
+  protected render(): JSX.Element {
+    const { submission } = this._options;
+    const openMenu = (x: number, y: number): void => {
+      this._menu ??= this._options.makeMenu();
+      this._menu.open(x, y);
+    };
+    return (
+      <UseSignal
+        signal={submission.stateChanged}
+        initialArgs={submission.state}
+        initialSender={submission}
+      >
+        {() => <Buttons {...this._options} openMenu={openMenu} />}
+      </UseSignal>
+    );
+  }
+
+  private _menu: Menu | null = null;
+}
+
+function Buttons(
+  props: ISubmitButtonOptions & { openMenu: (x: number, y: number) => void }
+): JSX.Element {
+  const { submission, icon: Icon, trans } = props;
+  const { state } = submission;
+  const isSending = state.type === 'sending';
+  const inPlace = shortAnswer(state, trans);
+  return (
+    <>
+      <button
+        type="button"
+        className={`jp-ToolbarButtonComponent jp-SubmitButton-run jp-mod-${state.type}`}
+        aria-label={trans.__('Run as experiment')}
+        aria-disabled={isSending}
+        title={trans.__(
+          'Run as experiment: seal this notebook as it is now and run it elsewhere'
+        )}
+        // The cell being edited keeps the focus.
+        onMouseDown={event => event.preventDefault()}
+        onClick={() => {
+          // A second click while the first is on its way belongs to it.
+          if (!isSending) {
+            void submission.run();
+          }
+        }}
+      >
+        <Icon.react tag="span" className="jp-SubmitButton-icon" />
+        <span className="jp-ToolbarButtonComponent-label jp-SubmitButton-label">
+          <span className={inPlace ? 'jp-mod-hidden' : ''}>
+            {trans.__('Experiment')}
+          </span>
+          <span className="jp-SubmitButton-answer">{inPlace}</span>
+        </span>
+      </button>
+      <button
+        type="button"
+        className="jp-ToolbarButtonComponent jp-SubmitButton-menu"
+        aria-label={trans.__('More ways to run as experiment')}
+        aria-haspopup="menu"
+        title={trans.__('Run with parameters, and more')}
+        onClick={event => {
+          const box = event.currentTarget.getBoundingClientRect();
+          props.openMenu(box.left, box.bottom);
+        }}
+      >
+        <caretDownIcon.react tag="span" />
+      </button>
+      <span className="jp-SubmitButton-status" role="status">
+        {longAnswer(state, trans)}
+      </span>
+    </>
+  );
+}
+
+function shortAnswer(state: SubmissionState, trans: TranslationBundle): string {
+  switch (state.type) {
+    case 'accepted':
+      return `#${state.number}`;
+    case 'refused':
+      return trans.__('Refused');
+    case 'idle':
+    case 'sending':
+      return '';
+  }
+}
+
+/** For screen readers. */
+function longAnswer(state: SubmissionState, trans: TranslationBundle): string {
+  switch (state.type) {
+    case 'accepted':
+      return trans.__('Execution #%1 accepted', state.number);
+    // The message itself is an alert.
+    case 'refused':
+    case 'idle':
+    case 'sending':
+      return '';
+  }
+}

@@ -87,7 +87,7 @@ function tabName(execution: INamedExecution): string {
   const safe = base
     .replace(/^[^:]*:/, '')
     // Characters that mean something in an address or to a drive.
-    .replace(/[#?%:*"<>|\u0000-\u001f]/g, '_')
+    .replace(/[#?%:*"<>|\p{Cc}]/gu, '_')
     .replace(/(\.ipynb)?$/i, '.ipynb');
   return `${execution.number} ${safe === '.ipynb' ? 'notebook.ipynb' : safe}`;
 }

@@ -1,0 +1,96 @@
+/** The read-only drive `executions:`, through which results open as native documents. */
+import type { Contents } from '@jupyterlab/services';
+import { Drive } from '@jupyterlab/services';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { IDisposable } from '@lumino/disposable';
+import { DisposableDelegate } from '@lumino/disposable';
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+
+import type { IExecutionsClient } from '../api/client';
+import { DRIVE_NAME, parseResultPath } from './paths';
+
+/** Where the server answers, below its base address. */
+const API_ENDPOINT = 'async-exec/contents';
+
+/** A drive that reads results and refuses to change them. */
+export class ExecutionsDrive extends Drive {
+  /** Create the drive; the plugin adds it to JupyterLab's contents manager. */
+  constructor(options: ExecutionsDrive.IOptions) {
+    super({
+      name: DRIVE_NAME,
+      apiEndpoint: API_ENDPOINT,
+      serverSettings: options.client.serverSettings
+    });
+    this._client = options.client;
+    this._trans = options.trans;
+  }
+
+  /**
+   * No content provider is ever used.
+   *
+   * #### Notes
+   * JupyterLab asks every drive for the provider that is the default of the
+   * file type. With jupyter-collaboration that is one that this drive does not
+   * have, and the stock registry would throw: a click that does nothing.
+   */
+  override readonly contentProviderRegistry = new NoProviders();
+
+  /** Refuse to save. */
+  override save(): Promise<Contents.IModel> {
+    return Promise.reject(
+      new Error(
+        this._trans.__(
+          'The result of an execution is never changed. Use “Save As…”, or “Restore” for a notebook to go on with.'
+        )
+      )
+    );
+  }
+
+  /** Get the address from which a browser downloads a document. */
+  override getDownloadUrl(localPath: string): Promise<string> {
+    const parsed = parseResultPath(`${DRIVE_NAME}:${localPath}`);
+    if (!parsed) {
+      return super.getDownloadUrl(localPath);
+    }
+    const { id, kind } = parsed;
+    if (kind === 'artifact') {
+      const name = localPath.split('/artifacts/').slice(1).join('/artifacts/');
+      return Promise.resolve(this._client.artifactUrl(id, name, true));
+    }
+    return Promise.resolve(
+      this._client.notebookUrl(id, { version: kind, download: true })
+    );
+  }
+
+  private _client: IExecutionsClient;
+  private _trans: TranslationBundle;
+}
+
+/** A namespace for `ExecutionsDrive` statics. */
+export namespace ExecutionsDrive {
+  /** What the drive needs. */
+  export interface IOptions {
+    /** Knows the server. */
+    client: IExecutionsClient;
+    /** The words. */
+    trans: TranslationBundle;
+  }
+}
+
+/** Written out, as JupyterLab 4.4 does not export the class to inherit from. */
+class NoProviders {
+  get fileChanged(): ISignal<this, Contents.IChangedArgs> {
+    return this._fileChanged;
+  }
+
+  register(): IDisposable {
+    return new DisposableDelegate(() => undefined);
+  }
+
+  getProvider(): null {
+    return null;
+  }
+
+  private _fileChanged = new Signal<this, Contents.IChangedArgs>(this);
+}

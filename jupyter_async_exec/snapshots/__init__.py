@@ -1,0 +1,1 @@
+"""What the user sees becomes what the runner runs: capture, manifest, materialise."""

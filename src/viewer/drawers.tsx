@@ -1,0 +1,173 @@
+/** What a receipt shows on demand: the log, the artifacts, the files of the snapshot. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { UseSignal } from '@jupyterlab/ui-components';
+import React from 'react';
+
+import type { Artifact, Receipt } from '../api/types';
+import type { ResultLog } from './resultlog';
+import { sizeLabel } from './words';
+
+/** How close to its end a log counts as read to the end, in pixels. */
+const AT_END_PX = 20;
+
+/**
+ * What the notebook printed.
+ *
+ * @param props - The log, fetched while this is shown.
+ */
+export function LogDrawer(props: {
+  log: ResultLog;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { log } = props;
+  React.useEffect(() => {
+    log.start();
+    return () => log.stop();
+  }, [log]);
+  return (
+    <UseSignal signal={log.changed}>
+      {() => <LogText {...props} text={log.text} />}
+    </UseSignal>
+  );
+}
+
+function LogText(props: {
+  log: ResultLog;
+  text: string;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { log, text, trans } = props;
+  const node = React.useRef<HTMLPreElement>(null);
+  const isAtEnd = React.useRef(true);
+  React.useLayoutEffect(() => {
+    if (node.current && isAtEnd.current) {
+      node.current.scrollTop = node.current.scrollHeight;
+    }
+  }, [text]);
+  if (log.error && !log.isLoaded) {
+    return <p className="jp-Receipt-note">{log.error.message}</p>;
+  }
+  if (text === '') {
+    return (
+      <p className="jp-Receipt-note">
+        {log.isLoaded ? trans.__('Nothing was printed.') : trans.__('Loading…')}
+      </p>
+    );
+  }
+  return (
+    <>
+      {log.isCut && (
+        <p className="jp-Receipt-note">{trans.__('The end of the log:')}</p>
+      )}
+      <pre
+        ref={node}
+        className="jp-Receipt-log"
+        role="region"
+        aria-label={trans.__('Log')}
+        // So that it can be scrolled by keyboard.
+        tabIndex={0}
+        onScroll={event => {
+          const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
+          isAtEnd.current = scrollHeight - scrollTop - clientHeight < AT_END_PX;
+        }}
+      >
+        {text}
+      </pre>
+    </>
+  );
+}
+
+/**
+ * The files an execution produced.
+ *
+ * @param props - The artifacts, and what can be done with them.
+ */
+export function ArtifactsDrawer(props: {
+  artifacts: readonly Artifact[];
+  preview: (name: string) => void;
+  url: (name: string) => string;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { artifacts, preview, url, trans } = props;
+  return (
+    <ul className="jp-Receipt-files" aria-label={trans.__('Artifacts')}>
+      {artifacts.map(({ name, size_bytes, previewable }) => (
+        <li key={name}>
+          <span className="jp-Receipt-file" title={name}>
+            {name}
+          </span>
+          <span className="jp-Receipt-size">{sizeLabel(size_bytes)}</span>
+          {previewable && (
+            <button
+              type="button"
+              className="jp-Receipt-link"
+              aria-label={trans.__('Preview %1', name)}
+              onClick={() => preview(name)}
+            >
+              {trans.__('Preview')}
+            </button>
+          )}
+          <a
+            className="jp-Receipt-link"
+            aria-label={trans.__('Download %1', name)}
+            href={url(name)}
+            download={name.split('/').pop()}
+          >
+            {trans.__('Download')}
+          </a>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/**
+ * The files of the snapshot, and what else is to be known of it.
+ *
+ * @param props - The receipt.
+ */
+export function FilesDrawer(props: {
+  receipt: Receipt;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { receipt, trans } = props;
+  const { captured, linked } = receipt.snapshot;
+  return (
+    <div className="jp-Receipt-snapshot">
+      {receipt.notes.map((note, index) => (
+        <p key={index} className="jp-Receipt-note">
+          {note}
+        </p>
+      ))}
+      <Files files={captured} label={trans.__('Captured files')} />
+      {linked.length > 0 && (
+        <>
+          <p className="jp-Receipt-note">
+            {trans.__(
+              'Linked: too large to capture, so used where they lie. Only size and time were noted; a later change is not undone by running again.'
+            )}
+          </p>
+          <Files files={linked} label={trans.__('Linked files')} />
+        </>
+      )}
+    </div>
+  );
+}
+
+function Files(props: {
+  files: readonly { path: string; size_bytes: number }[];
+  label: string;
+}): JSX.Element {
+  return (
+    <ul className="jp-Receipt-files" aria-label={props.label}>
+      {props.files.map(({ path, size_bytes }) => (
+        <li key={path}>
+          <span className="jp-Receipt-file" title={path}>
+            {path}
+          </span>
+          <span className="jp-Receipt-size">{sizeLabel(size_bytes)}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,351 @@
+/** The receipt: what an execution was made from and what became of it, at a glance. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { UseSignal } from '@jupyterlab/ui-components';
+import React from 'react';
+
+import type { IExecutionsClient } from '../api/client';
+import type { Execution, Receipt } from '../api/types';
+import { statusIcons } from '../icons';
+import {
+  clockLabel,
+  progressLabel,
+  reasonLabel,
+  runSeconds,
+  statusLabel,
+  whenLabel
+} from '../model/labels';
+import { ArtifactsDrawer, FilesDrawer, LogDrawer } from './drawers';
+import type { ReceiptModel } from './receiptmodel';
+import type { ResultLog } from './resultlog';
+import { errorLine, parameterLabel, shortId } from './words';
+
+/** What people can do from a receipt. */
+export interface IReceiptActions {
+  /** Scroll to the cell that failed; absent where there is none to see. */
+  goToFailure?: () => void;
+  /** Open the source beside the result; absent in the source itself. */
+  openSource?: () => void;
+  /** Open an artifact in a tab of its own. */
+  preview: (name: string) => void;
+  /** Run the same snapshot again. */
+  rerun: () => void;
+  /** Write the source as a new notebook. */
+  restore: () => void;
+  /** Put the full snapshot id on the clipboard. */
+  copySnapshotId: () => void;
+}
+
+/** What the receipt needs. */
+export interface IReceiptProps {
+  /** What is shown. */
+  model: ReceiptModel;
+  /** What the notebook printed. */
+  log: ResultLog;
+  /** Knows where artifacts are. */
+  client: IExecutionsClient;
+  /** What people can do. */
+  actions: IReceiptActions;
+  /** Whether this is the source and not the result. */
+  isSource: boolean;
+  /** The words. */
+  trans: TranslationBundle;
+}
+
+type Drawer = 'log' | 'artifacts' | 'files';
+
+/**
+ * The whole receipt, kept up to date.
+ *
+ * @param props - What it needs.
+ */
+export function ReceiptView(props: IReceiptProps): JSX.Element {
+  return (
+    <UseSignal signal={props.model.changed}>
+      {() => <Loaded {...props} />}
+    </UseSignal>
+  );
+}
+
+function Loaded(props: IReceiptProps): JSX.Element {
+  const { model, trans } = props;
+  const [drawer, setDrawer] = React.useState<Drawer | null>(null);
+  const { execution, receipt, error } = model;
+  if (!execution) {
+    return (
+      <p className="jp-Receipt-note" role={error ? 'alert' : undefined}>
+        {error ? error.message : trans.__('Loading…')}
+      </p>
+    );
+  }
+  const toggle = (name: Drawer): void =>
+    setDrawer(drawer === name ? null : name);
+  return (
+    <>
+      <Headline {...props} execution={execution} />
+      <Outcome {...props} execution={execution} />
+      <Facts {...props} execution={execution} />
+      <ParameterChips execution={execution} trans={trans} />
+      <Bar {...props} open={drawer} toggle={toggle} />
+      {drawer === 'log' && <LogDrawer log={props.log} trans={trans} />}
+      {drawer === 'artifacts' && receipt && (
+        <ArtifactsDrawer
+          artifacts={receipt.artifacts}
+          preview={props.actions.preview}
+          url={name => props.client.artifactUrl(execution.id, name, true)}
+          trans={trans}
+        />
+      )}
+      {drawer === 'files' && receipt && (
+        <FilesDrawer receipt={receipt} trans={trans} />
+      )}
+    </>
+  );
+}
+
+type IPart = IReceiptProps & { execution: Execution };
+
+function Headline({ execution, isSource, trans }: IPart): JSX.Element {
+  const { status } = execution;
+  const Icon = statusIcons[status];
+  return (
+    <div className="jp-Receipt-headline">
+      <span
+        className={`jp-Receipt-status jp-mod-${status}`}
+        role="status"
+        aria-label={trans.__('Status')}
+      >
+        <Icon.react tag="span" className="jp-Receipt-icon" aria-hidden />
+        {statusLabel(status, trans)}
+      </span>
+      <span className="jp-Receipt-number">#{execution.number}</span>
+      <span className="jp-Receipt-title" title={execution.title}>
+        {execution.title}
+      </span>
+      {isSource && (
+        <span className="jp-Receipt-kind">
+          {trans.__('Source, as it was submitted')}
+        </span>
+      )}
+    </div>
+  );
+}
+
+/** How it ended, or how far it is. */
+function Outcome(props: IPart): JSX.Element | null {
+  const { execution, model, actions, trans } = props;
+  switch (execution.status) {
+    case 'queued':
+      return (
+        <p className="jp-Receipt-outcome">
+          {execution.waiting_reason ?? trans.__('Waits for its turn.')}
+        </p>
+      );
+    case 'running':
+      return (
+        <p className="jp-Receipt-outcome">
+          {execution.cancel_requested
+            ? trans.__('Is being cancelled.')
+            : trans.__(
+                'Still running: %1. This is what is there so far.',
+                progressLabel(execution, trans)
+              )}
+        </p>
+      );
+    case 'succeeded':
+      return <Remarks execution={execution} trans={trans} />;
+    case 'failed':
+    case 'cancelled':
+      return (
+        <>
+          <p className="jp-Receipt-outcome jp-mod-failed">
+            <span className="jp-Receipt-error">
+              {failure(
+                execution,
+                model.receipt?.snapshot.captured ?? [],
+                trans
+              )}
+            </span>
+            {execution.error && actions.goToFailure && (
+              <Action onClick={actions.goToFailure}>
+                {trans.__('Go to failing cell')}
+              </Action>
+            )}
+          </p>
+          <Remarks execution={execution} trans={trans} />
+        </>
+      );
+  }
+}
+
+function failure(
+  execution: Execution,
+  captured: Receipt['snapshot']['captured'],
+  trans: TranslationBundle
+): string {
+  const { error, message, reason } = execution;
+  if (error) {
+    return errorLine(error, captured, trans);
+  }
+  return message ?? (reason ? reasonLabel(reason, trans) : '');
+}
+
+function Remarks(props: {
+  execution: Execution;
+  trans: TranslationBundle;
+}): JSX.Element | null {
+  const { remarks } = props.execution;
+  return remarks.length === 0 ? null : (
+    <ul
+      className="jp-Receipt-remarks"
+      aria-label={props.trans.__('Worth a look')}
+    >
+      {remarks.map((remark, index) => (
+        <li key={index}>{remark.message}</li>
+      ))}
+    </ul>
+  );
+}
+
+function Facts(props: IPart): JSX.Element {
+  const { execution, model, actions, trans } = props;
+  const seconds = runSeconds(execution, model.now());
+  const { receipt } = model;
+  return (
+    <dl className="jp-Receipt-facts">
+      {execution.started_at !== null && (
+        <Fact name={trans.__('Started')}>
+          <time
+            dateTime={execution.started_at}
+            title={new Date(execution.started_at).toLocaleString()}
+          >
+            {whenLabel(execution.started_at, model.now())}
+          </time>
+        </Fact>
+      )}
+      {seconds !== null && model.isFinal && (
+        <Fact name={trans.__('Took')}>{clockLabel(seconds)}</Fact>
+      )}
+      <Fact name={trans.__('Kernel')}>
+        {receipt?.kernel.display_name || execution.kernel_name}
+      </Fact>
+      <Fact name={trans.__('Snapshot')}>
+        <button
+          type="button"
+          className="jp-Receipt-copy"
+          title={trans.__('Copy %1', execution.snapshot_id)}
+          aria-label={trans.__(
+            'Copy snapshot id %1',
+            shortId(execution.snapshot_id)
+          )}
+          onClick={actions.copySnapshotId}
+        >
+          {shortId(execution.snapshot_id)}
+        </button>
+      </Fact>
+      {receipt?.git && (
+        <Fact name={trans.__('Commit')}>
+          <span title={receipt.git.commit}>
+            {receipt.git.dirty
+              ? trans.__('%1, with changes', shortId(receipt.git.commit))
+              : shortId(receipt.git.commit)}
+          </span>
+        </Fact>
+      )}
+    </dl>
+  );
+}
+
+function Fact(props: { name: string; children: React.ReactNode }): JSX.Element {
+  return (
+    <div>
+      <dt>{props.name}</dt>
+      <dd>{props.children}</dd>
+    </div>
+  );
+}
+
+function ParameterChips(props: {
+  execution: Execution;
+  trans: TranslationBundle;
+}): JSX.Element | null {
+  const parameters = Object.entries(props.execution.parameters);
+  return parameters.length === 0 ? null : (
+    <ul
+      className="jp-Receipt-parameters"
+      aria-label={props.trans.__('Parameters')}
+    >
+      {parameters.map(([name, value]) => (
+        <li key={name} title={parameterLabel(name, value)}>
+          {parameterLabel(name, value)}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** The row of buttons. */
+function Bar(
+  props: IReceiptProps & {
+    open: Drawer | null;
+    toggle: (name: Drawer) => void;
+  }
+): JSX.Element {
+  const { model, actions, open, toggle, trans } = props;
+  const artifacts = model.receipt?.artifacts.length ?? 0;
+  const drawer = (name: Drawer, text: string): JSX.Element => (
+    <Action onClick={() => toggle(name)} isOpen={open === name}>
+      {text}
+    </Action>
+  );
+  return (
+    <div
+      className="jp-Receipt-bar"
+      role="group"
+      aria-label={trans.__('About this execution')}
+    >
+      {drawer('log', trans.__('Log'))}
+      {artifacts > 0 &&
+        drawer('artifacts', trans.__('Artifacts (%1)', artifacts))}
+      {model.receipt && drawer('files', filesText(model.receipt, trans))}
+      {actions.openSource && (
+        <Action onClick={actions.openSource}>{trans.__('Source')}</Action>
+      )}
+      <span className="jp-Receipt-gap" />
+      {model.isFinal && (
+        <Action onClick={actions.rerun}>{trans.__('Run again')}</Action>
+      )}
+      <Action onClick={actions.restore}>
+        {trans.__('Restore as new notebook')}
+      </Action>
+    </div>
+  );
+}
+
+function filesText(receipt: Receipt, trans: TranslationBundle): string {
+  const { captured, linked } = receipt.snapshot;
+  const files = trans._n(
+    '%1 file captured',
+    '%1 files captured',
+    captured.length
+  );
+  return linked.length === 0
+    ? files
+    : trans.__('%1, %2 linked', files, linked.length);
+}
+
+function Action(props: {
+  onClick: () => void;
+  isOpen?: boolean;
+  children: React.ReactNode;
+}): JSX.Element {
+  return (
+    <button
+      type="button"
+      className="jp-Button jp-mod-styled jp-mod-minimal jp-Receipt-action"
+      aria-expanded={props.isOpen}
+      onClick={props.onClick}
+    >
+      {props.children}
+    </button>
+  );
+}

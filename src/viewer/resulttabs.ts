@@ -1,0 +1,172 @@
+/** The open result tabs: each gets its receipt, and none a kernel. */
+import { Clipboard } from '@jupyterlab/apputils';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import type { Contents } from '@jupyterlab/services';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { IDisposable } from '@lumino/disposable';
+
+import type { IExecutionsModel, IResultTracker } from '../tokens';
+import { ReceiptHeader } from './header';
+import { LiveNotebook } from './livenotebook';
+import type { IResultPath } from './paths';
+import { parseResultPath } from './paths';
+import { ReceiptModel } from './receiptmodel';
+import type { IReceiptActions } from './receiptview';
+import { ResultLog } from './resultlog';
+
+/** What result tabs need. */
+export interface IResultTabsOptions {
+  /** Where news comes from. */
+  executions: IExecutionsModel;
+  /** Where notebooks are read from. */
+  contents: Contents.IManager;
+  /** What a receipt can ask of the rest of the application, by execution id. */
+  actions: {
+    openSource: (id: string, panel: NotebookPanel) => void;
+    preview: (id: string, name: string) => void;
+    rerun: (id: string) => void;
+    restore: (id: string) => void;
+  };
+  /** The words. */
+  trans: TranslationBundle;
+}
+
+/** Knows the open result tabs. */
+export class ResultTabs implements IResultTracker {
+  /** Create it; `add` every notebook that opens. */
+  constructor(private _options: IResultTabsOptions) {}
+
+  isVisible(executionId: string): boolean {
+    return (
+      !document.hidden &&
+      Array.from(this._tabs.values()).some(tab => tab.shows(executionId))
+    );
+  }
+
+  /**
+   * Make a result of a notebook tab, if it is one.
+   *
+   * @param panel - A notebook that has just been opened.
+   */
+  add(panel: NotebookPanel): void {
+    const path = parseResultPath(panel.context.path);
+    if (!path || this._tabs.has(panel)) {
+      return;
+    }
+    withoutKernel(panel);
+    if (path.kind === 'artifact') {
+      return;
+    }
+    this._tabs.set(panel, new ResultTab(panel, path, this._options));
+    panel.disposed.connect(() => {
+      this._tabs.get(panel)?.dispose();
+      this._tabs.delete(panel);
+    }, this);
+  }
+
+  private _tabs = new Map<NotebookPanel, ResultTab>();
+}
+
+/** One open result, or one open source. */
+class ResultTab implements IDisposable {
+  constructor(
+    private _panel: NotebookPanel,
+    path: IResultPath,
+    private _options: IResultTabsOptions
+  ) {
+    const { executions, contents, trans } = _options;
+    this._isSource = path.kind === 'source';
+    this._model = new ReceiptModel(path.id, executions);
+    this._log = new ResultLog(path.id, executions.client);
+    this._live = this._isSource
+      ? null
+      : new LiveNotebook(_panel, this._model, contents);
+    _panel.addClass('jp-ResultNotebook');
+    _panel.contentHeader.addWidget(
+      new ReceiptHeader({
+        model: this._model,
+        log: this._log,
+        client: executions.client,
+        actions: this._actions(),
+        isSource: this._isSource,
+        trans
+      })
+    );
+    void this._load();
+  }
+
+  get isDisposed(): boolean {
+    return this._model.isDisposed;
+  }
+
+  dispose(): void {
+    this._live?.dispose();
+    this._log.dispose();
+    this._model.dispose();
+  }
+
+  /** Whether it is in front, and shows that execution. */
+  shows(executionId: string): boolean {
+    return this._panel.isVisible && this._model.execution?.id === executionId;
+  }
+
+  /** Load the receipt; a failed result opens at the cell that failed. */
+  private async _load(): Promise<void> {
+    await this._model.load();
+    if (!this._isSource && this._model.execution?.error) {
+      await this._panel.revealed;
+      await this._goToFailure();
+    }
+  }
+
+  private async _goToFailure(): Promise<void> {
+    const index = this._model.execution?.error?.cell_index ?? -1;
+    await this._panel.context.ready;
+    const cell = this._panel.content.widgets[index];
+    if (!this._panel.isDisposed && cell) {
+      this._panel.content.activeCellIndex = index;
+      await this._panel.content.scrollToCell(cell, 'center');
+    }
+  }
+
+  private _actions(): IReceiptActions {
+    const { actions } = this._options;
+    const id = (): string => this._model.execution?.id ?? '';
+    return {
+      ...(this._isSource
+        ? {}
+        : {
+            goToFailure: () => void this._goToFailure(),
+            openSource: () => actions.openSource(id(), this._panel)
+          }),
+      preview: name => actions.preview(id(), name),
+      rerun: () => actions.rerun(id()),
+      restore: () => actions.restore(id()),
+      copySnapshotId: () =>
+        Clipboard.copyToSystem(this._model.execution?.snapshot_id ?? '')
+    };
+  }
+
+  private _isSource: boolean;
+  private _model: ReceiptModel;
+  private _log: ResultLog;
+  private _live: LiveNotebook | null;
+}
+
+/**
+ * Keep a result from starting a kernel.
+ *
+ * #### Notes
+ * Notebook 7 would start one when it opens a result, and saves a document
+ * whose kernel has a name before it does.
+ */
+function withoutKernel(panel: NotebookPanel): void {
+  panel.sessionContext.kernelPreference = {
+    ...panel.sessionContext.kernelPreference,
+    name: undefined,
+    id: undefined,
+    shouldStart: false,
+    canStart: false,
+    autoStartDefault: false
+  };
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Integer, Unicode, default
@@ -31,7 +31,6 @@ class AsyncExecApp(ExtensionApp):
     extension_url = "/lab"
     load_other_extensions = True
     file_url_prefix = "/async-exec"
-    classes: ClassVar[list[type]] = []
 
     data_dir_path = Unicode(
         "",

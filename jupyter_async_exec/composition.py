@@ -20,7 +20,8 @@ from jupyter_async_exec.service import (
     KernelInfo,
     NotebookFiles,
 )
-from jupyter_async_exec.snapshots.capture import CaptureLimits, StatCache
+from jupyter_async_exec.snapshots.capture import CaptureLimits
+from jupyter_async_exec.snapshots.stat_cache import StatCache
 from jupyter_async_exec.store import ExecutionStore
 
 if TYPE_CHECKING:

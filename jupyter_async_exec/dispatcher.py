@@ -23,13 +23,12 @@ from jupyter_async_exec.core.events import (
 )
 from jupyter_async_exec.core.execution import Execution, Reason, Remark, Status
 from jupyter_async_exec.errors import AsyncExecError, DiskFullError
-from jupyter_async_exec.runner.journal import to_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from jupyter_async_exec.backends.base import Backend, Observation
+    from jupyter_async_exec.backends.base import Backend
     from jupyter_async_exec.runner.result import Result
     from jupyter_async_exec.store import ExecutionStore
 
@@ -275,15 +274,14 @@ class Dispatcher:
         """Note what is new; return whether the attempt is over for us."""
         observation = await followed.backend.observe(followed.key, offset=followed.offset)
         followed.offset = observation.offset
-        events = (to_event(record) for record in observation.records)
-        followed.pending.extend(event for event in events if event is not None)
+        followed.pending.extend(observation.events)
         if observation.result is None:
             await self._record_progress(followed)
             return False
         if followed.result_seen_s is None:
             followed.result_seen_s = time.monotonic()
         waited_s = time.monotonic() - followed.result_seen_s
-        if observation.records or (observation.alive and waited_s < TEARDOWN_LIMIT_S):
+        if observation.events or (observation.alive and waited_s < TEARDOWN_LIMIT_S):
             return False
         await self._end(followed, observation.result)
         return True

@@ -36,7 +36,7 @@ class AsyncExecHandler(APIHandler):
     #: The use cases; set before any verb is called.
     service: ExecutionService
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> None:  # type: ignore[override]  # tornado awaits it either way
         """Check who asks, then wait for the service."""
         await super().prepare()
         if self.current_user is not None and not self._finished:

@@ -61,7 +61,7 @@ class ContentsFiles(NotebookFiles):
 
     @override
     def local_folder(self, path: str) -> Path | None:
-        if self._root is None or ":" in path.split("/")[0]:
+        if self._root is None or ":" in path.split("/", maxsplit=1)[0]:
             return None
         folder = self._local(path).parent
         return folder if folder.is_dir() else None

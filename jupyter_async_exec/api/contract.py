@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 #: A request nested deeper than any sensible one is refused before it is read further.
 MAX_DEPTH_SENTENCE = "The request is nested too deeply."
+#: The schema's own words may quote a whole notebook.
+LONGEST_REASON = 200
+#: Whole numbers of more digits than SQLite holds are refused.
+MAX_DIGITS = 18
 
 
 def contract_text() -> str:
@@ -42,7 +47,7 @@ def _validator(path: str, method: str) -> Validator:
     return Draft202012Validator({**schema, "components": contract()["components"]})
 
 
-def check_body(path: str, method: str, body: object) -> None:
+def check_body(path: str, method: str, body: Any) -> None:
     """Refuse a request body that the contract does not allow.
 
     Parameters
@@ -68,7 +73,7 @@ def check_body(path: str, method: str, body: object) -> None:
     if error is None:
         return
     place = ".".join(str(part) for part in error.absolute_path)
-    message = error.message if len(error.message) <= 200 else error.message[:200] + "…"
+    message = textwrap.shorten(error.message, LONGEST_REASON, placeholder="…")
     where = f"The field {place!r} is wrong" if place else "The request is wrong"
     raise InvalidRequestError(f"{where}: {message}.", {"field": place})
 
@@ -111,7 +116,7 @@ def _typed(name: str, text: str, schema: Mapping[str, Any]) -> object:
 
 def _integer(name: str, text: str, schema: Mapping[str, Any]) -> int:
     sentence = f"{name!r} must be a whole number, not {text[:50]!r}."
-    if len(text) > 18 or not text.removeprefix("-").isascii():
+    if len(text) > MAX_DIGITS or not text.removeprefix("-").isascii():
         raise InvalidRequestError(sentence)
     try:
         number = int(text)

@@ -10,6 +10,7 @@ from tornado import web
 from jupyter_async_exec.api import wire
 from jupyter_async_exec.api.base import AsyncExecHandler
 from jupyter_async_exec.api.html import notebook_to_html
+from jupyter_async_exec.service import notebook_name
 
 NOTEBOOK_TYPE = "application/json"
 HTML_TYPE = "text/html; charset=UTF-8"
@@ -27,7 +28,7 @@ class NotebookHandler(AsyncExecHandler):
         is_html = query["format"] == "html"
         if is_html:
             data = await asyncio.to_thread(notebook_to_html, data)
-        name = await self.service.notebook_name(ref, suffix=".html" if is_html else ".ipynb")
+        name = notebook_name(await self.service.get(ref), suffix=".html" if is_html else ".ipynb")
         self.write_bytes(
             data,
             HTML_TYPE if is_html else NOTEBOOK_TYPE,

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from jupyter_async_exec.core.events import Event
     from jupyter_async_exec.core.execution import Artifact, Execution, Remark
-    from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.runner.result import Result
 
 
@@ -28,8 +28,8 @@ class AttemptKey:
 class Observation:
     """What an attempt has written since the last look."""
 
-    #: Complete journal records, oldest first.
-    records: tuple[JSONObject, ...] = ()
+    #: What happened, oldest first.
+    events: tuple[Event, ...] = ()
     #: Where the next look starts, in bytes of the journal.
     offset: int = 0
     #: The end, once there is one. It may come before the processes are gone.
@@ -98,7 +98,9 @@ class Backend(ABC):
         """Return the notebook as far as the attempt has come, as JSON; `None` before it began."""
 
     @abstractmethod
-    async def read_log(self, key: AttemptKey, *, offset: int, limit_bytes: int) -> tuple[bytes, int]:
+    async def read_log(
+        self, key: AttemptKey, *, offset: int, limit_bytes: int
+    ) -> tuple[bytes, int]:
         """Return log bytes from `offset` (negative: from the end) and the log's size."""
 
     @abstractmethod

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, ClassVar
 from typing_extensions import override
 
 from jupyter_async_exec.backends.base import AttemptKey, Backend, Harvest, Observation
-from jupyter_async_exec.errors import NotFoundError
 from jupyter_async_exec.runner import files
-from jupyter_async_exec.runner.journal import read_journal
+from jupyter_async_exec.runner.journal import read_events, read_journal
 from jupyter_async_exec.runner.launch import launch, terminate
 from jupyter_async_exec.runner.lock import is_held
 from jupyter_async_exec.runner.rebuild import rebuild_notebook
@@ -35,8 +34,10 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.objects.base import ObjectStore
 
-#: Journal bytes taken in one look, so that a chatty notebook cannot fill memory.
-OBSERVE_LIMIT_BYTES = 8 * 1024 * 1024
+#: The mirror of the user's tree, below an attempt's folder.
+WORK = "work"
+#: What the mirror held before the notebook ran; artifacts are what differs.
+BASELINE = "baseline.json"
 #: From this journal size on a running notebook is shown from its last
 #: checkpoint instead of being rebuilt at every look.
 REBUILD_LIMIT_BYTES = 16 * 1024 * 1024
@@ -121,7 +122,7 @@ class LocalBackend(Backend):
         tree = materialise(
             manifest,
             objects=self._objects,
-            directory=directory / files.WORK,
+            directory=directory / WORK,
             notebook_path=execution.notebook_path,
             tree_root=_local_path(provenance.get("tree_root")),
             root_path=provenance.get("root_path"),
@@ -131,7 +132,7 @@ class LocalBackend(Backend):
         source = self._objects.get(manifest.notebook_object)
         (directory / files.SOURCE).write_bytes(source)
         baseline = {"tree": tree.to_json(), "baseline": record_baseline(tree).to_json()}
-        (directory / files.BASELINE).write_text(json.dumps(baseline), encoding="utf-8")
+        (directory / BASELINE).write_text(json.dumps(baseline), encoding="utf-8")
         write_task(
             directory,
             Task(
@@ -156,20 +157,16 @@ class LocalBackend(Backend):
         directory = self._path(key)
         # Liveness first: what is dead at this point has written all it ever will.
         alive = directory.exists() and is_held(directory)
-        records: list[JSONObject] = []
-        if directory.exists():
-            records, offset = read_journal(
-                directory / files.JOURNAL, offset, limit_bytes=OBSERVE_LIMIT_BYTES
-            )
+        events, offset = read_events(directory / files.JOURNAL, offset)
         result = read_result(directory)
         if result is None and not alive:
             result = conclude_lost(directory)
-        return Observation(records=tuple(records), offset=offset, result=result, alive=alive)
+        return Observation(events=tuple(events), offset=offset, result=result, alive=alive)
 
     def _cancel(self, key: AttemptKey) -> None:
         directory = self._path(key)
         if directory.exists():
-            (directory / files.CANCEL).touch()
+            files.request_cancel(directory)
 
     def _harvest(self, key: AttemptKey) -> Harvest:
         directory = self._path(key)
@@ -179,7 +176,7 @@ class LocalBackend(Backend):
         if read_result(directory) is None or not output.exists():
             # The runner died before it could write the notebook: its journal knows.
             self._rebuild_output(directory)
-        tree_file = directory / files.BASELINE
+        tree_file = directory / BASELINE
         collected = None
         if tree_file.exists():
             saved = json.loads(tree_file.read_text(encoding="utf-8"))
@@ -201,7 +198,7 @@ class LocalBackend(Backend):
 
     def _rebuild_output(self, directory: Path) -> None:
         if (directory / files.TASK).exists() and (directory / files.SOURCE).exists():
-            (directory / files.OUTPUT).write_bytes(self._rebuild(directory))
+            files.write_whole(directory / files.OUTPUT, self._rebuild(directory))
 
     def _rebuild(self, directory: Path) -> bytes:
         source: JSONObject = json.loads((directory / files.SOURCE).read_bytes())

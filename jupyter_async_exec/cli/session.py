@@ -98,9 +98,7 @@ async def wait(house: House, execution: Execution) -> Execution:
     return execution
 
 
-async def report(
-    house: House, execution: Execution, *, as_json: bool, waited: bool
-) -> int:
+async def report(house: House, execution: Execution, *, as_json: bool, waited: bool) -> int:
     """Print how it stands; return the exit code."""
     if as_json:
         print_json(await to_json(house, execution))

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime  # noqa: TC003  dataclass fields are read at run time
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from jupyter_async_exec.core.execution import (
-    Artifact,
-    CellError,
-    Reason,
-    Remark,
-    Status,
-)
-from jupyter_async_exec.core.json_types import JSONValue  # noqa: TC001  the same
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from jupyter_async_exec.core.execution import Artifact, CellError, Reason, Remark, Status
+    from jupyter_async_exec.core.json_types import JSONValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from datetime import datetime  # noqa: TC003  dataclass fields are read at run time
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from jupyter_async_exec.core.json_types import JSONObject, JSONValue  # noqa: TC001  the same
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from jupyter_async_exec.core.json_types import JSONObject, JSONValue
 
 
 class Status(StrEnum):

@@ -14,8 +14,8 @@ from jupyter_async_exec.errors import AsyncExecError
 from jupyter_async_exec.runner.result import Result
 
 if TYPE_CHECKING:
+    from jupyter_async_exec.core.events import Event
     from jupyter_async_exec.core.execution import Execution
-    from jupyter_async_exec.core.json_types import JSONObject
 
 
 @dataclass
@@ -23,7 +23,7 @@ class ScriptedAttempt:
     """One attempt, as the test moves it."""
 
     execution: Execution
-    records: list[JSONObject] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     result: Result | None = None
     alive: bool = True
     cancelled: bool = False
@@ -105,8 +105,8 @@ class ScriptedBackend(Backend):
             )
             return Observation(offset=offset, result=lost, alive=False)
         return Observation(
-            records=tuple(attempt.records[offset:]),
-            offset=len(attempt.records),
+            events=tuple(attempt.events[offset:]),
+            offset=len(attempt.events),
             result=attempt.result,
             alive=attempt.alive,
         )

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.cli.session import open_house, print_json, say
-from jupyter_async_exec.verification import verify
+from jupyter_async_exec.service.verification import verify
 
 if TYPE_CHECKING:
     import argparse

@@ -36,7 +36,7 @@ def verify(store: ExecutionStore, objects: ObjectStore) -> Findings:
     checked: dict[str, str | None] = {}
     for execution in store.iterate():
         findings.n_executions += 1
-        for what, object_id in _references(execution, objects, findings):
+        for what, object_id in _references(execution, objects):
             problem = _check(object_id, objects, checked)
             if problem is not None:
                 findings.damages.append(f"#{execution.number}: {what} is damaged: {problem}")
@@ -49,9 +49,7 @@ def verify(store: ExecutionStore, objects: ObjectStore) -> Findings:
     return findings
 
 
-def _check(
-    object_id: str, objects: ObjectStore, checked: dict[str, str | None]
-) -> str | None:
+def _check(object_id: str, objects: ObjectStore, checked: dict[str, str | None]) -> str | None:
     if object_id not in checked:
         try:
             with objects.open(object_id) as stream:
@@ -64,9 +62,7 @@ def _check(
     return checked[object_id]
 
 
-def _references(
-    execution: Execution, objects: ObjectStore, findings: Findings
-) -> Iterator[tuple[str, str]]:
+def _references(execution: Execution, objects: ObjectStore) -> Iterator[tuple[str, str]]:
     kept = {
         "the executed notebook": execution.output_object,
         "the journal": execution.journal_object,

@@ -1,0 +1,67 @@
+"""What the use cases need from outside, and what people ask of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from jupyter_async_exec.core.execution import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from jupyter_async_exec.core.json_types import JSONObject
+
+
+@dataclass(frozen=True, slots=True)
+class KernelInfo:
+    """An installed kernel, as people see it."""
+
+    name: str
+    display_name: str
+    language: str
+
+
+class KernelCatalog(Protocol):
+    """Which kernels are installed; may read files, therefore called in a thread."""
+
+    def find(self) -> Mapping[str, KernelInfo]:
+        """Return the installed kernels by name."""
+
+    def default_name(self) -> str:
+        """Return the kernel for notebooks that name none."""
+
+
+class NotebookFiles(Protocol):
+    """The user's files, as Jupyter paths; the server's contents or plain folders."""
+
+    async def read(self, path: str) -> JSONObject:
+        """Return the saved notebook at `path`; `NotFoundError` when there is none."""
+
+    async def create(self, folder: str, name: str, notebook: JSONObject) -> str:
+        """Write a new notebook, never over an old one; return its path."""
+
+    def local_folder(self, path: str) -> Path | None:
+        """Return the local folder of the notebook at `path`, if it is on local disk."""
+
+    def local_root(self) -> Path | None:
+        """Return the local folder of the root of all paths, if it is on local disk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitRequest:
+    """What a person asks to run."""
+
+    #: Jupyter path of the notebook.
+    path: str
+    #: The notebook as it is in memory; `None` reads the saved one.
+    notebook: JSONObject | None = None
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    kernel_name: str | None = None
+    title: str | None = None
+    backend: str = "local"
+    tags: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    request_id: str | None = None
+    submitted_by: str = ""

@@ -1,0 +1,196 @@
+"""Reading what executions left behind: notebooks, logs, artifacts, receipts."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import json
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from jupyter_async_exec.backends.base import AttemptKey
+from jupyter_async_exec.core.execution import Artifact, Execution, Status
+from jupyter_async_exec.errors import NotFoundError
+from jupyter_async_exec.snapshots.manifest import load_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jupyter_async_exec.backends.base import Backend
+    from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.objects.base import ObjectStore
+
+#: The first record of a journal is far smaller than this.
+FIRST_RECORD_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LogPiece:
+    """Some bytes of a log, as text."""
+
+    text: str
+    offset: int
+    next_offset: int
+    size_bytes: int
+    #: Nothing will be added any more.
+    complete: bool
+
+
+class ResultReader:
+    """Read results from the object store, or from the backend while they come into being.
+
+    Parameters
+    ----------
+    objects
+        Where finished executions keep their bytes.
+    backends
+        By name; whom to ask about running ones.
+    """
+
+    def __init__(self, objects: ObjectStore, backends: Mapping[str, Backend]) -> None:
+        self._objects = objects
+        self._backends = backends
+
+    async def notebook(self, execution: Execution, *, version: str) -> bytes:
+        """Return a notebook of an execution as nbformat JSON.
+
+        Parameters
+        ----------
+        execution
+            Whose.
+        version
+            ``source`` is what was submitted, without outputs; ``output`` the
+            executed notebook, what is there so far while it runs.
+        """
+        if version == "output":
+            if execution.output_object is not None:
+                return await asyncio.to_thread(self._objects.get, execution.output_object)
+            backend = self._running_backend(execution)
+            if backend is not None:
+                so_far = await backend.read_notebook(_key(execution))
+                if so_far is not None:
+                    return so_far
+        return await asyncio.to_thread(self._source, execution)
+
+    async def log(self, execution: Execution, *, offset: int, limit_bytes: int) -> LogPiece:
+        """Return what the notebook printed from byte `offset` on (negative: from the end)."""
+        backend = self._running_backend(execution)
+        if backend is not None:
+            piece, size = await backend.read_log(
+                _key(execution), offset=offset, limit_bytes=limit_bytes
+            )
+        else:
+            piece, size = await asyncio.to_thread(
+                self._kept_log, execution.log_object, offset, limit_bytes
+            )
+        start = max(0, size + offset) if offset < 0 else min(offset, size)
+        is_end = execution.is_final and start + len(piece) == size
+        # A character cut in two is left for the next piece.
+        text, used = codecs.utf_8_decode(piece, "replace", is_end)
+        return LogPiece(
+            text=text,
+            offset=start,
+            next_offset=start + used,
+            size_bytes=size,
+            complete=is_end,
+        )
+
+    async def artifacts(self, execution: Execution) -> tuple[Artifact, ...]:
+        """Return the files an execution produced; the executed notebook is the first."""
+        return await asyncio.to_thread(self._artifacts, execution)
+
+    async def artifact(self, execution: Execution, name: str) -> tuple[Artifact, bytes]:
+        """Return one artifact and its bytes; `NotFoundError` if there is none of that name."""
+        for artifact in await self.artifacts(execution):
+            if artifact.name == name:
+                data = await asyncio.to_thread(self._objects.get, artifact.object_id)
+                return artifact, data
+        raise NotFoundError(f"Execution #{execution.number} has no artifact named {name[:200]!r}.")
+
+    async def receipt(self, execution: Execution) -> JSONObject:
+        """Return everything that made the execution, all but the execution itself."""
+        return await asyncio.to_thread(self._receipt, execution)
+
+    def _running_backend(self, execution: Execution) -> Backend | None:
+        is_running = execution.status is Status.RUNNING
+        return self._backends.get(execution.backend) if is_running else None
+
+    def _source(self, execution: Execution) -> bytes:
+        manifest = load_manifest(self._objects, execution.snapshot_id)
+        return self._objects.get(manifest.notebook_object)
+
+    def _kept_log(self, log_object: str | None, offset: int, limit_bytes: int) -> tuple[bytes, int]:
+        if log_object is None:
+            return b"", 0
+        size = self._objects.size_bytes(log_object)
+        start = max(0, size + offset) if offset < 0 else min(offset, size)
+        with self._objects.open(log_object) as log:
+            _skip(log.read, start)
+            return log.read(limit_bytes), size
+
+    def _artifacts(self, execution: Execution) -> tuple[Artifact, ...]:
+        if execution.output_object is None:
+            return execution.artifacts
+        notebook = Artifact(
+            name=_output_name(execution),
+            object_id=execution.output_object,
+            size_bytes=self._objects.size_bytes(execution.output_object),
+            media_type="application/x-ipynb+json",
+        )
+        return (notebook, *execution.artifacts)
+
+    def _receipt(self, execution: Execution) -> JSONObject:
+        manifest = load_manifest(self._objects, execution.snapshot_id)
+        provenance = execution.provenance
+        return {
+            "snapshot": {
+                "id": execution.snapshot_id,
+                "root": provenance.get("root_path"),
+                "captured": [
+                    {"path": file.path, "size_bytes": file.size_bytes} for file in manifest.files
+                ],
+                "linked": provenance.get("linked", []),
+            },
+            "kernel": provenance.get("kernel"),
+            "git": provenance.get("git"),
+            "machine": self._machine(execution),
+            "notes": provenance.get("notes", []),
+            "artifacts": self._artifacts(execution),
+        }
+
+    def _machine(self, execution: Execution) -> JSONObject:
+        """Return where it ran, which the first record of its journal tells."""
+        if execution.journal_object is None:
+            return {}
+        with self._objects.open(execution.journal_object) as journal:
+            first = journal.read(FIRST_RECORD_BYTES).partition(b"\n")[0]
+        try:
+            machine = json.loads(first).get("machine", {})
+            return {str(name): str(value) for name, value in machine.items()}
+        except (ValueError, AttributeError):
+            return {}
+
+
+def notebook_name(execution: Execution, *, suffix: str) -> str:
+    """Return a file name to save a notebook of the execution under."""
+    return f"{PurePosixPath(execution.notebook_path).stem} #{execution.number}{suffix}"
+
+
+def _key(execution: Execution) -> AttemptKey:
+    return AttemptKey(execution.id, execution.attempt)
+
+
+def _output_name(execution: Execution) -> str:
+    taken = {artifact.name for artifact in execution.artifacts}
+    name = PurePosixPath(execution.notebook_path).name
+    return name if name not in taken else notebook_name(execution, suffix=".ipynb")
+
+
+def _skip(read: object, n_bytes: int) -> None:
+    assert callable(read)
+    while n_bytes > 0:
+        piece = read(min(n_bytes, 1 << 20))
+        if not piece:
+            return
+        n_bytes -= len(piece)

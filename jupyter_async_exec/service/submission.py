@@ -1,0 +1,188 @@
+"""From what a person asks to run to a submission that can be accepted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from jupyter_async_exec.core.clock import Clock, utc_now
+from jupyter_async_exec.core.execution import Execution, Submission, new_id
+from jupyter_async_exec.core.parameters import coerce_parameters
+from jupyter_async_exec.errors import KernelMissingError
+from jupyter_async_exec.snapshots.capture import CaptureLimits, capture, linked_to_json
+from jupyter_async_exec.snapshots.manifest import load_manifest
+from jupyter_async_exec.snapshots.notebook import kernel_of, normalise
+from jupyter_async_exec.snapshots.parameters import find_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jupyter_async_exec.core.json_types import JSONObject, JSONValue
+    from jupyter_async_exec.objects.base import ObjectStore
+    from jupyter_async_exec.service.ports import (
+        KernelCatalog,
+        KernelInfo,
+        NotebookFiles,
+        SubmitRequest,
+    )
+    from jupyter_async_exec.snapshots.capture import Capture
+    from jupyter_async_exec.snapshots.stat_cache import StatCache
+
+#: Longer automatic titles are cut.
+LONGEST_TITLE = 120
+
+
+class Sealer:
+    """Turn requests into submissions: everything that is fixed at acceptance.
+
+    Synchronous and thread-safe; reads the user's files and writes objects.
+
+    Parameters
+    ----------
+    objects
+        Where the bytes go.
+    kernels, notebook_files
+        What is installed, and where notebooks lie.
+    limits
+        How much may be captured.
+    stat_cache
+        Remembers unchanged files, so that they are not read again.
+    """
+
+    def __init__(
+        self,
+        *,
+        objects: ObjectStore,
+        kernels: KernelCatalog,
+        notebook_files: NotebookFiles,
+        limits: CaptureLimits,
+        stat_cache: StatCache | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._objects = objects
+        self._kernels = kernels
+        self._notebook_files = notebook_files
+        self._limits = limits
+        self._stat_cache = stat_cache
+        self._clock = clock
+
+    def seal(self, request: SubmitRequest, notebook: JSONObject) -> Submission:
+        """Capture `notebook` and the files beside it as they are now.
+
+        Raises
+        ------
+        InvalidRequestError, KernelMissingError, InvalidParametersError, SnapshotTooBigError
+            It cannot be run as it is.
+        """
+        source = normalise(notebook)
+        kernel = self._kernel_for(source, request.kernel_name)
+        declared = find_parameters(source)
+        parameters = coerce_parameters(
+            request.parameters, declared.parameters, typed=declared.typed
+        )
+        captured = capture(
+            source,
+            notebook_path=request.path,
+            folder=self._notebook_files.local_folder(request.path),
+            server_root=self._notebook_files.local_root(),
+            kernel_name=kernel.name,
+            language=kernel.language,
+            objects=self._objects,
+            stat_cache=self._stat_cache,
+            limits=self._limits,
+        )
+        return Submission(
+            id=new_id(),
+            request_id=request.request_id,
+            notebook_path=request.path,
+            title=request.title or default_title(request.path, parameters),
+            parameters=parameters,
+            kernel_name=kernel.name,
+            backend=request.backend,
+            snapshot_id=captured.snapshot_id,
+            tags=request.tags,
+            submitted_by=request.submitted_by,
+            limits=request.limits,
+            provenance=self._provenance(captured, kernel),
+            created_at=self._clock(),
+        )
+
+    def reseal(
+        self,
+        parent: Execution,
+        *,
+        parameters: Mapping[str, object] | None,
+        title: str | None,
+        request_id: str | None,
+        submitted_by: str,
+    ) -> Submission:
+        """Use the snapshot of `parent` again; `parameters` replace the old ones if given."""
+        manifest = load_manifest(self._objects, parent.snapshot_id)
+        source = json.loads(self._objects.get(manifest.notebook_object))
+        self._kernel_for(source, parent.kernel_name)
+        chosen = parent.parameters
+        if parameters is not None:
+            declared = find_parameters(source)
+            chosen = coerce_parameters(parameters, declared.parameters, typed=declared.typed)
+        if title is None:
+            is_same = chosen == parent.parameters
+            title = parent.title if is_same else default_title(parent.notebook_path, chosen)
+        return Submission(
+            id=new_id(),
+            request_id=request_id,
+            notebook_path=parent.notebook_path,
+            title=title,
+            parameters=chosen,
+            kernel_name=parent.kernel_name,
+            backend=parent.backend,
+            snapshot_id=parent.snapshot_id,
+            parent_id=parent.id,
+            tags=parent.tags,
+            submitted_by=submitted_by,
+            limits=parent.limits,
+            provenance=parent.provenance,
+            created_at=self._clock(),
+        )
+
+    def _kernel_for(self, source: JSONObject, wanted: str | None) -> KernelInfo:
+        installed = self._kernels.find()
+        name = wanted or kernel_of(source)[0] or self._kernels.default_name()
+        kernel = installed.get(name)
+        if kernel is None:
+            names = sorted(installed)
+            choice = f"choose one of: {', '.join(names)}" if names else "install one first"
+            raise KernelMissingError(
+                f"The kernel {name[:100]!r} is not installed here; {choice}.",
+                {"kernel_name": name, "installed": names},
+            )
+        return kernel
+
+    def _provenance(self, captured: Capture, kernel: KernelInfo) -> JSONObject:
+        root = self._notebook_files.local_root()
+        git = captured.git
+        return {
+            "root_path": captured.root_path,
+            "tree_root": str(captured.tree_root) if captured.tree_root else None,
+            "server_root": str(root) if root else None,
+            "linked": linked_to_json(captured.linked),
+            "git": {"commit": git.commit, "branch": git.branch, "dirty": git.dirty}
+            if git
+            else None,
+            "kernel": {
+                "name": kernel.name,
+                "display_name": kernel.display_name,
+                "language": kernel.language,
+            },
+            "notes": list(captured.notes),
+        }
+
+
+def default_title(path: str, parameters: Mapping[str, JSONValue]) -> str:
+    """Name the notebook and what was chosen for this run."""
+    stem = PurePosixPath(path).stem
+    chosen = ", ".join(
+        f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in parameters.items()
+    )
+    title = f"{stem} · {chosen}" if chosen else stem
+    return title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1] + "…"

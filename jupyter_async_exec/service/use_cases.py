@@ -1,0 +1,257 @@
+"""Everything a person can ask for, whatever the way they ask."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from jupyter_async_exec.core.clock import Clock, utc_now
+from jupyter_async_exec.errors import InvalidRequestError
+from jupyter_async_exec.service.results import LogPiece, ResultReader
+from jupyter_async_exec.service.submission import Sealer
+from jupyter_async_exec.snapshots.capture import CaptureLimits
+from jupyter_async_exec.snapshots.notebook import normalise
+from jupyter_async_exec.snapshots.parameters import ParameterList, find_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from jupyter_async_exec.backends.base import Backend
+    from jupyter_async_exec.core.execution import Artifact, Execution, Submission
+    from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.objects.base import ObjectStore
+    from jupyter_async_exec.service.ports import KernelCatalog, NotebookFiles, SubmitRequest
+    from jupyter_async_exec.snapshots.stat_cache import StatCache
+    from jupyter_async_exec.store import ExecutionPage, ExecutionQuery, ExecutionStore
+
+#: Store-wide setting that overrides the configured number of slots.
+SLOTS_SETTING = "slots"
+
+
+class ExecutionService:
+    """The use cases.
+
+    Parameters
+    ----------
+    store, objects
+        Where executions are recorded and where bytes are.
+    backends
+        By name; the places an execution may run.
+    kernels, notebook_files
+        What is installed, and where notebooks come from.
+    default_slots
+        Executions at once unless somebody changed it (>= 1).
+    data_dir
+        Whose disk `status` speaks of.
+    presence
+        Gives what `status` says of this process: version, boot, event revision, role.
+    changed
+        Called, in the caller's event loop, after something was changed.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: ExecutionStore,
+        objects: ObjectStore,
+        backends: Mapping[str, Backend],
+        kernels: KernelCatalog,
+        notebook_files: NotebookFiles,
+        default_slots: int,
+        data_dir: Path,
+        presence: Callable[[], JSONObject],
+        capture_limits: CaptureLimits | None = None,
+        stat_cache: StatCache | None = None,
+        changed: Callable[[], None] = lambda: None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._store = store
+        self._objects = objects
+        self._backends = backends
+        self._notebook_files = notebook_files
+        self._default_slots = default_slots
+        self._data_dir = data_dir
+        self._presence = presence
+        self._changed = changed
+        self._results = ResultReader(objects, backends)
+        self._sealer = Sealer(
+            objects=objects,
+            kernels=kernels,
+            notebook_files=notebook_files,
+            limits=capture_limits or CaptureLimits(),
+            stat_cache=stat_cache,
+            clock=clock,
+        )
+
+    # -- making executions -------------------------------------------------
+
+    async def submit(self, request: SubmitRequest) -> Execution:
+        """Seal the notebook and queue it; return once that is durable.
+
+        Raises
+        ------
+        NotFoundError
+            No saved notebook at the path, and none was sent.
+        InvalidRequestError, KernelMissingError, InvalidParametersError, SnapshotTooBigError
+            Refused; nothing was accepted.
+        DiskFullError, UnavailableError
+            It could not be stored; nothing was accepted.
+        """
+        if request.backend not in self._backends:
+            known = ", ".join(sorted(self._backends))
+            raise InvalidRequestError(
+                f"There is no backend {request.backend[:50]!r} here; choose one of: {known}."
+            )
+        notebook = request.notebook
+        if notebook is None:
+            notebook = await self._notebook_files.read(request.path)
+        return await self._accept(await asyncio.to_thread(self._sealer.seal, request, notebook))
+
+    async def rerun(
+        self,
+        ref: str,
+        *,
+        parameters: Mapping[str, object] | None = None,
+        title: str | None = None,
+        request_id: str | None = None,
+        submitted_by: str = "",
+    ) -> Execution:
+        """Queue the snapshot of `ref` again; `parameters` replace the old ones."""
+        parent = await self.get(ref)
+        submission = await asyncio.to_thread(
+            self._sealer.reseal,
+            parent,
+            parameters=parameters,
+            title=title,
+            request_id=request_id,
+            submitted_by=submitted_by,
+        )
+        return await self._accept(submission)
+
+    async def _accept(self, submission: Submission) -> Execution:
+        execution, _ = await asyncio.to_thread(self._store.accept, submission)
+        self._changed()
+        return execution
+
+    async def parameters(self, path: str, notebook: JSONObject | None = None) -> ParameterList:
+        """Return the declared parameters of a notebook, found without executing anything."""
+        found = await self._notebook_files.read(path) if notebook is None else notebook
+        return await asyncio.to_thread(lambda: find_parameters(normalise(found)))
+
+    # -- finding and changing them -----------------------------------------
+
+    async def get(self, ref: str) -> Execution:
+        """Return the execution with the number or id `ref`; `NotFoundError` if none."""
+        return await asyncio.to_thread(self._store.get, ref)
+
+    async def find(self, query: ExecutionQuery) -> ExecutionPage:
+        """Return one page of executions."""
+        return await asyncio.to_thread(self._store.find, query)
+
+    async def cancel(self, ref: str) -> Execution:
+        """Ask for the end; a queued execution is cancelled at once."""
+        return await self._change(self._store.request_cancel, ref)
+
+    async def edit(self, ref: str, changes: Mapping[str, Any]) -> Execution:
+        """Change `title`, `note`, `tags` or `starred`; `deleted` false takes it from the trash."""
+        edits = {name: value for name, value in changes.items() if name != "deleted"}
+        if "deleted" in changes:
+            await self._change(self._store.untrash, ref)
+        return await self._change(self._store.edit, ref, **edits)
+
+    async def pin(self, ref: str, *, pinned: bool) -> Execution:
+        """Keep the execution for ever, or no longer."""
+        return await self._change(self._store.edit, ref, pinned=pinned)
+
+    async def trash(self, ref: str) -> Execution:
+        """Move a final execution to the trash; `ConflictError` while it is not final."""
+        return await self._change(self._store.trash, ref)
+
+    async def _change(
+        self, action: Callable[..., Execution], ref: str, **changes: Any
+    ) -> Execution:
+        execution = await asyncio.to_thread(action, ref, **changes)
+        self._changed()
+        return execution
+
+    # -- reading what they left --------------------------------------------
+
+    async def notebook(self, ref: str, *, version: str) -> bytes:
+        """Return the executed notebook (``output``) or the submitted one (``source``)."""
+        return await self._results.notebook(await self.get(ref), version=version)
+
+    async def log(self, ref: str, *, offset: int, limit_bytes: int) -> LogPiece:
+        """Return what the notebook printed from byte `offset` on (negative: from the end)."""
+        execution = await self.get(ref)
+        return await self._results.log(execution, offset=offset, limit_bytes=limit_bytes)
+
+    async def artifacts(self, ref: str) -> tuple[Artifact, ...]:
+        """Return the files an execution produced; the executed notebook is the first."""
+        return await self._results.artifacts(await self.get(ref))
+
+    async def artifact(self, ref: str, name: str) -> tuple[Artifact, bytes]:
+        """Return one artifact and its bytes; `NotFoundError` if there is none of that name."""
+        return await self._results.artifact(await self.get(ref), name)
+
+    async def receipt(self, ref: str) -> tuple[Execution, JSONObject]:
+        """Return an execution and everything that made it."""
+        execution = await self.get(ref)
+        return execution, await self._results.receipt(execution)
+
+    async def restore(self, ref: str, *, folder: str | None = None) -> str:
+        """Write the source notebook into a new file; return its Jupyter path."""
+        execution = await self.get(ref)
+        source = json.loads(await self._results.notebook(execution, version="source"))
+        path = PurePosixPath(execution.notebook_path)
+        if folder is None:
+            parent = str(path.parent)
+            here = self._notebook_files.local_folder(execution.notebook_path)
+            folder = "" if parent == "." or here is None else parent
+        name = f"{path.stem} (from #{execution.number}).ipynb"
+        return await self._notebook_files.create(folder.strip("/"), name, source)
+
+    # -- the place as a whole ----------------------------------------------
+
+    def slots(self) -> int:
+        """Return how many executions may run at once (>= 1); reads the store."""
+        chosen = self._store.get_setting(SLOTS_SETTING)
+        return chosen if isinstance(chosen, int) and chosen >= 1 else self._default_slots
+
+    async def set_slots(self, slots: int) -> None:
+        """Change how many executions may run at once; running ones are not disturbed."""
+        if slots < 1:
+            raise InvalidRequestError(f"There must be at least one slot, not {slots}.")
+        await asyncio.to_thread(self._store.set_setting, SLOTS_SETTING, slots)
+        self._changed()
+
+    async def status(self) -> JSONObject:
+        """Return queue, slots, disk use, and what this process is."""
+        return {**self._presence(), **await asyncio.to_thread(self._status)}
+
+    async def waiting_reason(self) -> str:
+        """Return, as a sentence, why a queued execution waits at this moment."""
+        return await asyncio.to_thread(self._waiting_reason)
+
+    def _waiting_reason(self) -> str:
+        busy, slots = self._store.counts().running, self.slots()
+        if busy >= slots:
+            return f"Waits for a free slot ({busy} of {slots} busy)."
+        return "Waits for its turn."
+
+    def _status(self) -> JSONObject:
+        counts = self._store.counts()
+        return {
+            "queued": counts.queued,
+            "running": counts.running,
+            "slots": self.slots(),
+            "waiting_reason": self._waiting_reason() if counts.queued else None,
+            "disk": {
+                "used_bytes": self._objects.used_bytes(),
+                "free_bytes": shutil.disk_usage(self._data_dir).free,
+                "directory": str(self._data_dir),
+            },
+        }

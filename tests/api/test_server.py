@@ -1,0 +1,135 @@
+"""Status, slots, the contract itself, events, and who may call."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from tornado.httpclient import HTTPClientError
+
+from jupyter_async_exec.api.contract import contract
+from jupyter_async_exec.api.routes import routes
+from tests.api.test_executions import FAST, submit
+from tests.conftest import make_notebook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.api.conftest import Client
+
+SCHEMA_ID = "https://schema.jupyter.org/jupyter_async_exec/execution/v1"
+
+
+async def test_the_status_counts_what_waits_and_runs(client: Client) -> None:
+    status = (await client.get("status")).json
+
+    assert (status["queued"], status["running"]) == (0, 0)
+    assert status["slots"] >= 1
+    assert status["disk"]["free_bytes"] > 0
+
+
+async def test_slots_can_be_changed_while_running(client: Client) -> None:
+    assert (await client.call("PATCH", "status", {"slots": 3})).json["slots"] == 3
+    assert (await client.call("PATCH", "status", {"slots": 0})).code == 400
+
+
+async def test_the_contract_is_served(client: Client) -> None:
+    answer = await client.get("openapi.yaml")
+
+    assert yaml.safe_load(answer.body) == contract()
+
+
+async def test_every_address_of_the_contract_is_routed_and_the_other_way_round() -> None:
+    described = {path.count("/") for path in contract()["paths"]}
+
+    assert described
+    internal = {r"/async-exec/contents/?(.*)"}
+    public = [pattern for pattern, _ in routes() if pattern not in internal]
+    assert len(public) == len(contract()["paths"])
+
+
+async def test_parameters_are_found_in_the_notebook_in_memory(client: Client) -> None:
+    notebook = make_notebook("n", parameters="n: int = 3  # how many\nname = 'x'")
+
+    found = (await client.post("notebooks/some/a.ipynb/parameters", {"notebook": notebook})).json
+
+    assert found["typed"]
+    assert [(each["name"], each["type"], each["default"]) for each in found["parameters"]] == [
+        ("n", "int", 3),
+        ("name", "str", "x"),
+    ]
+    assert found["parameters"][0]["comment"] == "how many"
+
+
+async def test_an_execution_is_heard_of_through_events(client: Client, jp_ws_fetch: Any) -> None:
+    socket = await jp_ws_fetch("api", "events", "subscribe")
+    execution = await submit(client)
+    heard: list[dict[str, Any]] = []
+    async with asyncio.timeout(40):
+        while not heard or heard[-1]["status"] != "succeeded":
+            message = json.loads(await socket.read_message())
+            if message["schema_id"] == SCHEMA_ID:
+                heard.append(message)
+    socket.close()
+
+    assert {event["id"] for event in heard} == {execution["id"]}
+    assert [event["rev"] for event in heard] == list(range(1, len(heard) + 1))
+    assert len({event["boot_id"] for event in heard}) == 1
+    assert not any("parameters" in event for event in heard)
+
+
+CALLS = [
+    ("GET", "executions"),
+    ("POST", "executions"),
+    ("GET", "executions/1"),
+    ("PATCH", "executions/1"),
+    ("DELETE", "executions/1"),
+    ("POST", "executions/1/cancel"),
+    ("POST", "executions/1/rerun"),
+    ("POST", "executions/1/restore"),
+    ("POST", "executions/1/pin"),
+    ("GET", "executions/1/notebook"),
+    ("GET", "executions/1/log"),
+    ("GET", "executions/1/artifacts"),
+    ("GET", "executions/1/artifacts/x"),
+    ("GET", "executions/1/receipt"),
+    ("GET", "notebooks/a.ipynb/parameters"),
+    ("POST", "notebooks/a.ipynb/parameters"),
+    ("GET", "status"),
+    ("PATCH", "status"),
+    ("GET", "openapi.yaml"),
+    ("GET", "contents/1"),
+    ("PUT", "contents/1"),
+    ("POST", "contents/1"),
+    ("PATCH", "contents/1"),
+    ("DELETE", "contents/1"),
+]
+
+
+def test_the_list_of_calls_below_names_every_verb_of_every_handler() -> None:
+    verbs = ("get", "post", "put", "patch", "delete")
+    offered = sum(verb in vars(handler) for _, handler in routes() for verb in verbs)
+
+    assert offered == len(CALLS)
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+async def test_nobody_without_the_token_gets_in(
+    jp_fetch: Callable[..., Any], method: str, path: str
+) -> None:
+    body = (
+        None if method in {"GET", "DELETE"} else json.dumps({"path": "a.ipynb", "notebook": FAST})
+    )
+    with pytest.raises(HTTPClientError) as caught:
+        await jp_fetch(
+            "async-exec",
+            *path.split("/"),
+            method=method,
+            body=body,
+            headers={"Authorization": "token wrong"},
+        )
+
+    assert caught.value.code == 403

@@ -1,0 +1,60 @@
+"""What all tests share: a server with the extension, notebooks, a contract to check answers by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytest_plugins = ("pytest_jupyter.jupyter_server",)
+
+
+def code_cell(source: str, *, tags: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return a code cell that has not run."""
+    metadata: dict[str, Any] = {"tags": list(tags)} if tags else {}
+    return {
+        "cell_type": "code",
+        "source": source,
+        "metadata": metadata,
+        "outputs": [],
+        "execution_count": None,
+    }
+
+
+def make_notebook(*sources: str, parameters: str | None = None) -> dict[str, Any]:
+    """Return a Python notebook with one code cell per source."""
+    cells = [code_cell(source) for source in sources]
+    if parameters is not None:
+        cells.insert(0, code_cell(parameters, tags=("parameters",)))
+    for index, cell in enumerate(cells):
+        cell["id"] = f"cell-{index}"
+    return {
+        "cells": cells,
+        "metadata": {
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A private folder for executions, for server and command line alike."""
+    folder = tmp_path / "executions"
+    monkeypatch.setenv("JUPYTER_ASYNC_EXEC_DATA_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture
+def jp_server_config(jp_server_config: dict[str, Any], data_dir: Path) -> dict[str, Any]:
+    """Enable the extension and refuse handlers that forget to ask who calls."""
+    return {
+        "ServerApp": {
+            "jpserver_extensions": {"jupyter_async_exec": True},
+            "allow_unauthenticated_access": False,
+        }
+    }

@@ -1,0 +1,211 @@
+"""The dispatcher, with a real store and a backend that does what the test says."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jupyter_async_exec.backends.base import Harvest
+from jupyter_async_exec.core.clock import utc_now
+from jupyter_async_exec.core.events import CellFinished, CellStarted, ExecutionStarted
+from jupyter_async_exec.core.execution import Execution, Reason, Remark, Status
+from jupyter_async_exec.dispatcher import MAX_ATTEMPTS, Dispatcher
+from jupyter_async_exec.errors import UnavailableError
+from jupyter_async_exec.store import ExecutionStore
+from jupyter_async_exec.testing.factories import make_submission
+from jupyter_async_exec.testing.scripted_backend import ScriptedBackend
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[ExecutionStore]:
+    store = ExecutionStore(f"sqlite:///{tmp_path / 'store.sqlite'}")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def backend() -> ScriptedBackend:
+    return ScriptedBackend()
+
+
+@pytest.fixture
+def dispatch(
+    store: ExecutionStore, backend: ScriptedBackend, tmp_path: Path
+) -> Callable[..., object]:
+    @asynccontextmanager
+    async def start(slots: int = 1) -> AsyncIterator[Dispatcher]:
+        dispatcher = Dispatcher(
+            store=store,
+            backends={"local": backend},
+            lock_path=tmp_path / "dispatcher.lock",
+            slots=lambda: slots,
+        )
+        dispatcher.start()
+        try:
+            yield dispatcher
+        finally:
+            await dispatcher.stop()
+
+    return start
+
+
+def submit(store: ExecutionStore) -> Execution:
+    return store.accept(make_submission())[0]
+
+
+async def until(check: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not check():
+            await asyncio.sleep(0.01)
+
+
+async def test_executions_start_in_the_order_they_came(store, backend, dispatch) -> None:  # type: ignore[no-untyped-def]
+    numbers = [submit(store).number for _ in range(3)]
+    async with dispatch(slots=1):
+        for number in numbers:
+            await until(lambda number=number: number in backend.attempts_by_number)
+            assert max(backend.attempts_by_number) == number
+            backend.end(number)
+        await until(lambda: store.get(3).is_final)
+
+    assert [store.get(number).status for number in numbers] == [Status.SUCCEEDED] * 3
+
+
+async def test_no_more_run_at_once_than_there_are_slots(store, backend, dispatch) -> None:  # type: ignore[no-untyped-def]
+    for _ in range(4):
+        submit(store)
+    async with dispatch(slots=2):
+        await until(lambda: len(backend.started) == 2)
+        backend.end(1)
+        await until(lambda: len(backend.started) == 3)
+
+        assert store.counts().running == 2
+        assert store.counts().queued == 1
+
+
+async def test_progress_is_written_to_the_store(store, backend, dispatch) -> None:  # type: ignore[no-untyped-def]
+    submit(store)
+    async with dispatch():
+        await until(lambda: 1 in backend.attempts_by_number)
+        now = utc_now()
+        backend.attempts_by_number[1].events += [
+            ExecutionStarted(at=now, cells_total=3),
+            CellStarted(at=now, cell_index=0),
+            CellFinished(at=now, cell_index=0),
+        ]
+        await until(lambda: store.get(1).cells_done == 1)
+
+        assert store.get(1).cells_total == 3
+        assert store.get(1).started_at == now
+
+
+async def test_a_cancelled_execution_ends_cancelled(store, backend, dispatch) -> None:  # type: ignore[no-untyped-def]
+    submit(store)
+    async with dispatch():
+        await until(lambda: 1 in backend.attempts_by_number)
+        store.request_cancel(1)
+        await until(lambda: store.get(1).is_final)
+
+    assert store.get(1).status is Status.CANCELLED
+
+
+async def test_what_an_attempt_leaves_behind_is_recorded(store, backend, dispatch) -> None:  # type: ignore[no-untyped-def]
+    remark = Remark(kind="wrote_through_link", message="It wrote to data.csv.")
+    backend.harvest_result = Harvest(output_object="a" * 64, remarks=(remark,))
+    submit(store)
+    async with dispatch():
+        await until(lambda: 1 in backend.attempts_by_number)
+        backend.end(1, Status.FAILED, reason=Reason.CELL_ERROR)
+        await until(lambda: store.get(1).is_final)
+
+    execution = store.get(1)
+    assert (execution.status, execution.reason) == (Status.FAILED, Reason.CELL_ERROR)
+    assert execution.output_object == "a" * 64
+    assert execution.remarks == (remark,)
+    assert len(backend.discarded) == 1
+
+
+async def test_an_attempt_that_died_before_its_first_cell_is_tried_again(  # type: ignore[no-untyped-def]
+    store, backend, dispatch
+) -> None:
+    submit(store)
+    async with dispatch():
+        await until(lambda: 1 in backend.attempts_by_number)
+        backend.end(1, Status.FAILED, reason=Reason.LOST, began=False)
+        await until(lambda: len(backend.started) == 2)
+        backend.end(1)
+        await until(lambda: store.get(1).is_final)
+
+    assert store.get(1).status is Status.SUCCEEDED
+    assert store.get(1).attempt == 2
+
+
+async def test_an_attempt_that_always_dies_early_is_given_up(store, backend, dispatch) -> None:  # type: ignore[no-untyped-def]
+    submit(store)
+    async with dispatch():
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            await until(lambda attempt=attempt: len(backend.started) == attempt)
+            backend.end(1, Status.FAILED, reason=Reason.LOST, began=False)
+        await until(lambda: store.get(1).is_final)
+
+    assert store.get(1).reason is Reason.LOST
+
+
+async def test_an_attempt_that_had_begun_is_never_run_twice(store, backend, dispatch) -> None:  # type: ignore[no-untyped-def]
+    submit(store)
+    async with dispatch():
+        await until(lambda: 1 in backend.attempts_by_number)
+        backend.end(1, Status.FAILED, reason=Reason.LOST, began=True)
+        await until(lambda: store.get(1).is_final)
+
+    assert (store.get(1).status, store.get(1).reason) == (Status.FAILED, Reason.LOST)
+    assert len(backend.started) == 1
+
+
+async def test_the_next_dispatcher_adopts_what_still_runs(store, backend, dispatch) -> None:  # type: ignore[no-untyped-def]
+    submit(store)
+    async with dispatch():
+        await until(lambda: 1 in backend.attempts_by_number)
+        now = utc_now()
+        backend.attempts_by_number[1].events += [
+            ExecutionStarted(at=now, cells_total=2),
+            CellFinished(at=now, cell_index=0),
+        ]
+        await until(lambda: store.get(1).cells_done == 1)
+    assert store.get(1).status is Status.RUNNING
+    async with dispatch():
+        backend.attempts_by_number[1].events.append(CellFinished(at=now, cell_index=1))
+        backend.end(1)
+        await until(lambda: store.get(1).is_final)
+
+    assert store.get(1).cells_done == 2
+    assert len(backend.started) == 1
+
+
+async def test_only_one_of_two_dispatchers_is_active(store, backend, dispatch) -> None:  # type: ignore[no-untyped-def]
+    async with dispatch() as first:
+        await until(lambda: first.is_active)
+        async with dispatch() as second:
+            submit(store)
+            await until(lambda: 1 in backend.attempts_by_number)
+
+            assert not second.is_active
+    assert len(backend.started) == 1
+
+
+async def test_what_cannot_be_started_fails_with_the_sentence(store, backend, dispatch) -> None:  # type: ignore[no-untyped-def]
+    backend.start_error = UnavailableError("The disk is away.")
+    submit(store)
+    async with dispatch():
+        await until(lambda: store.get(1).is_final)
+
+    execution = store.get(1)
+    assert (execution.status, execution.reason) == (Status.FAILED, Reason.INTERNAL)
+    assert execution.message == "The disk is away."

@@ -1,0 +1,75 @@
+import { ServerConnection } from '@jupyterlab/services';
+import { nullTranslator } from '@jupyterlab/translation';
+
+import { ExecutionsClient } from '../../api/client';
+import { ExecutionsDrive } from '../../viewer/drive';
+
+const id = '0123456789abcdef0123456789abcdef';
+
+function makeDrive(): { drive: ExecutionsDrive; asked: string[] } {
+  const asked: string[] = [];
+  const serverSettings = ServerConnection.makeSettings({
+    baseUrl: 'http://localhost/base/',
+    fetch: async request => {
+      asked.push((request as Request).url);
+      return new Response(
+        JSON.stringify({
+          name: '42 train.ipynb',
+          path: `${id}/42 train.ipynb`,
+          type: 'notebook',
+          writable: false,
+          created: '2026-11-21T09:30:00Z',
+          last_modified: '2026-11-21T09:30:00Z',
+          mimetype: null,
+          content: null,
+          format: null
+        })
+      );
+    }
+  });
+  const drive = new ExecutionsDrive({
+    client: new ExecutionsClient(serverSettings),
+    trans: nullTranslator.load('jupyter_async_exec')
+  });
+  return { drive, asked };
+}
+
+describe('ExecutionsDrive', () => {
+  it('reads from our own endpoint, also when asked for a provider it has not', async () => {
+    const { drive, asked } = makeDrive();
+
+    await drive.get(`${id}/42 train.ipynb`, {
+      type: 'notebook',
+      contentProviderId: 'rtc'
+    });
+
+    expect(asked[0]).toContain(
+      `/base/async-exec/contents/${id}/42%20train.ipynb?`
+    );
+  });
+
+  it('refuses to save without asking the server', async () => {
+    const { drive, asked } = makeDrive();
+
+    await expect(drive.save()).rejects.toThrow('never changed');
+    expect(asked).toEqual([]);
+  });
+
+  it.each([
+    [`${id}/42 train.ipynb`, `executions/${id}/notebook?version=output&`],
+    [
+      `${id}/source/42 train.ipynb`,
+      `executions/${id}/notebook?version=source&`
+    ],
+    [
+      `${id}/artifacts/plots/a b.png`,
+      `executions/${id}/artifacts/plots/a%20b.png?`
+    ]
+  ])('downloads %s from where its bytes are', async (path, url) => {
+    const { drive } = makeDrive();
+
+    expect(await drive.getDownloadUrl(path)).toBe(
+      `http://localhost/base/async-exec/${url}download=true`
+    );
+  });
+});

@@ -1,0 +1,70 @@
+import { nullTranslator } from '@jupyterlab/translation';
+
+import {
+  errorLine,
+  parameterLabel,
+  shortId,
+  sizeLabel
+} from '../../viewer/words';
+
+const trans = nullTranslator.load('jupyter_async_exec');
+
+describe('sizeLabel', () => {
+  it.each([
+    [0, '0 B'],
+    [999, '999 B'],
+    [12_345, '12.3 kB'],
+    [999_999, '1.0 MB'],
+    [4_000_000_000, '4.0 GB']
+  ])('writes %d bytes as %s', (bytes, text) => {
+    expect(sizeLabel(bytes)).toBe(text);
+  });
+});
+
+describe('parameterLabel', () => {
+  it('writes text plainly and everything else as JSON', () => {
+    expect(parameterLabel('lr', 0.01)).toBe('lr=0.01');
+    expect(parameterLabel('name', 'a b')).toBe('name=a b');
+    expect(parameterLabel('layers', [1, null])).toBe('layers=[1,null]');
+  });
+});
+
+describe('shortId', () => {
+  it('is the beginning of the id', () => {
+    expect(shortId('0123456789abcdef')).toBe('0123456789');
+  });
+});
+
+describe('errorLine', () => {
+  const error = { cell_index: 6, ename: 'KeyError', evalue: "'label'" };
+  const captured = [{ path: 'features.py', size_bytes: 1 }];
+
+  it("names the user's own file and line", () => {
+    const traceback = [
+      'Cell In[7], line 1',
+      'File /var/lib/x/work/features.py:12, in load(df)'
+    ];
+
+    expect(errorLine({ ...error, traceback }, captured, trans)).toBe(
+      "in features.py, line 12: KeyError 'label'"
+    );
+  });
+
+  it('names the cell by the number that stands beside it', () => {
+    const traceback = ['Cell In[7], line 4'];
+
+    expect(errorLine({ ...error, traceback }, captured, trans)).toBe(
+      "in cell [7], line 4: KeyError 'label'"
+    );
+  });
+
+  it('falls back to the position of the cell', () => {
+    expect(
+      errorLine(
+        { ...error, evalue: 'first\nsecond', traceback: [] },
+        captured,
+        trans
+      )
+    ).toBe('in cell 7: KeyError first');
+  });
+});

@@ -1,0 +1,432 @@
+"""Captures a notebook and the files beside it, at one moment, as a snapshot."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from jupyter_async_exec.core.clock import format_at, parse_at
+from jupyter_async_exec.errors import InvalidRequestError, SnapshotTooBigError
+from jupyter_async_exec.snapshots.git import GitFacts, GitState, ask_git
+from jupyter_async_exec.snapshots.manifest import (
+    CapturedFile,
+    LinkedFile,
+    Manifest,
+    check_path,
+)
+from jupyter_async_exec.snapshots.notebook import normalise
+from jupyter_async_exec.snapshots.stat_cache import StatCache
+from jupyter_async_exec.snapshots.tree import (
+    FoundFile,
+    Notes,
+    Tree,
+    find_files,
+    locate_tree,
+    relative_path,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.objects.base import ObjectStore, ObjectWriter
+
+#: What a notebook imports or runs; never linked for its size, because an edit
+#: during the execution would change what it does. Other notebooks are data
+#: here: with outputs they are often large, and seldom run from another.
+CODE_SUFFIXES = frozenset(
+    {
+        ".bash",
+        ".c",
+        ".cc",
+        ".cpp",
+        ".cu",
+        ".f90",
+        ".h",
+        ".hpp",
+        ".java",
+        ".jl",
+        ".js",
+        ".lua",
+        ".m",
+        ".mjs",
+        ".pl",
+        ".ps1",
+        ".pxd",
+        ".pxi",
+        ".py",
+        ".pyi",
+        ".pyx",
+        ".r",
+        ".rb",
+        ".rs",
+        ".scala",
+        ".sh",
+        ".sql",
+        ".stan",
+        ".toml",
+        ".ts",
+        ".zsh",
+    }
+)
+#: More linked files than this are counted, not listed.
+N_LINKED_LISTED = 1_000
+N_NAMED_TOO_BIG = 10
+N_READERS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureLimits:
+    """Over a limit, data is linked and code refuses the submission."""
+
+    #: Of one file.
+    file_bytes: int = 10_000_000
+    #: Of all files together, the notebook not counted.
+    total_bytes: int = 200_000_000
+    n_files: int = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """A snapshot and how it came to be."""
+
+    snapshot_id: str
+    manifest: Manifest
+    #: Not captured, used where they lie; the largest first when there are too many to list.
+    linked: tuple[LinkedFile, ...] = ()
+    #: The folder on this machine that paths are relative to; `None` for a notebook alone.
+    tree_root: Path | None = None
+    #: The tree root relative to the server root; `""` is the server root itself.
+    root_path: str | None = None
+    git: GitState | None = None
+    #: Sentences about what was left out.
+    notes: tuple[str, ...] = ()
+
+
+def capture(
+    notebook: Mapping[str, Any],
+    *,
+    notebook_path: str,
+    folder: Path | None,
+    server_root: Path | None,
+    kernel_name: str,
+    language: str,
+    objects: ObjectStore,
+    stat_cache: StatCache | None = None,
+    limits: CaptureLimits | None = None,
+) -> Capture:
+    """Store a notebook and the files beside it; return their snapshot.
+
+    Equal inputs give an equal `snapshot_id`, on any machine and in any order:
+    outputs, times and linked files are no part of it.
+
+    Parameters
+    ----------
+    notebook
+        As on the screen; normalised here.
+    notebook_path
+        Jupyter path; its file need not exist.
+    folder
+        The notebook's folder on this machine; `None` when there is none, and
+        then the notebook alone is captured.
+    server_root
+        The folder that Jupyter paths are relative to.
+    kernel_name, language
+        What it will run with.
+    objects
+        Where to put the bytes.
+    stat_cache
+        Spares reading unchanged files; saved here.
+    limits
+        How much to capture.
+
+    Raises
+    ------
+    InvalidRequestError
+        It is no notebook, or its path is none.
+    SnapshotTooBigError
+        Code is over a limit; `details["files"]` names the largest files.
+    DiskFullError
+        There is no room for the objects.
+
+    Notes
+    -----
+    Source: snapshot format 1, `docs/reference/snapshot-format.md`.
+    """
+    source = _canonical(normalise(notebook))
+    name = _notebook_name(notebook_path)
+    notes = Notes()
+    tree = _tree_of(folder, server_root)
+    if tree is None:
+        files: Sequence[CapturedFile] = ()
+        linked: list[LinkedFile] = []
+        facts = GitFacts()
+        path = name
+    else:
+        facts = ask_git(tree.root) if tree.git_top is not None else GitFacts()
+        path = f"{tree.folder_path}/{name}" if tree.folder_path else name
+        found = find_files(
+            tree,
+            notebook_path=path,
+            tracked_ignored=facts.tracked_ignored,
+            excluded=_own_folders(objects, tree),
+            notes=notes,
+        )
+        chosen, linked = choose(found, limits or CaptureLimits(), notes)
+        files = _Reader(objects, stat_cache or StatCache(), notes).read(chosen)
+    manifest = Manifest(
+        notebook_path=path,
+        notebook_object=objects.put(source),
+        files=tuple(files),
+        kernel_name=kernel_name,
+        language=language,
+    )
+    # Last, so that a manifest never names an object that is not there yet.
+    snapshot_id = objects.put(manifest.canonical)
+    return Capture(
+        snapshot_id=snapshot_id,
+        manifest=manifest,
+        linked=tuple(linked),
+        tree_root=tree.root if tree else None,
+        root_path=_root_path(tree, server_root),
+        git=facts.state,
+        notes=_sentences(tree, facts, notes),
+    )
+
+
+def linked_to_json(linked: Iterable[LinkedFile]) -> list[JSONObject]:
+    """Write linked files as the API shows them."""
+    return [
+        {
+            "path": file.path,
+            "size_bytes": file.size_bytes,
+            "modified_at": format_at(datetime.fromtimestamp(file.mtime_ns / 1e9, UTC)),
+        }
+        for file in linked
+    ]
+
+
+def linked_from_json(data: Iterable[Mapping[str, Any]]) -> tuple[LinkedFile, ...]:
+    """Read what `linked_to_json` wrote; times come back to the microsecond."""
+    return tuple(
+        LinkedFile(
+            path=check_path(file["path"]),
+            size_bytes=int(file["size_bytes"]),
+            mtime_ns=round(parse_at(file["modified_at"]).timestamp() * 1e6) * 1_000,
+        )
+        for file in data
+    )
+
+
+def is_code(path: str) -> bool:
+    """Tell whether a file is code, which is never linked for its size."""
+    return os.path.splitext(path)[1].lower() in CODE_SUFFIXES  # noqa: PTH122  5,000 times
+
+
+def choose(
+    found: Sequence[FoundFile], limits: CaptureLimits, notes: Notes
+) -> tuple[list[FoundFile], list[LinkedFile]]:
+    """Share files out between those to capture and those to link.
+
+    Code is captured or refuses the submission. Of data the largest files are
+    linked until the bytes fit, then the fullest folders until the count does.
+
+    Raises
+    ------
+    SnapshotTooBigError
+        Code is over a limit.
+    """
+    code = [file for file in found if is_code(file.path)]
+    data = [file for file in found if not is_code(file.path)]
+    _check_code(code, limits)
+    data.sort(key=lambda file: (file.status.st_size, file.path))
+    left_bytes = limits.total_bytes - sum(file.status.st_size for file in code)
+    captured: list[FoundFile] = []
+    linked: list[FoundFile] = []
+    for file in data:
+        left_bytes -= file.status.st_size
+        fits = file.status.st_size <= limits.file_bytes and left_bytes >= 0
+        (captured if fits else linked).append(file)
+    dropped = _fullest_folders(captured, len(code) + len(captured) - limits.n_files)
+    linked += [file for file in captured if _folder(file) in dropped]
+    captured = [file for file in captured if _folder(file) not in dropped]
+    for file in linked:
+        notes.add("was over a limit: linked, not captured", file.path)
+    return code + captured, _listed_links(linked)
+
+
+def _check_code(code: list[FoundFile], limits: CaptureLimits) -> None:
+    too_big = [file for file in code if file.status.st_size > limits.file_bytes]
+    if too_big:
+        raise _too_big(
+            too_big,
+            f"larger than the {_megabytes(limits.file_bytes)} that a code file may have",
+            {"limit_bytes": limits.file_bytes},
+        )
+    code_bytes = sum(file.status.st_size for file in code)
+    if code_bytes > limits.total_bytes:
+        raise _too_big(
+            code,
+            f"part of {_megabytes(code_bytes)} of code; "
+            f"the limit is {_megabytes(limits.total_bytes)}",
+            {"limit_bytes": limits.total_bytes, "total_bytes": code_bytes},
+        )
+    if len(code) > limits.n_files:
+        raise _too_big(
+            code,
+            f"among {len(code)} code files; the limit is {limits.n_files}",
+            {"limit_files": limits.n_files, "n_files": len(code)},
+        )
+
+
+def _too_big(files: list[FoundFile], why: str, details: dict[str, Any]) -> SnapshotTooBigError:
+    files = sorted(files, key=lambda file: (-file.status.st_size, file.path))[:N_NAMED_TOO_BIG]
+    named = ", ".join(f"`{file.path}` ({_megabytes(file.status.st_size)})" for file in files[:3])
+    return SnapshotTooBigError(
+        f"The files beside the notebook are too big: {named} {'are' if files[1:] else 'is'} {why}. "
+        "List what the notebook does not need in a file named .asyncexecignore, "
+        "or run it in a folder of its own.",
+        {
+            "files": [{"path": file.path, "size_bytes": file.status.st_size} for file in files],
+            **details,
+        },
+    )
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f} MB"
+
+
+def _folder(file: FoundFile) -> str:
+    return file.path.rpartition("/")[0]
+
+
+def _fullest_folders(files: list[FoundFile], n_excess: int) -> set[str]:
+    """Return the folders to leave out so that `n_excess` files go."""
+    dropped: set[str] = set()
+    counts = Counter(_folder(file) for file in files)
+    for folder, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        if n_excess <= 0:
+            break
+        dropped.add(folder)
+        n_excess -= count
+    return dropped
+
+
+def _listed_links(linked: list[FoundFile]) -> list[LinkedFile]:
+    linked = sorted(linked, key=lambda file: (-file.status.st_size, file.path))
+    return [
+        LinkedFile(path=file.path, size_bytes=file.status.st_size, mtime_ns=file.status.st_mtime_ns)
+        for file in linked[:N_LINKED_LISTED]
+    ]
+
+
+class _Reader:
+    """Puts files into the object store, unchanged ones without reading them."""
+
+    def __init__(self, objects: ObjectStore, stat_cache: StatCache, notes: Notes) -> None:
+        self._objects = objects
+        self._cache = stat_cache
+        self._notes = notes
+
+    def read(self, files: Sequence[FoundFile]) -> list[CapturedFile]:
+        captured: list[CapturedFile] = []
+        unknown: list[FoundFile] = []
+        for file in files:
+            object_id = self._cache.find(file.source, file.status)
+            if object_id is not None and self._objects.contains(object_id):
+                captured.append(_captured(file, object_id, file.status.st_size, file.status))
+            else:
+                unknown.append(file)
+        if unknown:
+            with self._objects.batch() as batch, ThreadPoolExecutor(N_READERS) as pool:
+                read = pool.map(lambda file: self._read(file, batch), unknown)
+                captured += [file for file in read if file is not None]
+            self._cache.save()
+        return captured
+
+    def _read(self, file: FoundFile, batch: ObjectWriter) -> CapturedFile | None:
+        path = Path(file.source)
+        try:
+            for _ in range(2):
+                before = path.lstat()
+                object_id = batch.put_file(path)
+                after = path.lstat()
+                if _is_same(before, after):
+                    self._cache.record(file.source, after, object_id)
+                    return _captured(file, object_id, after.st_size, after)
+        except FileNotFoundError:
+            self._notes.add("vanished while it was read and was not captured", file.path)
+            return None
+        except (OSError, InvalidRequestError):
+            self._notes.add("could not be read and was not captured", file.path)
+            return None
+        self._notes.add("changed while it was read: it was captured as it was found", file.path)
+        return _captured(file, object_id, self._objects.size_bytes(object_id), after)
+
+
+def _captured(
+    file: FoundFile, object_id: str, size_bytes: int, status: os.stat_result
+) -> CapturedFile:
+    return CapturedFile(
+        path=file.path,
+        object_id=object_id,
+        size_bytes=size_bytes,
+        executable=bool(status.st_mode & 0o100),
+    )
+
+
+def _is_same(before: os.stat_result, after: os.stat_result) -> bool:
+    return (before.st_size, before.st_mtime_ns, before.st_ino) == (
+        after.st_size,
+        after.st_mtime_ns,
+        after.st_ino,
+    )
+
+
+def _canonical(notebook: JSONObject) -> bytes:
+    text = json.dumps(notebook, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8")
+
+
+def _notebook_name(notebook_path: str) -> str:
+    name = notebook_path.rpartition("/")[2]
+    if name in {"", ".", ".."}:
+        raise InvalidRequestError(f"{notebook_path!r:.200} is not the path of a notebook.")
+    return check_path(name)
+
+
+def _tree_of(folder: Path | None, server_root: Path | None) -> Tree | None:
+    if folder is None or not folder.is_dir():
+        return None
+    return locate_tree(folder.resolve(), server_root.resolve() if server_root else None)
+
+
+def _root_path(tree: Tree | None, server_root: Path | None) -> str | None:
+    if tree is None or server_root is None:
+        return None
+    return relative_path(tree.root, server_root.resolve())
+
+
+def _own_folders(objects: ObjectStore, tree: Tree) -> list[Path]:
+    """Return our own data folder, which may lie inside the tree."""
+    directory = objects.local_directory
+    if directory is None:
+        return []
+    directory = directory.resolve()
+    # The objects lie beside the store and the working directories.
+    folder = tree.root.joinpath(*PurePosixPath(tree.folder_path).parts)
+    parent = directory.parent
+    return [directory, *([] if folder.is_relative_to(parent) else [parent])]
+
+
+def _sentences(tree: Tree | None, facts: GitFacts, notes: Notes) -> tuple[str, ...]:
+    if tree is None:
+        return ("Only the notebook was captured: its folder is not on this machine's disk.",)
+    return (*((facts.note,) if facts.note else ()), *notes.sentences())

@@ -1,0 +1,115 @@
+"""What git knows about the folder of a notebook; everything works without git, too."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitState:
+    """Where a work tree stood."""
+
+    #: Full id of the commit that is checked out.
+    commit: str
+    #: `None` when no branch is checked out.
+    branch: str | None
+    #: Whether tracked files differ from the commit.
+    dirty: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitFacts:
+    """What a snapshot wants to know from git."""
+
+    state: GitState | None = None
+    #: Files, relative to the folder asked about, that are tracked although ignored.
+    tracked_ignored: frozenset[str] = frozenset()
+    note: str | None = None
+
+
+def find_top(folder: Path) -> Path | None:
+    """Return the top of the git work tree that `folder` is in."""
+    for candidate in (folder, *folder.parents):
+        mark = candidate / ".git"
+        if mark.is_file() or (mark / "HEAD").is_file():
+            return candidate
+    return None
+
+
+def is_submodule(folder: Path) -> bool:
+    """Tell whether the `.git` of a folder is the mark of a submodule."""
+    try:
+        with (folder / ".git").open("rb") as file:
+            mark = file.read(4_096)
+    except OSError:
+        return False
+    return mark.startswith(b"gitdir:") and b"/modules/" in mark
+
+
+def find_exclude_file(top: Path) -> Path:
+    """Return the file of patterns that only this clone ignores; it may be missing."""
+    return top / ".git" / "info" / "exclude"
+
+
+def ask_git(folder: Path) -> GitFacts:
+    """Ask the `git` command about a folder; the repository is not touched."""
+    command = shutil.which("git")
+    if command is None:
+        return GitFacts(note="Git is not installed, so the commit was not recorded.")
+    try:
+        state = _read_state(
+            _run(
+                command,
+                folder,
+                ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=no"],
+            )
+        )
+        tracked = _run(command, folder, ["ls-files", "-z", "-i", "-c", "--exclude-standard"])
+    except subprocess.TimeoutExpired:
+        return GitFacts(note="Git did not answer in time, so the commit was not recorded.")
+    except (subprocess.CalledProcessError, OSError):
+        return GitFacts(note="Git could not read the repository, so the commit was not recorded.")
+    names = (os.fsdecode(name) for name in tracked.split(b"\0") if name)
+    return GitFacts(state=state, tracked_ignored=frozenset(names))
+
+
+def _run(command: str, folder: Path, arguments: list[str]) -> bytes:
+    # Variables such as GIT_DIR would lead to another repository.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    # A file system monitor is a program that the repository names.
+    options = ["--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false"]
+    completed = subprocess.run(
+        [command, *options, *arguments],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=TIMEOUT_S,
+        check=True,
+    )
+    return completed.stdout
+
+
+def _read_state(output: bytes) -> GitState | None:
+    commit = branch = None
+    dirty = False
+    for line in output.decode("utf-8", "replace").split("\0"):
+        if line.startswith("# branch.oid "):
+            commit = line.removeprefix("# branch.oid ")
+        elif line.startswith("# branch.head "):
+            branch = line.removeprefix("# branch.head ")
+        elif line and not line.startswith("#"):
+            dirty = True
+    if commit is None or commit == "(initial)":
+        return None
+    return GitState(commit=commit, branch=None if branch == "(detached)" else branch, dirty=dirty)

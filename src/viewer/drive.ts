@@ -1,4 +1,5 @@
 /** The read-only drive `executions:`, through which results open as native documents. */
+import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { Contents } from '@jupyterlab/services';
 import { Drive } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
@@ -35,6 +36,25 @@ export class ExecutionsDrive extends Drive {
    * have, and the stock registry would throw: a click that does nothing.
    */
   override readonly contentProviderRegistry = new NoProviders();
+
+  /**
+   * Get a document; the cells of a notebook are read-only and untrusted.
+   *
+   * #### Notes
+   * The server sends notebooks as they are stored, as parsing a large one
+   * would stall everybody else; so the marks are set here, where it is parsed
+   * anyway. They overwrite those of the notebook itself.
+   */
+  override async get(
+    localPath: string,
+    options?: Contents.IFetchOptions
+  ): Promise<Contents.IModel> {
+    const model = await super.get(localPath, options);
+    if (model.type === 'notebook' && model.content) {
+      protect(model.content as INotebookContent);
+    }
+    return model;
+  }
 
   /** Refuse to save. */
   override save(): Promise<Contents.IModel> {
@@ -75,6 +95,16 @@ export namespace ExecutionsDrive {
     client: IExecutionsClient;
     /** The words. */
     trans: TranslationBundle;
+  }
+}
+
+function protect(notebook: INotebookContent): void {
+  for (const cell of notebook.cells) {
+    cell.metadata.editable = false;
+    cell.metadata.deletable = false;
+    if (cell.cell_type === 'code') {
+      cell.metadata.trusted = false;
+    }
   }
 }
 

@@ -6,7 +6,10 @@ import { ExecutionsDrive } from '../../viewer/drive';
 
 const id = '0123456789abcdef0123456789abcdef';
 
-function makeDrive(): { drive: ExecutionsDrive; asked: string[] } {
+function makeDrive(content: unknown = null): {
+  drive: ExecutionsDrive;
+  asked: string[];
+} {
   const asked: string[] = [];
   const serverSettings = ServerConnection.makeSettings({
     baseUrl: 'http://localhost/base/',
@@ -21,8 +24,8 @@ function makeDrive(): { drive: ExecutionsDrive; asked: string[] } {
           created: '2026-11-21T09:30:00Z',
           last_modified: '2026-11-21T09:30:00Z',
           mimetype: null,
-          content: null,
-          format: null
+          content,
+          format: content ? 'json' : null
         })
       );
     }
@@ -46,6 +49,29 @@ describe('ExecutionsDrive', () => {
     expect(asked[0]).toContain(
       `/base/async-exec/contents/${id}/42%20train.ipynb?`
     );
+  });
+
+  it('makes every cell read-only and untrusted, whatever the notebook says', async () => {
+    const cell = { cell_type: 'code', source: '', outputs: [] };
+    const { drive } = makeDrive({
+      nbformat: 4,
+      nbformat_minor: 5,
+      metadata: {},
+      cells: [
+        { ...cell, metadata: { trusted: true, editable: true, tags: ['x'] } },
+        { cell_type: 'markdown', source: '', metadata: {} }
+      ]
+    });
+
+    const { content } = await drive.get(`${id}/42 train.ipynb`);
+
+    const locked = { editable: false, deletable: false };
+    expect(content.cells[0].metadata).toEqual({
+      ...locked,
+      trusted: false,
+      tags: ['x']
+    });
+    expect(content.cells[1].metadata).toEqual(locked);
   });
 
   it('refuses to save without asking the server', async () => {

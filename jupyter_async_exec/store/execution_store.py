@@ -1,0 +1,497 @@
+"""The store: all that is recorded about executions, shared safely by threads and processes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from jupyter_async_exec.core.clock import Clock, utc_now
+from jupyter_async_exec.core.events import (
+    AttemptClaimed,
+    AttemptReturned,
+    CancelRequested,
+    Event,
+    ExecutionFinished,
+    ExecutionStarted,
+)
+from jupyter_async_exec.core.execution import Execution, Status, Submission
+from jupyter_async_exec.core.transitions import apply
+from jupyter_async_exec.errors import ConflictError, UnavailableError
+from jupyter_async_exec.store import codec, database, queries, records
+from jupyter_async_exec.store.ballast import Ballast
+from jupyter_async_exec.store.migrate import migrate
+from jupyter_async_exec.store.queries import Counts, ExecutionPage, ExecutionQuery
+from jupyter_async_exec.store.tables import executions, settings
+from jupyter_async_exec.store.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from jupyter_async_exec.core.json_types import JSONValue
+    from jupyter_async_exec.store.records import HistoryEntry
+
+ResultT = TypeVar("ResultT")
+
+#: Rows per short read when all are walked through.
+WALK_BATCH = 500
+CANCELLED_EARLY = "Cancelled before it started."
+
+#: Events that make a line of history; the others are progress.
+_NOTED: dict[type[Event], str] = {
+    AttemptClaimed: "attempt_claimed",
+    AttemptReturned: "attempt_returned",
+    ExecutionStarted: "execution_started",
+    CancelRequested: "cancel_requested",
+    ExecutionFinished: "execution_finished",
+}
+
+
+class ExecutionStore:
+    """Executions in one SQLite file.
+
+    Every method may be called from any thread, and several processes may have
+    the same file open. A change is on the disk when its method returns.
+
+    Parameters
+    ----------
+    url
+        ``sqlite:///`` and the file's path; folder (0700) and file (0600) are
+        made when missing, an older store is upgraded after a backup.
+    clock
+        Gives the present moment.
+    busy_timeout_s
+        How long to wait for another process's lock.
+
+    Raises
+    ------
+    NewerStoreError
+        A newer release wrote it; nothing was changed.
+    UnavailableError
+        It cannot be opened; the sentence says why.
+    """
+
+    def __init__(self, url: str, *, clock: Clock = utc_now, busy_timeout_s: float = 10.0) -> None:
+        self._path = database.path_of(url)
+        self._clock = clock
+        database.prepare_file(self._path)
+        mode = database.journal_mode(database.file_system_of(self._path))
+        with self._explained():
+            migrate(self._path, mode=mode, busy_timeout_s=busy_timeout_s)
+        write_engine = database.make_engine(self._path, mode=mode, busy_timeout_s=busy_timeout_s)
+        self._read_engine = database.make_engine(
+            self._path,
+            mode=mode,
+            busy_timeout_s=busy_timeout_s,
+            n_connections=database.N_READERS,
+            writes=False,
+        )
+        self._write_engine = write_engine
+        self._ballast = Ballast(self._path.with_name(f"{self._path.name}-ballast"))
+        self._ballast.lay()
+        self._writer = Writer(write_engine, path=self._path, make_room=self._ballast.drop)
+        self._watch_lock = threading.Lock()
+        self._is_closed = False
+        self._watch = sqlite3.connect(
+            self._path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False
+        )
+
+    def close(self) -> None:
+        """Finish writing and let the file go; twice is fine."""
+        self._writer.close()
+        self._is_closed = True
+        with self._watch_lock:
+            self._watch.close()
+        self._read_engine.dispose()
+        self._write_engine.dispose()
+
+    # ------------------------------------------------------------ one execution
+
+    def accept(self, submission: Submission) -> tuple[Execution, bool]:
+        """Record `submission` durably and give it its number.
+
+        Parameters
+        ----------
+        submission
+            With an id of its own. One whose `request_id` is known already is
+            the earlier execution again.
+
+        Returns
+        -------
+        tuple of Execution and bool
+            The queued (or earlier) execution, and whether it is new.
+
+        Raises
+        ------
+        DiskFullError
+            There is no room; nothing was accepted.
+        """
+
+        def work(connection: sa.Connection) -> tuple[Execution, bool]:
+            if submission.request_id is not None:
+                earlier = connection.execute(
+                    sa.select(executions.c.number).where(
+                        executions.c.request_id == submission.request_id
+                    )
+                ).scalar()
+                if earlier is not None:
+                    return records.read(connection, earlier, include_deleted=True), False
+            return records.insert(connection, submission), True
+
+        return self._writer.run(work, is_essential=False)
+
+    def get(self, ref: str | int, *, include_deleted: bool = False) -> Execution:
+        """Return the execution with that number or id.
+
+        Parameters
+        ----------
+        ref
+            ``42``, ``"42"``, ``"#42"`` or the 32 digits of an id.
+        include_deleted
+            Whether one in the trash is found too.
+
+        Raises
+        ------
+        NotFoundError
+            There is none.
+        """
+        return self._read(lambda each: records.read(each, ref, include_deleted=include_deleted))
+
+    def history(self, ref: str | int) -> list[HistoryEntry]:
+        """Return every change of its status, oldest first.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such execution.
+        """
+
+        def work(connection: sa.Connection) -> list[HistoryEntry]:
+            execution = records.read(connection, ref, include_deleted=True)
+            return records.read_history(connection, execution.id)
+
+        return self._read(work)
+
+    def claim(self, *, backend: str) -> Execution | None:
+        """Give the oldest execution that waits for `backend` a new attempt and return it.
+
+        One whose end was asked for is never claimed, and no two callers ever
+        get the same attempt.
+        """
+
+        def work(connection: sa.Connection) -> Execution | None:
+            number = connection.execute(
+                sa.select(executions.c.number)
+                .where(
+                    executions.c.backend == backend,
+                    sa.text("status = 'queued' AND cancel_requested = 0"),
+                )
+                .order_by(executions.c.number)
+                .limit(1)
+            ).scalar()
+            if number is None:
+                return None
+            execution = records.read(connection, number, include_deleted=True)
+            event = AttemptClaimed(at=self._clock(), attempt=execution.attempt + 1)
+            return _apply_all(connection, execution, (event,))
+
+        return self._writer.run(work)
+
+    def record(self, execution_id: str, attempt: int, events: Sequence[Event]) -> Execution:
+        """Apply `events` of that attempt, all or none, and return the execution as it is now.
+
+        A report of another attempt than the present one changes nothing, and
+        neither does any report after the end (`core.transitions.apply`).
+
+        Raises
+        ------
+        NotFoundError
+            There is no such execution.
+        """
+
+        def work(connection: sa.Connection) -> Execution:
+            execution = records.read(connection, execution_id, include_deleted=True)
+            if execution.attempt != attempt:
+                return execution
+            return _apply_all(connection, execution, events)
+
+        return self._writer.run(work)
+
+    def request_cancel(self, ref: str | int) -> Execution:
+        """Ask for its end; one that still waits is cancelled at once.
+
+        Asking again, or after the end, changes nothing.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such execution.
+        """
+
+        def work(connection: sa.Connection) -> Execution:
+            execution = records.read(connection, ref)
+            if execution.cancel_requested:
+                return execution
+            return _apply_all(connection, execution, (CancelRequested(at=self._clock()),))
+
+        return self._writer.run(work)
+
+    def edit(
+        self,
+        ref: str | int,
+        *,
+        title: str | None = None,
+        note: str | None = None,
+        tags: Sequence[str] | None = None,
+        starred: bool | None = None,
+        pinned: bool | None = None,
+    ) -> Execution:
+        """Change what people may change; None leaves as it is.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such execution outside the trash.
+        """
+
+        def work(connection: sa.Connection) -> Execution:
+            old = records.read(connection, ref)
+            new = replace(
+                old,
+                title=old.title if title is None else title,
+                note=old.note if note is None else note,
+                tags=old.tags if tags is None else tuple(dict.fromkeys(tags)),
+                starred=old.starred if starred is None else starred,
+                pinned=old.pinned if pinned is None else pinned,
+            )
+            return old if new == old else records.save(connection, old, new)
+
+        return self._writer.run(work)
+
+    def trash(self, ref: str | int) -> Execution:
+        """Move it to the trash; once there, again changes nothing.
+
+        Raises
+        ------
+        ConflictError
+            It is not over yet.
+        NotFoundError
+            There is no such execution.
+        """
+
+        def work(connection: sa.Connection) -> Execution:
+            old = records.read(connection, ref, include_deleted=True)
+            if old.deleted_at is not None:
+                return old
+            if not old.is_final:
+                raise ConflictError(f"#{old.number} is {old.status.value}. Cancel it first.")
+            new = records.save(connection, old, replace(old, deleted_at=self._clock()))
+            records.note_history(connection, new, "trashed", new.deleted_at or self._clock())
+            return new
+
+        return self._writer.run(work)
+
+    def untrash(self, ref: str | int) -> Execution:
+        """Take it back out of the trash; one that is not there stays as it is.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such execution.
+        """
+
+        def work(connection: sa.Connection) -> Execution:
+            old = records.read(connection, ref, include_deleted=True)
+            if old.deleted_at is None:
+                return old
+            new = records.save(connection, old, replace(old, deleted_at=None))
+            records.note_history(connection, new, "untrashed", self._clock())
+            return new
+
+        return self._writer.run(work)
+
+    # ------------------------------------------------------------ many executions
+
+    def find(self, query: ExecutionQuery) -> ExecutionPage:
+        """Return one page; as quick at a million executions as at a hundred.
+
+        Raises
+        ------
+        InvalidRequestError
+            The cursor or the limit is none.
+        """
+        return self._read(lambda connection: queries.find(connection, query))
+
+    def running(self, *, backend: str | None = None) -> list[Execution]:
+        """Return what runs now (on `backend`), oldest first."""
+
+        def work(connection: sa.Connection) -> list[Execution]:
+            statement = (
+                sa.select(executions)
+                .where(
+                    executions.c.status == Status.RUNNING.value, executions.c.deleted_at.is_(None)
+                )
+                .order_by(executions.c.number)
+            )
+            found = codec.load_all(connection.execute(statement).mappings())
+            return [each for each in found if backend is None or each.backend == backend]
+
+        return self._read(work)
+
+    def counts(self) -> Counts:
+        """Return how many executions wait and run; counts the rows that do."""
+        return self._read(
+            lambda connection: Counts(
+                queued=_count(connection, Status.QUEUED), running=_count(connection, Status.RUNNING)
+            )
+        )
+
+    def queued_count(self) -> int:
+        """Return how many executions wait for a slot."""
+        return self._read(lambda connection: _count(connection, Status.QUEUED))
+
+    def changes_since(self, rev: int, *, limit: int = 500) -> list[Execution]:
+        """Return what changed after revision `rev`, oldest change first, the trash included.
+
+        Parameters
+        ----------
+        rev
+            Revision up to which everything is known.
+        limit
+            At most so many; the last one's `rev` is where to go on.
+        """
+
+        def work(connection: sa.Connection) -> list[Execution]:
+            statement = (
+                sa.select(executions)
+                .where(executions.c.rev > rev)
+                .order_by(executions.c.rev)
+                .limit(limit)
+            )
+            return codec.load_all(connection.execute(statement).mappings())
+
+        return self._read(work)
+
+    def last_rev(self) -> int:
+        """Return the revision of the latest change, 0 in an empty store."""
+        return self._read(records.read_rev)
+
+    def data_version(self) -> int:
+        """Return a number that differs when anybody, other processes too, committed since.
+
+        Costs microseconds; the number means nothing to other `ExecutionStore` objects.
+        """
+        with self._watch_lock, self._explained():
+            if self._is_closed:
+                raise UnavailableError("The store is closed.")
+            return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
+
+    def iterate(self) -> Iterator[Execution]:
+        """Yield every execution, the trash included, by number; holds no lock meanwhile."""
+        last = 0
+        while batch := self._after(last):
+            yield from batch
+            last = batch[-1].number
+
+    def referenced_objects(self) -> Iterator[str]:
+        """Yield the id of every object and snapshot any execution refers to, some repeatedly."""
+        for execution in self.iterate():
+            yield execution.snapshot_id
+            kept = (execution.output_object, execution.journal_object, execution.log_object)
+            yield from (object_id for object_id in kept if object_id is not None)
+            yield from (artifact.object_id for artifact in execution.artifacts)
+
+    # ------------------------------------------------------------ settings
+
+    def get_setting(self, name: str) -> JSONValue | None:
+        """Return that store-wide choice, None when nobody made it."""
+        statement = sa.select(settings.c.value).where(settings.c.name == name)
+        text = self._read(lambda connection: connection.execute(statement).scalar())
+        value: JSONValue | None = None if text is None else json.loads(text)
+        return value
+
+    def set_setting(self, name: str, value: JSONValue) -> None:
+        """Make a store-wide choice that every process on the store sees."""
+        text = codec.dump_json(value)
+
+        def work(connection: sa.Connection) -> None:
+            changed = connection.execute(
+                sa.update(settings).where(settings.c.name == name).values(value=text)
+            )
+            if changed.rowcount == 0:
+                connection.execute(sa.insert(settings).values(name=name, value=text))
+
+        self._writer.run(work)
+
+    # ------------------------------------------------------------ inside
+
+    def _after(self, number: int) -> list[Execution]:
+        statement = (
+            sa.select(executions)
+            .where(executions.c.number > number)
+            .order_by(executions.c.number)
+            .limit(WALK_BATCH)
+        )
+        return self._read(lambda each: codec.load_all(each.execute(statement).mappings()))
+
+    def _read(self, work: Callable[[sa.Connection], ResultT]) -> ResultT:
+        if self._is_closed:
+            raise UnavailableError("The store is closed.")
+        with self._explained(), self._read_engine.connect() as connection:
+            return work(connection)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (exc.DBAPIError, exc.TimeoutError, sqlite3.Error) as error:
+            raise database.explain(error, self._path) from error
+
+
+def _apply_all(
+    connection: sa.Connection, execution: Execution, events: Sequence[Event]
+) -> Execution:
+    """Apply `events`, write the outcome once, and note each change of status."""
+    noted: list[tuple[Execution, Event]] = []
+    new = execution
+    for event in _completed(execution, events):
+        moved = apply(new, event)
+        if moved is not new and type(event) in _NOTED:
+            noted.append((moved, event))
+        new = moved
+    if new == execution:
+        return execution
+    saved = records.save(connection, execution, new)
+    for moved, event in noted:
+        line = replace(moved, rev=saved.rev)
+        records.note_history(connection, line, _NOTED[type(event)], event.at)
+    return saved
+
+
+def _completed(execution: Execution, events: Sequence[Event]) -> Iterator[Event]:
+    """Yield `events`, and the end of what was to be cancelled and does not run.
+
+    Otherwise it would wait for ever: `claim` passes it over.
+    """
+    for event in events:
+        yield event
+        execution = apply(execution, event)
+        if execution.status is Status.QUEUED and execution.cancel_requested:
+            end = ExecutionFinished(at=event.at, status=Status.CANCELLED, message=CANCELLED_EARLY)
+            yield end
+            execution = apply(execution, end)
+
+
+def _count(connection: sa.Connection, status: Status) -> int:
+    statement = (
+        sa.select(sa.func.count())
+        .select_from(executions)
+        .where(executions.c.status == status.value, executions.c.deleted_at.is_(None))
+    )
+    return int(connection.execute(statement).scalar_one())

@@ -1,0 +1,1 @@
+"""How a store's file came to be, step by step; run by Alembic through `store/migrate.py`."""

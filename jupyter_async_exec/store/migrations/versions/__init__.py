@@ -1,0 +1,1 @@
+"""One module per format; `f0001_…` makes format 0001."""

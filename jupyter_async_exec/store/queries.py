@@ -1,0 +1,212 @@
+"""Lists of executions: what can be asked, and the index that answers it."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import sqlalchemy as sa
+
+from jupyter_async_exec.core.execution import Execution, Status
+from jupyter_async_exec.errors import InvalidRequestError
+from jupyter_async_exec.store import codec, search
+from jupyter_async_exec.store.tables import SEARCH_TABLE, execution_tags, executions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+MAX_LIMIT = 1_000
+#: SQLite's largest integer has 19 digits.
+MAX_CURSOR_LENGTH = 18
+
+Numbers: TypeAlias = "sa.Select[int]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionQuery:
+    """Which executions a page shall hold; every condition that is given has to hold."""
+
+    #: Jupyter path, exactly.
+    notebook: str | None = None
+    #: None of them means all of them.
+    statuses: frozenset[Status] = frozenset()
+    #: Id of a sweep.
+    sweep: str | None = None
+    #: What a person typed into the search field.
+    text: str | None = None
+    tag: str | None = None
+    starred: bool | None = None
+    newest_first: bool = True
+    #: Executions per page (1 to 1,000).
+    limit: int = 25
+    #: `next_cursor` of the page before.
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionPage:
+    """One page of a list."""
+
+    executions: tuple[Execution, ...]
+    #: Ask with it for the next page; None on the last one.
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many executions are not over yet."""
+
+    queued: int
+    running: int
+
+
+def find(connection: sa.Connection, query: ExecutionQuery) -> ExecutionPage:
+    """Return the page that `query` asks for.
+
+    Raises
+    ------
+    InvalidRequestError
+        The cursor or the limit is none.
+    """
+    if not 1 <= query.limit <= MAX_LIMIT:
+        raise InvalidRequestError(f"'limit' must be from 1 to {MAX_LIMIT}.")
+    lists = [connection.execute(statement).scalars().all() for statement in number_lists(query)]
+    merged = heapq.merge(*lists, reverse=query.newest_first)
+    numbers = list(islice(merged, query.limit + 1))
+    shown = numbers[: query.limit]
+    return ExecutionPage(
+        executions=tuple(read_rows(connection, shown)),
+        next_cursor=str(shown[-1]) if len(numbers) > query.limit else None,
+    )
+
+
+def number_lists(query: ExecutionQuery) -> list[Numbers]:
+    """Return statements whose results, merged, are the numbers on the page and one more.
+
+    Each is one walk along one index. A single condition has an index of its
+    own; any mixture is an intersection in the full-text index.
+    """
+    text = (query.text or "").strip()
+    expression = search.question(codec.clean(text)) if text else None
+    if text and expression is None and text != "#":
+        return []
+    if expression is not None or _n_conditions(query) > 1:
+        rowid = sa.literal_column(f"{SEARCH_TABLE}.rowid", sa.Integer)
+        return [_paged(_searched(query, expression), query, rowid)]
+    if query.tag is not None:
+        column = execution_tags.c.number
+        return [
+            _paged(
+                sa.select(column).where(execution_tags.c.tag == codec.clean(query.tag)),
+                query,
+                column,
+            )
+        ]
+    if query.statuses and query.statuses != frozenset(Status):
+        return [
+            _listed(query, executions.c.status == status.value) for status in sorted(query.statuses)
+        ]
+    if query.notebook is not None:
+        return [_listed(query, executions.c.notebook_path == codec.clean(query.notebook))]
+    if query.sweep is not None:
+        return [_listed(query, executions.c.sweep_id == codec.clean(query.sweep))]
+    if query.starred is not None:
+        return [_listed(query, executions.c.starred == sa.literal_column(str(int(query.starred))))]
+    return [_listed(query)]
+
+
+def read_rows(connection: sa.Connection, numbers: Sequence[int]) -> list[Execution]:
+    """Return the executions with those numbers, in that order."""
+    if not numbers:
+        return []
+    rows = connection.execute(
+        sa.select(executions).where(executions.c.number.in_(numbers))
+    ).mappings()
+    found = {row["number"]: codec.load(row) for row in rows}
+    return [found[number] for number in numbers if number in found]
+
+
+def _n_conditions(query: ExecutionQuery) -> int:
+    return sum(
+        (
+            query.notebook is not None,
+            bool(query.statuses) and query.statuses != frozenset(Status),
+            query.sweep is not None,
+            query.tag is not None,
+            query.starred is not None,
+        )
+    )
+
+
+def _listed(query: ExecutionQuery, *conditions: sa.ColumnElement[bool]) -> Numbers:
+    column = executions.c.number
+    statement = sa.select(column).where(executions.c.deleted_at.is_(None), *conditions)
+    return _paged(statement, query, column)
+
+
+def _paged(statement: Numbers, query: ExecutionQuery, column: sa.ColumnElement[Any]) -> Numbers:
+    if query.cursor is not None:
+        after = _read_cursor(query.cursor)
+        statement = statement.where(column < after if query.newest_first else column > after)
+    ordered = column.desc() if query.newest_first else column.asc()
+    return statement.order_by(ordered).limit(query.limit + 1)
+
+
+def _read_cursor(cursor: str) -> int:
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= MAX_CURSOR_LENGTH):
+        raise InvalidRequestError("'cursor' must be the 'next_cursor' of an earlier page.")
+    return int(cursor)
+
+
+def _searched(query: ExecutionQuery, expression: str | None) -> Numbers:
+    wanted = list(_facet_expressions(query))
+    if expression is not None:
+        wanted.append(expression)
+    conditions = list(_row_conditions(query))
+    rowid = sa.literal_column(f"{SEARCH_TABLE}.rowid", sa.Integer)
+    match = sa.text(f"{SEARCH_TABLE} MATCH :question").bindparams(question=" AND ".join(wanted))
+    if not conditions:
+        return sa.select(rowid).select_from(sa.text(SEARCH_TABLE)).where(match)
+    # CROSS JOIN keeps SQLite from turning the order of the walk around.
+    joined = sa.text(f"{SEARCH_TABLE} CROSS JOIN executions")
+    return (
+        sa.select(rowid)
+        .select_from(joined)
+        .where(match, sa.text(f"executions.number = {SEARCH_TABLE}.rowid"), *conditions)
+    )
+
+
+def _facet_expressions(query: ExecutionQuery) -> Iterable[str]:
+    if query.statuses and query.statuses != frozenset(Status):
+        statuses = sorted(query.statuses)
+        yield search.any_of(search.facet(search.STATUS, status.value) for status in statuses)
+    if query.notebook is not None:
+        yield search.any_of([search.facet(search.NOTEBOOK, codec.clean(query.notebook))])
+    if query.sweep is not None:
+        yield search.any_of([search.facet(search.SWEEP, codec.clean(query.sweep))])
+    if query.tag is not None:
+        yield search.any_of([search.facet(search.TAG, codec.clean(query.tag))])
+    if query.starred:
+        yield search.any_of([search.facet(search.STARRED, "")])
+
+
+def _row_conditions(query: ExecutionQuery) -> Iterable[sa.ColumnElement[bool]]:
+    """Yield what facets only say nearly surely, or not at all."""
+    if query.notebook is not None:
+        yield _row("notebook_path") == codec.clean(query.notebook)
+    if query.sweep is not None:
+        yield _row("sweep_id") == codec.clean(query.sweep)
+    if query.tag is not None:
+        carrying = sa.select(sa.literal(1)).where(
+            execution_tags.c.tag == codec.clean(query.tag),
+            execution_tags.c.number == sa.literal_column(f"{SEARCH_TABLE}.rowid"),
+        )
+        yield carrying.exists()
+    if query.starred is False:
+        yield _row("starred") == 0
+
+
+def _row(name: str) -> sa.ColumnClause[Any]:
+    return sa.literal_column(f"executions.{name}")

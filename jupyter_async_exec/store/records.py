@@ -1,0 +1,204 @@
+"""Single statements on single executions, inside a transaction that somebody else opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from jupyter_async_exec.core.clock import format_at, parse_at
+from jupyter_async_exec.core.execution import Execution, Status, Submission
+from jupyter_async_exec.errors import NotFoundError
+from jupyter_async_exec.store import codec, search
+from jupyter_async_exec.store.tables import (
+    SEARCH_TABLE,
+    execution_tags,
+    executions,
+    history,
+    revision,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+ID_LENGTH = 32
+#: SQLite's largest integer has 19 digits.
+MAX_NUMBER_LENGTH = 18
+#: A change elsewhere leaves the full-text row as it is.
+SEARCHED_COLUMNS = frozenset(
+    {"status", "message", "error", "title", "note", "tags", "starred", "deleted_at"}
+)
+
+_INSERT_WORDS = sa.text(f"INSERT INTO {SEARCH_TABLE} (rowid, words) VALUES (:number, :words)")  # noqa: S608
+_UPDATE_WORDS = sa.text(f"UPDATE {SEARCH_TABLE} SET words = :words WHERE rowid = :number")  # noqa: S608
+_DELETE_WORDS = sa.text(f"DELETE FROM {SEARCH_TABLE} WHERE rowid = :number")  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """One change of an execution's status, as it was committed."""
+
+    rev: int
+    at: datetime
+    #: Name of the event, such as `attempt_claimed` or `trashed`.
+    type: str
+    attempt: int
+    #: The status after it.
+    status: Status
+
+
+def read(connection: sa.Connection, ref: str | int, *, include_deleted: bool = False) -> Execution:
+    """Return the execution with that number or id.
+
+    Raises
+    ------
+    NotFoundError
+        There is none, or it is in the trash and `include_deleted` is false.
+    """
+    column, value = _key(ref)
+    row = connection.execute(sa.select(executions).where(column == value)).mappings().first()
+    if row is None or (row["deleted_at"] is not None and not include_deleted):
+        raise _absent(ref)
+    return codec.load(row)
+
+
+def insert(connection: sa.Connection, submission: Submission) -> Execution:
+    """Add a queued execution and return it with its number."""
+    execution = Execution(
+        id=submission.id,
+        number=0,
+        status=Status.QUEUED,
+        notebook_path=submission.notebook_path,
+        title=submission.title,
+        parameters=submission.parameters,
+        kernel_name=submission.kernel_name,
+        backend=submission.backend,
+        snapshot_id=submission.snapshot_id,
+        sweep_id=submission.sweep_id,
+        parent_id=submission.parent_id,
+        tags=tuple(dict.fromkeys(submission.tags)),
+        submitted_by=submission.submitted_by,
+        limits=submission.limits,
+        provenance=submission.provenance,
+        created_at=submission.created_at,
+        rev=next_rev(connection),
+    )
+    values: dict[str, object] = {**codec.dump(execution), "request_id": submission.request_id}
+    del values["number"]
+    inserted = connection.execute(sa.insert(executions).values(values))
+    (number,) = inserted.inserted_primary_key or (0,)
+    # What a reader will see, strange characters made harmless.
+    numbered = codec.load({**values, "number": number})
+    _index(connection, numbered)
+    note_history(connection, numbered, "accepted", numbered.created_at)
+    return numbered
+
+
+def save(connection: sa.Connection, old: Execution, new: Execution) -> Execution:
+    """Write what differs between `old` and `new` under the next revision; return `new` with it."""
+    new = replace(new, rev=next_rev(connection))
+    before, after = codec.dump(old), codec.dump(new)
+    new = codec.load(after)
+    changes = {name: value for name, value in after.items() if before[name] != value}
+    connection.execute(
+        sa.update(executions).where(executions.c.number == new.number).values(changes)
+    )
+    if changes.keys() & SEARCHED_COLUMNS:
+        _reindex(connection, old, new)
+    return new
+
+
+def note_history(
+    connection: sa.Connection, execution: Execution, event_type: str, at: datetime
+) -> None:
+    """Append a line to the execution's history."""
+    connection.execute(
+        sa.insert(history).values(
+            execution_id=execution.id,
+            rev=execution.rev,
+            at=format_at(at),
+            type=event_type,
+            attempt=execution.attempt,
+            status=execution.status.value,
+        )
+    )
+
+
+def read_history(connection: sa.Connection, execution_id: str) -> list[HistoryEntry]:
+    """Return every change of status of that execution, oldest first."""
+    rows = connection.execute(
+        sa.select(history).where(history.c.execution_id == execution_id).order_by(history.c.entry)
+    ).mappings()
+    return [
+        HistoryEntry(
+            rev=row["rev"],
+            at=parse_at(row["at"]),
+            type=row["type"],
+            attempt=row["attempt"],
+            status=Status(row["status"]),
+        )
+        for row in rows
+    ]
+
+
+def next_rev(connection: sa.Connection) -> int:
+    """Count the store-wide revision up and return it."""
+    connection.execute(sa.update(revision).values(rev=revision.c.rev + 1))
+    return read_rev(connection)
+
+
+def read_rev(connection: sa.Connection) -> int:
+    """Return the store-wide revision."""
+    return int(connection.execute(sa.select(revision.c.rev)).scalar_one())
+
+
+def _key(ref: str | int) -> tuple[sa.Column[str] | sa.Column[int], str | int]:
+    text = str(ref).removeprefix("#")
+    if isinstance(ref, str) and len(text) == ID_LENGTH:
+        return executions.c.id, codec.clean(text)
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_NUMBER_LENGTH):
+        raise _absent(ref)
+    return executions.c.number, int(text)
+
+
+def _absent(ref: str | int) -> NotFoundError:
+    text = str(ref).removeprefix("#")
+    name = f"#{text}" if text.isascii() and text.isdigit() else repr(text)
+    if len(name) > ID_LENGTH + 2:
+        name = f"{name[:ID_LENGTH]}…"
+    return NotFoundError(f"There is no execution {name}.")
+
+
+def _index(connection: sa.Connection, execution: Execution) -> None:
+    connection.execute(
+        _INSERT_WORDS, {"number": execution.number, "words": search.words(execution)}
+    )
+    _tag(connection, execution)
+
+
+def _tag(connection: sa.Connection, execution: Execution) -> None:
+    if execution.tags:
+        connection.execute(
+            sa.insert(execution_tags),
+            [{"tag": codec.clean(tag), "number": execution.number} for tag in execution.tags],
+        )
+
+
+def _untag(connection: sa.Connection, number: int) -> None:
+    connection.execute(sa.delete(execution_tags).where(execution_tags.c.number == number))
+
+
+def _reindex(connection: sa.Connection, old: Execution, new: Execution) -> None:
+    if old.deleted_at is None and new.deleted_at is not None:
+        connection.execute(_DELETE_WORDS, {"number": new.number})
+        _untag(connection, new.number)
+    elif old.deleted_at is not None and new.deleted_at is None:
+        _index(connection, new)
+    elif new.deleted_at is None:
+        words = search.words(new)
+        if words != search.words(old):
+            connection.execute(_UPDATE_WORDS, {"number": new.number, "words": words})
+        if old.tags != new.tags:
+            _untag(connection, new.number)
+            _tag(connection, new)

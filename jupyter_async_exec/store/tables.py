@@ -1,0 +1,131 @@
+"""The tables as queries see them; `migrations/` makes them, a test compares the two."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+#: Full-text table over `executions`; SQLAlchemy has no words for it.
+SEARCH_TABLE = "execution_search"
+
+metadata = sa.MetaData()
+
+executions = sa.Table(
+    "executions",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("request_id", sa.Text, unique=True),
+    sa.Column("rev", sa.Integer, nullable=False, unique=True),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("message", sa.Text),
+    sa.Column("notebook_path", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("parameters", sa.Text, nullable=False),
+    sa.Column("kernel_name", sa.Text, nullable=False),
+    sa.Column("backend", sa.Text, nullable=False),
+    sa.Column("snapshot_id", sa.Text, nullable=False),
+    sa.Column("sweep_id", sa.Text),
+    sa.Column("parent_id", sa.Text),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.Column("started_at", sa.Text),
+    sa.Column("finished_at", sa.Text),
+    sa.Column("cells_done", sa.Integer, nullable=False),
+    sa.Column("cells_total", sa.Integer),
+    sa.Column("current_cell", sa.Integer),
+    sa.Column("error", sa.Text),
+    sa.Column("metrics", sa.Text, nullable=False),
+    sa.Column("remarks", sa.Text, nullable=False),
+    sa.Column("tags", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("starred", sa.Integer, nullable=False),
+    sa.Column("pinned", sa.Integer, nullable=False),
+    sa.Column("cancel_requested", sa.Integer, nullable=False),
+    sa.Column("deleted_at", sa.Text),
+    sa.Column("submitted_by", sa.Text, nullable=False),
+    sa.Column("limits", sa.Text, nullable=False),
+    sa.Column("provenance", sa.Text, nullable=False),
+    sa.Column("output_object", sa.Text),
+    sa.Column("journal_object", sa.Text),
+    sa.Column("log_object", sa.Text),
+    sa.Column("artifacts", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+_live = sa.text("deleted_at IS NULL")
+_starred = sa.text("starred = 1 AND deleted_at IS NULL")
+_queued = sa.text("status = 'queued' AND cancel_requested = 0")
+
+# One index per list: each ends in `number`, so that a page is one short walk.
+sa.Index("ix_executions_live", executions.c.deleted_at, executions.c.number)
+sa.Index("ix_executions_status", executions.c.status, executions.c.number, sqlite_where=_live)
+sa.Index(
+    "ix_executions_notebook",
+    executions.c.notebook_path,
+    executions.c.number,
+    sqlite_where=_live,
+)
+sa.Index(
+    "ix_executions_sweep",
+    executions.c.sweep_id,
+    executions.c.number,
+    sqlite_where=sa.text("sweep_id IS NOT NULL AND deleted_at IS NULL"),
+)
+sa.Index("ix_executions_starred", executions.c.number, sqlite_where=_starred)
+sa.Index("ix_executions_queue", executions.c.backend, executions.c.number, sqlite_where=_queued)
+
+#: Which execution outside the trash carries which tag.
+execution_tags = sa.Table(
+    "execution_tags",
+    metadata,
+    sa.Column("tag", sa.Text, primary_key=True),
+    sa.Column(
+        "number",
+        sa.Integer,
+        sa.ForeignKey("executions.number", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sqlite_with_rowid=False,
+)
+sa.Index("ix_execution_tags_number", execution_tags.c.number)
+
+#: Every change of status, trash included, in the order it was committed.
+history = sa.Table(
+    "history",
+    metadata,
+    sa.Column("entry", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column(
+        "execution_id", sa.Text, sa.ForeignKey("executions.id", ondelete="CASCADE"), nullable=False
+    ),
+    sa.Column("rev", sa.Integer, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+sa.Index("ix_history_execution", history.c.execution_id, history.c.entry)
+# The schema itself refuses a second end.
+sa.Index(
+    "uq_history_end",
+    history.c.execution_id,
+    unique=True,
+    sqlite_where=sa.text("type = 'execution_finished'"),
+)
+
+#: One row: the store-wide revision.
+revision = sa.Table(
+    "revision",
+    metadata,
+    sa.Column("only", sa.Integer, sa.CheckConstraint('"only" = 1'), primary_key=True),
+    sa.Column("rev", sa.Integer, nullable=False),
+)
+
+#: Store-wide choices, such as the number of slots, as JSON.
+settings = sa.Table(
+    "settings",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)

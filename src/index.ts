@@ -1,16 +1,24 @@
-import type {
-  JupyterFrontEnd,
-  JupyterFrontEndPlugin
-} from '@jupyterlab/application';
+/**
+ * Run notebooks as sealed, numbered executions while you keep editing.
+ */
+import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
-/** Ids of the plugins this package provides. */
-export const PLUGIN_ID = 'jupyter_async_exec:plugin';
+import { modelPlugin } from './plugins/model';
+import { noticesPlugin } from './plugins/notices';
+import { columnsPlugin, sidebarPlugin } from './plugins/sidebar';
+import { submitPlugin } from './plugins/submit';
+import { viewerPlugin } from './plugins/viewer';
 
-const plugin: JupyterFrontEndPlugin<void> = {
-  id: PLUGIN_ID,
-  description: 'Run notebooks as executions while you keep editing.',
-  autoStart: true,
-  activate: (_app: JupyterFrontEnd): void => {}
-};
+export { CommandIDs } from './commands';
+export * from './tokens';
 
-export default plugin;
+const plugins: JupyterFrontEndPlugin<unknown>[] = [
+  modelPlugin,
+  columnsPlugin,
+  noticesPlugin,
+  viewerPlugin,
+  submitPlugin,
+  sidebarPlugin
+];
+
+export default plugins;

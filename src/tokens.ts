@@ -158,6 +158,12 @@ export interface INotifier {
   readonly id: string;
 
   /**
+   * Whether it could reach the person now; always, when left out. While no
+   * notifier can, news is kept until the page is seen again.
+   */
+  canNotify?(): boolean;
+
+  /**
    * Tell that executions are over.
    *
    * @param executions - one or several that ended close together.

@@ -1,8 +1,16 @@
-import plugin, { PLUGIN_ID } from '../index';
+import plugins from '../index';
 
 describe('index', () => {
-  it('exports a plugin that starts with JupyterLab', () => {
-    expect(plugin.id).toBe(PLUGIN_ID);
-    expect(plugin.autoStart).toBe(true);
+  it('exports plugins that start with JupyterLab', () => {
+    for (const plugin of plugins) {
+      expect(plugin.id).toMatch(/^jupyter_async_exec:/);
+      expect(plugin.autoStart).toBe(true);
+    }
+  });
+
+  it('gives every plugin an id of its own', () => {
+    const ids = plugins.map(({ id }) => id);
+
+    expect(new Set(ids).size).toBe(ids.length);
   });
 });

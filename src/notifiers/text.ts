@@ -1,0 +1,41 @@
+/**
+ * What a notice says.
+ */
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { Execution } from '../api/types';
+import {
+  clockLabel,
+  failureLabel,
+  outcomeLabel,
+  runSeconds,
+  statusLabel
+} from '../model/labels';
+
+/**
+ * One sentence on one or several executions that are over.
+ *
+ * @param executions - at least one.
+ * @param trans - the words.
+ */
+export function noticeText(
+  executions: readonly Execution[],
+  trans: TranslationBundle
+): string {
+  const [execution] = executions;
+  if (executions.length > 1) {
+    return trans.__(
+      '%1 executions are over: %2',
+      executions.length,
+      outcomeLabel(executions, trans)
+    );
+  }
+  const { number, status, title } = execution;
+  if (status === 'failed') {
+    const why = failureLabel(execution, trans);
+    return trans.__('#%1 failed: %2', number, why);
+  }
+  const duration = clockLabel(runSeconds(execution, 0) ?? 0);
+  const label = statusLabel(status, trans).toLocaleLowerCase();
+  return trans.__('#%1 %2 after %3: %4', number, label, duration, title);
+}

@@ -1,0 +1,111 @@
+/**
+ * What can be done with an execution, from its buttons and its menu.
+ */
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { LabIcon } from '@jupyterlab/ui-components';
+import {
+  deleteIcon,
+  ellipsesIcon,
+  refreshIcon,
+  stopIcon
+} from '@jupyterlab/ui-components';
+import type { CommandRegistry } from '@lumino/commands';
+import type { Menu } from '@lumino/widgets';
+
+import type { Execution } from '../api/types';
+import { CommandIDs } from '../commands';
+import { logIcon, starIcon, starredIcon } from '../icons';
+import { isFinal } from '../model/labels';
+
+/** A small button of a row. */
+export interface IRowAction {
+  /** Unique among the buttons of a row. */
+  id: string;
+
+  /** What it does. */
+  label: string;
+
+  /** How it looks. */
+  icon: LabIcon;
+
+  /** Do it. */
+  run: (event: { currentTarget: Element }) => void;
+}
+
+/** What the entries of a row's menu are, group by group. */
+const MENU_GROUPS: readonly (readonly string[])[] = [
+  [CommandIDs.open, CommandIDs.openSource, CommandIDs.peekLog],
+  [CommandIDs.cancel, CommandIDs.rerun, CommandIDs.rerunWithParameters],
+  [CommandIDs.restore, CommandIDs.rename, CommandIDs.star],
+  [CommandIDs.deleteExecution]
+];
+
+/**
+ * The buttons that fit an execution as it is now.
+ *
+ * @param execution - the row.
+ * @param options - how to run a command and open the menu.
+ */
+export function rowActions(
+  execution: Execution,
+  options: {
+    run: (command: string, execution: Execution) => void;
+    openMenu: (execution: Execution, x: number, y: number) => void;
+    trans: TranslationBundle;
+  }
+): IRowAction[] {
+  const { openMenu, run, trans } = options;
+  const action = (id: string, label: string, icon: LabIcon): IRowAction => ({
+    id,
+    label,
+    icon,
+    run: () => run(id, execution)
+  });
+  const log = action(CommandIDs.peekLog, trans.__('Peek at the log'), logIcon);
+  const star = execution.starred
+    ? action(CommandIDs.star, trans.__('Take the star away'), starredIcon)
+    : action(CommandIDs.star, trans.__('Star'), starIcon);
+  const more: IRowAction = {
+    id: 'more',
+    label: trans.__('More actions'),
+    icon: ellipsesIcon,
+    run: event => {
+      const { left, bottom } = event.currentTarget.getBoundingClientRect();
+      openMenu(execution, left, bottom);
+    }
+  };
+  if (!isFinal(execution.status)) {
+    const cancel = action(CommandIDs.cancel, trans.__('Cancel'), stopIcon);
+    return [log, cancel, star, more];
+  }
+  return [
+    log,
+    action(CommandIDs.rerun, trans.__('Run again'), refreshIcon),
+    action(CommandIDs.deleteExecution, trans.__('Delete'), deleteIcon),
+    star,
+    more
+  ];
+}
+
+/**
+ * Fill a menu with what can be done with an execution.
+ *
+ * @param menu - the menu.
+ * @param commands - where the commands are; those that are not there are left out.
+ * @param execution - the row.
+ */
+export function fillMenu(
+  menu: Menu,
+  commands: CommandRegistry,
+  execution: Execution
+): void {
+  const args = { id: execution.id };
+  menu.clearItems();
+  for (const group of MENU_GROUPS) {
+    const present = group.filter(command => commands.hasCommand(command));
+    if (present.length > 0 && menu.items.length > 0) {
+      menu.addItem({ type: 'separator' });
+    }
+    present.forEach(command => menu.addItem({ command, args }));
+  }
+}

@@ -1,0 +1,319 @@
+/**
+ * The sidebar: the executions, and what can be done with them.
+ */
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { MenuSvg, ReactWidget } from '@jupyterlab/ui-components';
+import type { CommandRegistry } from '@lumino/commands';
+import type { Message } from '@lumino/messaging';
+import { Signal } from '@lumino/signaling';
+import * as React from 'react';
+
+import type { Execution } from '../api/types';
+import { CommandIDs } from '../commands';
+import { queueIcon } from '../icons';
+import { isFinal, statusLabel } from '../model/labels';
+import type { UnseenModel } from '../model/unseen';
+import type { IColumnRegistry, IExecutionsModel } from '../tokens';
+import { fillMenu, rowActions } from './actions';
+import type { ListControls } from './controls';
+import { Header } from './header';
+import { LogModel } from './logmodel';
+import { LogView } from './logview';
+import { Empty, Messages } from './messages';
+import type { IRowContext } from './row';
+import { Rows } from './rows';
+import type { SidebarState } from './state';
+
+/** The panel in the sidebar. */
+export class ExecutionsPanel extends ReactWidget {
+  /**
+   * @param options - what it shows.
+   */
+  constructor(options: ExecutionsPanel.IOptions) {
+    super();
+    this._options = options;
+    const { columns, controls, model, state, trans, unseen } = options;
+    this._menu = new MenuSvg({ commands: options.commands });
+    this.id = 'jupyter-async-exec-sidebar';
+    this.addClass('jp-ExecutionsPanel');
+    this.node.setAttribute('role', 'region');
+    this.node.setAttribute('aria-label', trans.__('Executions'));
+    this.title.icon = queueIcon;
+    this.title.caption = trans.__('Executions');
+    model.changed.connect(this._onChanged, this);
+    model.finished.connect(this._onFinished, this);
+    state.changed.connect(this._onStateChanged, this);
+    controls.changed.connect(this._onChanged, this);
+    columns.changed.connect(this._onChanged, this);
+    unseen.changed.connect(this._onUnseenChanged, this);
+    document.addEventListener('visibilitychange', this._onVisibility);
+    this._onUnseenChanged();
+  }
+
+  /** Whether somebody can see the panel now. */
+  get isLookedAt(): boolean {
+    return this.isVisible && document.visibilityState === 'visible';
+  }
+
+  override dispose(): void {
+    if (this.isDisposed) {
+      return;
+    }
+    window.clearTimeout(this._ticker);
+    document.removeEventListener('visibilitychange', this._onVisibility);
+    this._log?.dispose();
+    this._menu.dispose();
+    Signal.clearData(this);
+    super.dispose();
+  }
+
+  protected override onAfterShow(msg: Message): void {
+    super.onAfterShow(msg);
+    this._onVisibility();
+  }
+
+  protected override onUpdateRequest(msg: Message): void {
+    if (!this.isVisible) {
+      return;
+    }
+    super.onUpdateRequest(msg);
+    this._keepTicking();
+  }
+
+  protected override render(): JSX.Element {
+    const { controls, model, state, trans, unseen } = this._options;
+    const { executions } = model;
+    const empty = executions.length === 0 || controls.lacksNotebook;
+    const log = this._log;
+    return (
+      <>
+        <Header controls={controls} trans={trans} />
+        <Messages
+          model={model}
+          unseen={unseen}
+          state={state}
+          trans={trans}
+          onUndo={() => this._run(CommandIDs.undoDelete)}
+        />
+        <div className="jp-ExecutionsPanel-hidden" role="status">
+          {this._announcement}
+        </div>
+        {empty ? (
+          <Empty model={model} controls={controls} trans={trans} />
+        ) : (
+          <Rows
+            key={JSON.stringify(model.filter)}
+            executions={executions}
+            context={this._context()}
+            label={trans.__('Executions, newest first')}
+            hasMore={model.hasMore}
+            selectedId={state.selectedId}
+            renamingId={state.renamingId}
+            focusRequests={state.focusRequests}
+            onEnd={() => void model.loadMore()}
+            onMove={execution => state.focus(execution.id)}
+            onKey={(execution, key) => this._onKey(execution, key)}
+            onMenu={(...where) => this._openMenu(...where)}
+          />
+        )}
+        {log !== null && (
+          <LogView
+            key={log.id}
+            log={log}
+            number={model.find(log.id)?.number ?? 0}
+            trans={trans}
+            onClose={() => this._closeLog()}
+          />
+        )}
+      </>
+    );
+  }
+
+  private _context(): IRowContext {
+    const { columns, controls, model, state, trans } = this._options;
+    return {
+      trans,
+      columns: columns.columns,
+      now: model.now(),
+      isOneNotebook: controls.scope === 'notebook',
+      usualDuration: path => model.usualDuration(path),
+      actions: execution =>
+        rowActions(execution, {
+          trans,
+          run: (command, { id }) => this._run(command, id),
+          openMenu: (...where) => this._openMenu(...where)
+        }),
+      onOpen: ({ id }) => this._run(CommandIDs.open, id),
+      onSelect: ({ id }) => state.select(id),
+      onRename: (execution, title) => void this._rename(execution, title)
+    };
+  }
+
+  private _run(command: string, id?: string): void {
+    const { commands, state } = this._options;
+    state.complain(null);
+    if (commands.hasCommand(command)) {
+      void commands.execute(command, id === undefined ? {} : { id });
+    }
+  }
+
+  private async _rename(
+    execution: Execution,
+    title: string | null
+  ): Promise<void> {
+    const { model, state } = this._options;
+    const text = title?.trim() ?? '';
+    state.rename(null);
+    state.focus(execution.id);
+    if (text === '' || text === execution.title) {
+      return;
+    }
+    try {
+      model.submitted(await model.client.edit(execution.id, { title: text }));
+    } catch (error) {
+      state.complain(String((error as Error).message));
+    }
+  }
+
+  private _onKey({ id }: Execution, key: string): boolean {
+    switch (key) {
+      case 'Delete':
+        this._run(CommandIDs.deleteExecution, id);
+        return true;
+      case 'F2':
+        this._run(CommandIDs.rename, id);
+        return true;
+      case 'Escape':
+        this._options.state.peek(null);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  private _openMenu(execution: Execution, x: number, y: number): void {
+    this._options.state.select(execution.id);
+    fillMenu(this._menu, this._options.commands, execution);
+    this._menu.open(x, y);
+  }
+
+  private _closeLog(): void {
+    const { state } = this._options;
+    const id = state.peekedId;
+    state.peek(null);
+    if (id !== null) {
+      state.focus(id);
+    }
+  }
+
+  private _onStateChanged(): void {
+    const { model, state } = this._options;
+    const { peekedId } = state;
+    if (peekedId !== (this._log?.id ?? null)) {
+      this._log?.dispose();
+      this._log = null;
+      if (peekedId !== null) {
+        this._log = new LogModel({
+          id: peekedId,
+          client: model.client,
+          isRead: () => this.isLookedAt
+        });
+        this._log.changed.connect(this._onChanged, this);
+      }
+    }
+    this.update();
+  }
+
+  private _onFinished(_: IExecutionsModel, execution: Execution): void {
+    const { trans } = this._options;
+    const status = statusLabel(execution.status, trans);
+    this._announcement = trans.__('#%1: %2', execution.number, status);
+    this.update();
+  }
+
+  private _onUnseenChanged(): void {
+    const { trans, unseen } = this._options;
+    if (this.isLookedAt && unseen.count > 0) {
+      unseen.look();
+      return;
+    }
+    const { count } = unseen;
+    const { title } = this;
+    const classes = title.className.split(' ').filter(name => name !== BADGE);
+    // Merged: JupyterLab keeps its own `data-id` in the same place.
+    title.dataset = {
+      ...title.dataset,
+      unseen: count > 99 ? '99+' : String(count)
+    };
+    title.className = [...classes, ...(count > 0 ? [BADGE] : [])]
+      .join(' ')
+      .trim();
+    title.caption =
+      count > 0
+        ? trans._n(
+            'Executions (%1 new result)',
+            'Executions (%1 new results)',
+            count
+          )
+        : trans.__('Executions');
+    this.update();
+  }
+
+  private _onChanged(): void {
+    this.update();
+  }
+
+  private _onVisibility = (): void => {
+    if (this.isLookedAt) {
+      this._options.unseen.look();
+      this.update();
+    }
+  };
+
+  /** Durations count up by themselves, while something runs in sight. */
+  private _keepTicking(): void {
+    window.clearTimeout(this._ticker);
+    const runs = this._options.model.executions.some(
+      ({ status, started_at }) => !isFinal(status) && started_at !== null
+    );
+    if (runs && this.isLookedAt) {
+      this._ticker = window.setTimeout(() => this.update(), 1000);
+    }
+  }
+
+  private _announcement = '';
+  private _log: LogModel | null = null;
+  private _menu: MenuSvg;
+  private _options: ExecutionsPanel.IOptions;
+  private _ticker = 0;
+}
+
+/** A namespace for `ExecutionsPanel` statics. */
+export namespace ExecutionsPanel {
+  /** What the panel shows. */
+  export interface IOptions {
+    /** The executions. */
+    model: IExecutionsModel;
+
+    /** What ended and was not looked at. */
+    unseen: UnseenModel;
+
+    /** What is selected, being renamed, read or deleted. */
+    state: SidebarState;
+
+    /** What is asked for. */
+    controls: ListControls;
+
+    /** The values at the right of each row. */
+    columns: IColumnRegistry;
+
+    /** What can be done. */
+    commands: CommandRegistry;
+
+    /** The words. */
+    trans: TranslationBundle;
+  }
+}
+
+/** Marks the icon while there are results that nobody looked at. */
+const BADGE = 'jp-ExecutionsPanel-unseen';

@@ -1,0 +1,274 @@
+/**
+ * One execution in two short lines.
+ */
+import { PathExt } from '@jupyterlab/coreutils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { Execution } from '../api/types';
+import { starredIcon, statusIcons } from '../icons';
+import {
+  failureLabel,
+  isFinal,
+  progressLabel,
+  runSeconds,
+  statusLabel,
+  timeLeftLabel,
+  whenLabel
+} from '../model/labels';
+import type { IColumn } from '../tokens';
+import type { IRowAction } from './actions';
+
+/** What all rows have in common. */
+export interface IRowContext {
+  /** The words. */
+  trans: TranslationBundle;
+
+  /** The values at the right. */
+  columns: readonly IColumn[];
+
+  /** Milliseconds on the server's clock. */
+  now: number;
+
+  /** Whether the list holds one notebook only, which then goes unnamed. */
+  isOneNotebook: boolean;
+
+  /** Seconds a notebook usually takes. */
+  usualDuration: (path: string) => number | null;
+
+  /** The small buttons of a row. */
+  actions: (execution: Execution) => IRowAction[];
+
+  /** Open the result. */
+  onOpen: (execution: Execution) => void;
+
+  /** The row has the focus now. */
+  onSelect: (execution: Execution) => void;
+
+  /** The title was edited; `null` when it stays as it is. */
+  onRename: (execution: Execution, title: string | null) => void;
+}
+
+/** What one row shows. */
+export interface IRowProps extends IRowContext {
+  /** The execution. */
+  execution: Execution;
+
+  /** Its 0-based place on the list. */
+  index: number;
+
+  /** How many rows there are, `-1` when more can be fetched. */
+  setSize: number;
+
+  /** Pixels from the top of the list. */
+  top: number;
+
+  /** Whether it is the selected row. */
+  isSelected: boolean;
+
+  /** Whether Tab stops here. */
+  isTabStop: boolean;
+
+  /** Whether its title is being edited. */
+  isRenaming: boolean;
+}
+
+/**
+ * A row of the list.
+ *
+ * @param props - the execution and how to show it.
+ */
+export function Row(props: IRowProps): JSX.Element {
+  const { execution, trans } = props;
+  const { number, status } = execution;
+  const classes = ['jp-ExecutionsPanel-row', `jp-mod-${status}`];
+  if (props.isSelected) {
+    classes.push('jp-mod-selected');
+  }
+  return (
+    <li
+      className={classes.join(' ')}
+      aria-posinset={props.index + 1}
+      aria-setsize={props.setSize}
+      data-execution-id={execution.id}
+      data-execution-number={number}
+      data-status={status}
+      style={{ top: props.top }}
+    >
+      {props.isRenaming ? (
+        <div className="jp-ExecutionsPanel-main">
+          <FirstLine {...props} />
+          <SecondLine {...props} />
+        </div>
+      ) : (
+        <button
+          type="button"
+          className="jp-ExecutionsPanel-main"
+          tabIndex={props.isTabStop ? 0 : -1}
+          title={tooltip(execution, trans)}
+          onClick={() => props.onOpen(execution)}
+          onFocus={() => props.onSelect(execution)}
+        >
+          <FirstLine {...props} />
+          <SecondLine {...props} />
+        </button>
+      )}
+      <div className="jp-ExecutionsPanel-actions">
+        {props.actions(execution).map(action => (
+          <button
+            key={action.id}
+            type="button"
+            tabIndex={-1}
+            title={action.label}
+            aria-label={trans.__('%1: #%2', action.label, number)}
+            onClick={action.run}
+          >
+            <action.icon.react tag="span" elementPosition="center" />
+          </button>
+        ))}
+      </div>
+    </li>
+  );
+}
+
+function FirstLine(props: IRowProps): JSX.Element {
+  const { columns, execution, now, trans } = props;
+  const StatusIcon = statusIcons[execution.status].react;
+  return (
+    <span className="jp-ExecutionsPanel-line">
+      <span className="jp-ExecutionsPanel-icon" aria-hidden="true">
+        <StatusIcon tag="span" elementPosition="center" />
+      </span>
+      <span className="jp-ExecutionsPanel-hidden">
+        {statusLabel(execution.status, trans)}{' '}
+      </span>
+      <span className="jp-ExecutionsPanel-number">#{execution.number}</span>
+      {props.isRenaming ? (
+        <TitleEditor {...props} />
+      ) : (
+        <span className="jp-ExecutionsPanel-title"> {execution.title}</span>
+      )}
+      {execution.starred && (
+        <span className="jp-ExecutionsPanel-star">
+          <starredIcon.react tag="span" elementPosition="center" />
+          <span className="jp-ExecutionsPanel-hidden">
+            {trans.__('starred')}{' '}
+          </span>
+        </span>
+      )}
+      {columns.map(column => (
+        <span
+          key={column.id}
+          className="jp-ExecutionsPanel-column"
+          title={column.label}
+        >
+          {' '}
+          {column.render(execution, now)}
+        </span>
+      ))}
+    </span>
+  );
+}
+
+function SecondLine(props: IRowProps): JSX.Element {
+  const { execution, now, trans } = props;
+  const running = execution.status === 'running';
+  const { cells_done, cells_total } = execution;
+  return (
+    <span className="jp-ExecutionsPanel-line jp-mod-second">
+      <span className="jp-ExecutionsPanel-detail">{detail(props)}</span>
+      {running && cells_total !== null && cells_total > 0 && (
+        <span className="jp-ExecutionsPanel-bar" aria-hidden="true">
+          <span style={{ width: `${(100 * cells_done) / cells_total}%` }} />
+        </span>
+      )}
+      {running && (
+        <span className="jp-ExecutionsPanel-left">
+          {timeLeft(execution, props.usualDuration, now, trans)}
+        </span>
+      )}
+    </span>
+  );
+}
+
+function TitleEditor(props: IRowProps): JSX.Element {
+  const { execution, onRename, trans } = props;
+  const done = React.useRef(false);
+  const finish = (title: string | null): void => {
+    // Enter removes the field, which blurs it: once is enough.
+    if (!done.current) {
+      done.current = true;
+      onRename(execution, title);
+    }
+  };
+  return (
+    <input
+      className="jp-ExecutionsPanel-editor"
+      aria-label={trans.__('Title of #%1', execution.number)}
+      autoFocus
+      defaultValue={execution.title}
+      maxLength={500}
+      onFocus={event => event.target.select()}
+      onBlur={event => finish(event.target.value)}
+      onKeyDown={event => {
+        event.stopPropagation();
+        if (event.key === 'Enter') {
+          finish(event.currentTarget.value);
+        } else if (event.key === 'Escape') {
+          finish(null);
+        }
+      }}
+    />
+  );
+}
+
+/** The second line in words. */
+function detail(props: IRowProps): string {
+  const { execution, isOneNotebook, now, trans } = props;
+  if (!isFinal(execution.status) && execution.cancel_requested) {
+    return trans.__('stopping');
+  }
+  switch (execution.status) {
+    case 'queued':
+      return execution.waiting_reason ?? trans.__('waits for a free slot');
+    case 'running':
+      return progressLabel(execution, trans);
+    case 'failed':
+      return failureLabel(execution, trans);
+    case 'succeeded':
+    case 'cancelled': {
+      const n = execution.remarks.length;
+      const parts = [
+        n > 0 ? trans._n('%1 remark', '%1 remarks', n) : '',
+        isOneNotebook ? '' : PathExt.basename(execution.notebook_path),
+        whenLabel(execution.finished_at ?? execution.created_at, now)
+      ];
+      return parts.filter(part => part !== '').join(' · ');
+    }
+  }
+}
+
+function timeLeft(
+  execution: Execution,
+  usualDuration: (path: string) => number | null,
+  now: number,
+  trans: TranslationBundle
+): string {
+  const usual = usualDuration(execution.notebook_path);
+  const left = (usual ?? 0) - (runSeconds(execution, now) ?? 0);
+  return left > 0 && !execution.cancel_requested
+    ? timeLeftLabel(left, trans)
+    : '';
+}
+
+function tooltip(execution: Execution, trans: TranslationBundle): string {
+  const lines = [execution.title, execution.notebook_path];
+  if (execution.message !== null) {
+    lines.push(execution.message);
+  } else if (execution.status === 'failed') {
+    lines.push(failureLabel(execution, trans));
+  } else if (execution.waiting_reason !== null) {
+    lines.push(execution.waiting_reason);
+  }
+  return lines.join('\n');
+}

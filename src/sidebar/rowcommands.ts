@@ -1,0 +1,211 @@
+/**
+ * The commands about one execution.
+ */
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { CommandRegistry } from '@lumino/commands';
+import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
+import { UUID } from '@lumino/coreutils';
+
+import type { Execution } from '../api/types';
+import { CommandIDs } from '../commands';
+import { isFinal } from '../model/labels';
+import type { IExecutionsModel } from '../tokens';
+import type { SidebarState } from './state';
+
+/** What the commands act on. */
+export interface IRowCommandOptions {
+  /** Where they are added. */
+  commands: CommandRegistry;
+
+  /** The executions. */
+  model: IExecutionsModel;
+
+  /** What is selected; what went wrong is said here. */
+  state: SidebarState;
+
+  /** Bring the sidebar to the front, for what happens in it. */
+  show: () => void;
+
+  /** The words. */
+  trans: TranslationBundle;
+}
+
+/**
+ * Add the commands about one execution.
+ *
+ * @param options - what they act on.
+ */
+export function addRowCommands(options: IRowCommandOptions): void {
+  const { commands, model, show, state, trans } = options;
+  const add = (id: string, command: IRowCommand): void => {
+    commands.addCommand(id, {
+      label: args => text(command.label, find(options, args)),
+      caption: command.caption,
+      describedBy: { args: ARGUMENTS },
+      isEnabled: args => {
+        const execution = find(options, args);
+        return execution !== undefined && (command.fits?.(execution) ?? true);
+      },
+      execute: args => execute(command, args, options)
+    });
+  };
+
+  add(CommandIDs.cancel, {
+    label: trans.__('Cancel'),
+    caption: trans.__('Stop this execution; what it wrote so far is kept'),
+    fits: ({ status, cancel_requested }) =>
+      !isFinal(status) && !cancel_requested,
+    run: async ({ id }) => model.submitted(await model.client.cancel(id))
+  });
+  add(CommandIDs.rerun, {
+    label: trans.__('Run Again'),
+    caption: trans.__('Run the same code, files and parameters once more'),
+    run: async ({ id }) => {
+      const request_id = UUID.uuid4();
+      model.submitted(await model.client.rerun(id, { request_id }));
+    }
+  });
+  add(CommandIDs.restore, {
+    label: trans.__('Restore as a New Notebook'),
+    caption: trans.__('Write the notebook as it was submitted to a new file'),
+    run: async ({ id }) => {
+      const path = await model.client.restore(id);
+      await commands.execute('docmanager:open', { path });
+    }
+  });
+  add(CommandIDs.rename, {
+    label: trans.__('Rename'),
+    caption: trans.__('Change the title of this execution'),
+    run: async ({ id }) => {
+      show();
+      state.rename(id);
+    }
+  });
+  add(CommandIDs.star, {
+    label: ({ starred }) =>
+      starred ? trans.__('Take the Star Away') : trans.__('Star'),
+    caption: trans.__('Mark this execution with a star, or no longer'),
+    run: async ({ id, starred }) =>
+      model.submitted(await model.client.edit(id, { starred: !starred }))
+  });
+  add(CommandIDs.deleteExecution, {
+    label: trans.__('Delete'),
+    caption: trans.__('Move this execution to the trash'),
+    fits: ({ status }) => isFinal(status),
+    misfit: ({ number }) =>
+      trans.__('#%1 is not over yet: cancel it first.', number),
+    run: execution => deleteExecution(execution, options)
+  });
+  add(CommandIDs.peekLog, {
+    label: trans.__('Peek at the Log'),
+    caption: trans.__('Show what this execution printed, in the sidebar'),
+    run: async ({ id }) => {
+      show();
+      state.peek(state.peekedId === id ? null : id);
+    }
+  });
+  commands.addCommand(CommandIDs.undoDelete, {
+    label: trans.__('Undo the Deletion'),
+    caption: trans.__('Take what was deleted last back out of the trash'),
+    describedBy: { args: { type: 'object', properties: {} } },
+    isEnabled: () => state.deleted !== null,
+    execute: async () => {
+      const { deleted } = state;
+      if (deleted === null) {
+        return;
+      }
+      state.offerUndo(null);
+      try {
+        await model.undoRemove(deleted.id);
+        state.focus(deleted.id);
+      } catch (error) {
+        state.complain((error as Error).message);
+      }
+    }
+  });
+}
+
+/** One command, in terms of the execution it acts on. */
+interface IRowCommand {
+  label: string | ((execution: Execution) => string);
+  caption: string;
+
+  /** Whether it makes sense for an execution as it is now. */
+  fits?: (execution: Execution) => boolean;
+
+  /** What to say when it does not. */
+  misfit?: (execution: Execution) => string;
+
+  run: (execution: Execution) => Promise<void>;
+}
+
+const ARGUMENTS = {
+  type: 'object',
+  properties: {
+    id: {
+      type: 'string',
+      description: 'The full id of the execution; the selected row without it'
+    }
+  }
+};
+
+function find(
+  { model, state }: IRowCommandOptions,
+  args: ReadonlyPartialJSONObject
+): Execution | undefined {
+  const id = args['id'] ?? state.selectedId;
+  return typeof id === 'string' ? model.find(id) : undefined;
+}
+
+function text(label: IRowCommand['label'], execution?: Execution): string {
+  if (typeof label === 'string') {
+    return label;
+  }
+  return label(execution ?? ({ starred: false } as Execution));
+}
+
+async function execute(
+  command: IRowCommand,
+  args: ReadonlyPartialJSONObject,
+  options: IRowCommandOptions
+): Promise<void> {
+  const { model, state } = options;
+  const id = args['id'] ?? state.selectedId;
+  state.complain(null);
+  try {
+    if (typeof id !== 'string') {
+      return;
+    }
+    const execution = await model.get(id);
+    if (command.fits !== undefined && !command.fits(execution)) {
+      state.complain(command.misfit?.(execution) ?? null);
+      return;
+    }
+    await command.run(execution);
+  } catch (error) {
+    state.complain((error as Error).message);
+  }
+}
+
+async function deleteExecution(
+  execution: Execution,
+  { model, state }: IRowCommandOptions
+): Promise<void> {
+  const rows = model.executions;
+  const index = rows.findIndex(({ id }) => id === execution.id);
+  const next = rows[index + 1] ?? rows[index - 1];
+  const hadFocus = document.activeElement?.closest(
+    `[data-execution-id="${execution.id}"]`
+  );
+  const removal = model.remove(execution.id);
+  state.offerUndo(execution);
+  if (next !== undefined && hadFocus) {
+    state.focus(next.id);
+  }
+  try {
+    await removal;
+  } catch (error) {
+    state.offerUndo(null);
+    throw error;
+  }
+}

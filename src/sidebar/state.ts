@@ -1,0 +1,130 @@
+/**
+ * What the sidebar is being used for right now; gone with the page.
+ */
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+
+import type { Execution } from '../api/types';
+
+/** How long a deletion can be taken back in its place. */
+const UNDO_MS = 10_000;
+
+/** Selection, row being renamed, log being read, deletion to take back. */
+export class SidebarState {
+  /** The id of the row the keys act on. */
+  get selectedId(): string | null {
+    return this._selectedId;
+  }
+
+  /** The id of the row whose title is being edited. */
+  get renamingId(): string | null {
+    return this._renamingId;
+  }
+
+  /** The id of the execution whose log is open. */
+  get peekedId(): string | null {
+    return this._peekedId;
+  }
+
+  /** What was deleted a moment ago. */
+  get deleted(): Execution | null {
+    return this._deleted;
+  }
+
+  /** Why the last action failed, as a sentence. */
+  get problem(): string | null {
+    return this._problem;
+  }
+
+  /** Counts the wishes to have the selected row focused. */
+  get focusRequests(): number {
+    return this._focusRequests;
+  }
+
+  /** Emitted after every change. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /**
+   * Select a row.
+   *
+   * @param id - its execution.
+   */
+  select(id: string | null): void {
+    if (this._selectedId !== id) {
+      this._selectedId = id;
+      this._changed.emit();
+    }
+  }
+
+  /**
+   * Select a row and give it the focus.
+   *
+   * @param id - its execution.
+   */
+  focus(id: string): void {
+    this._selectedId = id;
+    this._focusRequests += 1;
+    this._changed.emit();
+  }
+
+  /**
+   * Begin or, with `null`, end editing a title.
+   *
+   * @param id - its execution.
+   */
+  rename(id: string | null): void {
+    this._renamingId = id;
+    this._selectedId = id ?? this._selectedId;
+    this._changed.emit();
+  }
+
+  /**
+   * Open a log or, with `null`, close it.
+   *
+   * @param id - its execution.
+   */
+  peek(id: string | null): void {
+    this._peekedId = id;
+    this._changed.emit();
+  }
+
+  /**
+   * Offer to take a deletion back, for a while.
+   *
+   * @param execution - what was deleted; `null` ends the offer.
+   */
+  offerUndo(execution: Execution | null): void {
+    window.clearTimeout(this._undoTimer);
+    this._deleted = execution;
+    if (execution !== null) {
+      this._undoTimer = window.setTimeout(() => this.offerUndo(null), UNDO_MS);
+    }
+    if (execution !== null && execution.id === this._peekedId) {
+      this._peekedId = null;
+    }
+    this._changed.emit();
+  }
+
+  /**
+   * Say what went wrong, until the next action.
+   *
+   * @param problem - a sentence.
+   */
+  complain(problem: string | null): void {
+    if (this._problem !== problem) {
+      this._problem = problem;
+      this._changed.emit();
+    }
+  }
+
+  private _changed = new Signal<this, void>(this);
+  private _deleted: Execution | null = null;
+  private _focusRequests = 0;
+  private _peekedId: string | null = null;
+  private _problem: string | null = null;
+  private _renamingId: string | null = null;
+  private _selectedId: string | null = null;
+  private _undoTimer = 0;
+}

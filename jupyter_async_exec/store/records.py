@@ -30,6 +30,11 @@ SEARCHED_COLUMNS = frozenset(
     {"status", "message", "error", "title", "note", "tags", "starred", "deleted_at"}
 )
 
+# Built once: building a statement costs more than running it.
+_INSERT = sa.insert(executions)
+_UPDATE = sa.update(executions).where(executions.c.number == sa.bindparam("its_number"))
+_INSERT_HISTORY = sa.insert(history)
+_COUNT_UP = sa.update(revision).values(rev=revision.c.rev + 1)
 _INSERT_WORDS = sa.text(f"INSERT INTO {SEARCH_TABLE} (rowid, words) VALUES (:number, :words)")  # noqa: S608
 _UPDATE_WORDS = sa.text(f"UPDATE {SEARCH_TABLE} SET words = :words WHERE rowid = :number")  # noqa: S608
 _DELETE_WORDS = sa.text(f"DELETE FROM {SEARCH_TABLE} WHERE rowid = :number")  # noqa: S608
@@ -86,7 +91,7 @@ def insert(connection: sa.Connection, submission: Submission) -> Execution:
     )
     values: dict[str, object] = {**codec.dump(execution), "request_id": submission.request_id}
     del values["number"]
-    inserted = connection.execute(sa.insert(executions).values(values))
+    inserted = connection.execute(_INSERT, values)
     (number,) = inserted.inserted_primary_key or (0,)
     # What a reader will see, strange characters made harmless.
     numbered = codec.load({**values, "number": number})
@@ -101,9 +106,7 @@ def save(connection: sa.Connection, old: Execution, new: Execution) -> Execution
     before, after = codec.dump(old), codec.dump(new)
     new = codec.load(after)
     changes = {name: value for name, value in after.items() if before[name] != value}
-    connection.execute(
-        sa.update(executions).where(executions.c.number == new.number).values(changes)
-    )
+    connection.execute(_UPDATE, {**changes, "its_number": new.number})
     if changes.keys() & SEARCHED_COLUMNS:
         _reindex(connection, old, new)
     return new
@@ -113,16 +116,15 @@ def note_history(
     connection: sa.Connection, execution: Execution, event_type: str, at: datetime
 ) -> None:
     """Append a line to the execution's history."""
-    connection.execute(
-        sa.insert(history).values(
-            execution_id=execution.id,
-            rev=execution.rev,
-            at=format_at(at),
-            type=event_type,
-            attempt=execution.attempt,
-            status=execution.status.value,
-        )
-    )
+    line = {
+        "execution_id": execution.id,
+        "rev": execution.rev,
+        "at": format_at(at),
+        "type": event_type,
+        "attempt": execution.attempt,
+        "status": execution.status.value,
+    }
+    connection.execute(_INSERT_HISTORY, line)
 
 
 def read_history(connection: sa.Connection, execution_id: str) -> list[HistoryEntry]:
@@ -144,7 +146,7 @@ def read_history(connection: sa.Connection, execution_id: str) -> list[HistoryEn
 
 def next_rev(connection: sa.Connection) -> int:
     """Count the store-wide revision up and return it."""
-    connection.execute(sa.update(revision).values(rev=revision.c.rev + 1))
+    connection.execute(_COUNT_UP)
     return read_rev(connection)
 
 

@@ -52,22 +52,29 @@ class JournalWriter:
     ----------
     path
         Made when absent.
+    first
+        Number of the first record to write.
     clock
         Gives `at`.
     """
 
-    def __init__(self, path: Path, *, clock: Clock = utc_now) -> None:
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    def __init__(self, path: Path, *, first: int = 1, clock: Clock = utc_now) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         self._clock = clock
-        self._seq = 0
+        self._seq = first - 1
         self._pending = bytearray()
+        if size := os.fstat(self._descriptor).st_size:
+            os.lseek(self._descriptor, size - 1, os.SEEK_SET)
+            if os.read(self._descriptor, 1) != b"\n":
+                self._pending += b"\n"  # what a killed writer left of a line stays a line
         self._pending_since: float | None = None
         self._full_since: float | None = None
 
     def stamp(self, kind: str, fields: JSONObject) -> JSONObject:
         """Return the next record: `fields` with its number, moment and type in front."""
         self._seq += 1
-        return {"seq": self._seq, "at": format_at(self._clock()), "type": kind, **fields}
+        head = {"seq": self._seq, "at": format_at(self._clock()), "type": kind}
+        return head | {name: value for name, value in fields.items() if name not in head}
 
     def append(self, record: JSONObject) -> None:
         """Add a stamped record; it is written at the latest with the next `flush`."""

@@ -1,4 +1,4 @@
-"""The text of one stream output: merged as it arrives, `\\r` and backspace folded."""
+r"""The text of one stream output: merged as it arrives, `\r` and backspace folded."""
 
 from __future__ import annotations
 

@@ -1,0 +1,25 @@
+"""``python -m jupyter_async_exec.runner DIRECTORY``: run the attempt prepared there."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from jupyter_async_exec.runner.supervisor import supervise
+
+_USAGE = "usage: python -m jupyter_async_exec.runner DIRECTORY [LOCK_DESCRIPTOR]"
+
+
+def main(argv: list[str]) -> int:
+    """Supervise one attempt; the launcher hands over the life lock it has taken."""
+    match argv:
+        case [directory]:
+            return supervise(Path(directory))
+        case [directory, lock] if lock.isdigit():
+            return supervise(Path(directory), int(lock))
+    sys.stderr.write(_USAGE + "\n")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,39 @@
+"""Ending an attempt in the place of an engine that could not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jupyter_async_exec.runner import files
+from jupyter_async_exec.runner.journal import JournalWriter, read_journal
+from jupyter_async_exec.runner.json_text import load_json
+from jupyter_async_exec.runner.rebuild import end_record, rebuild_notebook
+from jupyter_async_exec.runner.recorder import notebook_pieces
+from jupyter_async_exec.runner.result import conclude_lost, write_result
+from jupyter_async_exec.runner.task import read_task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jupyter_async_exec.runner.result import Result
+
+
+def conclude_attempt(directory: Path) -> Result:
+    """Write journal end, notebook and result of an attempt whose engine is gone.
+
+    Only for who holds the life lock.
+    """
+    result = conclude_lost(directory)
+    journal = directory / files.JOURNAL
+    records, _ = read_journal(journal)
+    if not any(record["type"] == "execution_finished" for record in records):
+        writer = JournalWriter(journal, first=records[-1].get("seq", 0) + 1 if records else 1)
+        record = writer.stamp("execution_finished", end_record(result))
+        writer.append(record)
+        writer.close()
+        records.append(record)
+    source = load_json((directory / files.SOURCE).read_bytes())
+    notebook = rebuild_notebook(source, read_task(directory), records)
+    files.write_whole(directory / files.OUTPUT, notebook_pieces(notebook))
+    write_result(directory, result)
+    return result

@@ -1,0 +1,156 @@
+"""One kernel process: starting it so that it cannot outlive us, asking, stopping."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import string
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from jupyter_async_exec.runner import system
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from jupyter_async_exec.runner.kernelspec import KernelSpec
+
+_CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
+
+
+class KernelProcess:
+    """A started kernel.
+
+    Must be made by a thread that lives as long as the kernel may: on Linux the
+    kernel dies with the thread that started it.
+
+    Parameters
+    ----------
+    spec
+        What to start.
+    cwd
+        Its working directory.
+    environment
+        All its variables; the kernel spec's are added.
+    folder
+        A private directory with a short path, for sockets and connection file.
+    """
+
+    def __init__(
+        self, spec: KernelSpec, *, cwd: str, environment: Mapping[str, str], folder: Path
+    ) -> None:
+        self._spec = spec
+        name = secrets.token_hex(3)
+        self.connection = _make_connection(spec, folder, name)
+        connection_file = folder / f"{name}.json"
+        descriptor = os.open(connection_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(self.connection, file)
+        env = dict(environment)
+        env.pop("PYTHONEXECUTABLE", None)
+        for key, value in spec.env.items():
+            env[key] = string.Template(value).safe_substitute(environment)
+        if os.name == "posix":
+            env["JPY_PARENT_PID"] = str(os.getpid())
+        self._process = subprocess.Popen(
+            spec.command(connection_file),
+            stdin=subprocess.DEVNULL,
+            stdout=2,
+            stderr=2,
+            cwd=cwd,
+            env=env,
+            start_new_session=True,
+            # Our process has no other Python thread when it starts a kernel.
+            preexec_fn=_in_child(os.getpid()) if os.name == "posix" else None,  # noqa: PLW1509
+        )
+
+    @property
+    def pid(self) -> int:
+        """Its process id, and on POSIX its process group."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended (`-9`: by signal 9), `None` while it runs."""
+        return self._process.poll()
+
+    @property
+    def wants_interrupt_message(self) -> bool:
+        """Whether it is interrupted by a message instead of a signal."""
+        return self._spec.interrupt_mode == "message"
+
+    def interrupt(self) -> None:
+        """Send what Ctrl-C sends, to the kernel and what it started in the foreground."""
+        self._signal(signal.SIGINT)
+
+    def terminate(self) -> None:
+        """Ask the process to end."""
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the process group at once."""
+        self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for the end; `False` when it still runs after the time."""
+        deadline = time.monotonic() + timeout_s
+        while self._process.poll() is None:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.003)
+        return True
+
+    def _signal(self, number: int) -> None:
+        if self._process.poll() is not None:
+            return
+        try:
+            if sys.platform == "win32":
+                self._process.send_signal(number)
+            else:
+                # Not yet reaped, so the id cannot be somebody else's.
+                os.killpg(self._process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+
+def _in_child(parent: int) -> Callable[[], None]:
+    def prepare() -> None:
+        system.die_with_parent(parent)
+        system.prefer_as_victim()
+
+    return prepare
+
+
+def _make_connection(spec: KernelSpec, folder: Path, name: str) -> dict[str, Any]:
+    connection: dict[str, Any] = {
+        "key": secrets.token_hex(32),
+        "signature_scheme": "hmac-sha256",
+        "kernel_name": spec.name,
+    }
+    if os.name == "posix" and spec.speaks_ipc:
+        # TCP ports can be taken by others between reserving and binding.
+        connection |= {"transport": "ipc", "ip": str(folder / name)}
+        ports = list(range(1, len(_CHANNELS) + 1))
+    else:
+        connection |= {"transport": "tcp", "ip": "127.0.0.1"}
+        ports = _find_free_ports(len(_CHANNELS))
+    return connection | {
+        f"{channel}_port": port for channel, port in zip(_CHANNELS, ports, strict=True)
+    }
+
+
+def _find_free_ports(n_ports: int) -> list[int]:
+    taken = [socket.socket() for _ in range(n_ports)]
+    try:
+        for one in taken:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in taken]
+    finally:
+        for one in taken:
+            one.close()

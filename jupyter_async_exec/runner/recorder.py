@@ -1,0 +1,183 @@
+"""Writing down what happens: journal, log and the notebook, at a cost that stays small."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+from jupyter_async_exec.runner import files
+from jupyter_async_exec.runner.journal import BATCH_BYTES, BATCH_S, JournalWriter
+from jupyter_async_exec.runner.json_text import encode_json, iterate_json
+from jupyter_async_exec.runner.rebuild import ExecutedNotebook
+from jupyter_async_exec.runner.stream_text import fold_batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.runner.task import Task
+
+_ANSI = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-Z\\-_])")
+#: The first checkpoint; later ones so that saving takes at most 3 % of the time.
+_FIRST_CHECKPOINT_S = 5.0
+_CHECKPOINT_SHARE = 0.03
+
+
+class Recorder:
+    """Everything that is kept of an attempt while it runs.
+
+    Stream text is collected for a tenth of a second and becomes one record.
+
+    Parameters
+    ----------
+    directory
+        The attempt's.
+    source
+        The canonical source notebook.
+    task
+        What the runner was told.
+    observer
+        Hears every record right after it was applied.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        source: JSONObject,
+        task: Task,
+        observer: Callable[[JSONObject], None] | None = None,
+    ) -> None:
+        self._directory = directory
+        self._observer = observer
+        self.notebook = ExecutedNotebook(source, task)
+        self.journal = JournalWriter(directory / files.JOURNAL)
+        self._log = (directory / files.LOG).open("ab", buffering=BATCH_BYTES)
+        self._log_cell: int | None = None
+        self._log_line_open = False
+        self._stream: tuple[int, str] | None = None
+        self._texts: list[str] = []
+        self._texts_size = 0
+        self._texts_since = 0.0
+        self._changed = False
+        self._next_checkpoint = time.monotonic() + _FIRST_CHECKPOINT_S
+
+    def record(self, kind: str, /, **fields: Any) -> JSONObject:
+        """Write a record of this type and apply it to the notebook."""
+        self._end_stream()
+        return self._write(kind, fields)
+
+    def stream(self, cell_index: int, name: str, text: str) -> None:
+        """Add stream text to a cell; it is recorded with what follows it shortly."""
+        if self._stream != (cell_index, name):
+            self._end_stream()
+            self._stream = (cell_index, name)
+            self._texts_since = time.monotonic()
+        self._texts.append(text)
+        self._texts_size += len(text)
+        if self._texts_size >= BATCH_BYTES:
+            self._end_stream()
+
+    def log(self, text: str, *, cell_index: int | None = None) -> None:
+        """Add plain text to the log, under its cell's heading."""
+        if cell_index is not None and cell_index != self._log_cell:
+            self._log_cell = cell_index
+            start = "\n" if self._log_line_open else ""
+            self._log.write(f"{start}── cell {cell_index + 1} ──\n".encode())
+        self._log.write(text.encode("utf-8", "replace"))
+        self._log_line_open = not text.endswith("\n")
+
+    def log_error(self, content: JSONObject, *, cell_index: int) -> None:
+        """Add an error's traceback to the log, without colours."""
+        lines = content.get("traceback") or [f"{content.get('ename')}: {content.get('evalue')}"]
+        start = "\n" if self._log_line_open else ""
+        self.log(start + without_ansi("\n".join(map(str, lines))) + "\n", cell_index=cell_index)
+
+    def tick(self) -> None:
+        """Write what has waited long enough; called several times a second."""
+        if self._texts and time.monotonic() - self._texts_since >= BATCH_S:
+            self._end_stream()
+        if self.journal.is_due:
+            self.flush()
+        if self._changed and time.monotonic() >= self._next_checkpoint:
+            self._checkpoint()
+
+    def flush(self, *, durable: bool = False) -> None:
+        """Hand everything so far to the system; `durable` also to the disk."""
+        self._end_stream()
+        self.journal.flush(durable=durable)
+        try:
+            self._log.flush()
+        except OSError as error:
+            # The journal decides how long a full disk is borne.
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+
+    def save(self) -> None:
+        """Write the executed notebook, whole."""
+        files.write_whole(self._directory / files.OUTPUT, notebook_pieces(self.notebook.to_json()))
+        self._changed = False
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._end_stream()
+        self.journal.close()
+        try:
+            self._log.flush()
+            os.fsync(self._log.fileno())
+            self._log.close()
+        except OSError:
+            pass
+
+    def _end_stream(self) -> None:
+        if self._stream is None:
+            return
+        cell_index, name = self._stream
+        text = "".join(self._texts)
+        self._stream = None
+        self._texts.clear()
+        self._texts_size = 0
+        self.log(text, cell_index=cell_index)
+        output = {"output_type": "stream", "name": name, "text": fold_batch(text)}
+        self._write("output", {"cell_index": cell_index, "append": True, "output": output})
+
+    def _write(self, kind: str, fields: JSONObject) -> JSONObject:
+        record = self.journal.stamp(kind, fields)
+        self.journal.append(record)
+        self.notebook.apply(record)
+        self._changed = True
+        if self._observer is not None:
+            self._observer(record)
+        return record
+
+    def _checkpoint(self) -> None:
+        start = time.monotonic()
+        with contextlib.suppress(OSError):  # the next one, or the end, tells
+            self.save()
+        took = time.monotonic() - start
+        pause = max(_FIRST_CHECKPOINT_S, took / _CHECKPOINT_SHARE)
+        self._next_checkpoint = time.monotonic() + pause
+
+
+def without_ansi(text: str) -> str:
+    """Return `text` without terminal colours and movements."""
+    return _ANSI.sub("", text)
+
+
+def notebook_pieces(notebook: JSONObject) -> Iterator[bytes]:
+    """Give a notebook's JSON cell by cell, so that no second copy of all outputs is needed."""
+    rest = {name: value for name, value in notebook.items() if name != "cells"}
+    opening = b'{"cells":['
+    for cell in notebook["cells"]:
+        yield opening
+        yield from iterate_json(cell)
+        opening = b",\n"
+    if not notebook["cells"]:
+        yield opening
+    tail = encode_json(rest)
+    yield b"]" + (b"," + tail[1:] if rest else b"}") + b"\n"

@@ -1,0 +1,110 @@
+"""What we ask of the operating system: die with the parent, adopt orphans, tell about memory."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+#: The system, short of memory, ends the kernel before supervisor and server.
+_OOM_SCORE = 800
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+
+
+def die_with_parent(parent: int) -> None:
+    """End this process when the thread that started it ends; at once if that has happened.
+
+    Must be called in the child of a long-lived thread: the signal follows the
+    thread that forked, not the process (RELIABILITY.md 0, fact 2). Elsewhere
+    than on Linux the guard process does it.
+    """
+    if sys.platform == "linux":
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends (Linux)."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def prefer_as_victim() -> None:
+    """Let the system, when it needs memory, end this process first (Linux)."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE))
+
+
+def count_oom_kills() -> int:
+    """Return how many processes the system has killed for memory, as far as it tells us."""
+    total = 0
+    for path, key in _oom_counters():
+        try:
+            lines = path.read_text().splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            name, _, value = line.partition(" ")
+            if name == key and value.isdigit():
+                total += int(value)
+    return total
+
+
+def _oom_counters() -> list[tuple[Path, str]]:
+    counters = [(Path("/proc/vmstat"), "oom_kill")]
+    try:
+        groups = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return []
+    for group in groups:
+        _, controllers, path = (*group.split(":", 2), "", "")[:3]
+        if not controllers:
+            counters.append((Path(f"/sys/fs/cgroup{path}/memory.events"), "oom_kill"))
+        elif "memory" in controllers.split(","):
+            counters.append((Path(f"/sys/fs/cgroup/memory{path}/memory.oom_control"), "oom_kill"))
+    return counters
+
+
+def measure_memory(pid: int) -> int:
+    """Return the resident bytes of a process and all its descendants; 0 when it is gone."""
+    import psutil
+
+    total = 0
+    try:
+        root = psutil.Process(pid)
+        family = [root, *root.children(recursive=True)]
+    except psutil.Error:
+        return 0
+    for process in family:
+        try:
+            total += process.memory_info().rss
+        except psutil.Error:
+            continue
+    return total
+
+
+def total_memory() -> int:
+    """Return the machine's memory in bytes; 0 when unknown."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 0
+
+
+def resident_bytes(pid: int) -> int:
+    """Return the resident bytes of one process, cheaply; 0 where that is not to be had."""
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        return 0

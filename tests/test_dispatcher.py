@@ -20,7 +20,10 @@ from jupyter_async_exec.testing.scripted_backend import ScriptedBackend
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
+
+    Dispatch = Callable[..., AbstractAsyncContextManager[Dispatcher]]
 
 
 @pytest.fixture
@@ -36,9 +39,7 @@ def backend() -> ScriptedBackend:
 
 
 @pytest.fixture
-def dispatch(
-    store: ExecutionStore, backend: ScriptedBackend, tmp_path: Path
-) -> Callable[..., object]:
+def dispatch(store: ExecutionStore, backend: ScriptedBackend, tmp_path: Path) -> Dispatch:
     @asynccontextmanager
     async def start(slots: int = 1) -> AsyncIterator[Dispatcher]:
         dispatcher = Dispatcher(
@@ -66,7 +67,9 @@ async def until(check: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_executions_start_in_the_order_they_came(store, backend, dispatch) -> None:  # type: ignore[no-untyped-def]
+async def test_executions_start_in_the_order_they_came(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
     numbers = [submit(store).number for _ in range(3)]
     async with dispatch(slots=1):
         for number in numbers:
@@ -78,7 +81,9 @@ async def test_executions_start_in_the_order_they_came(store, backend, dispatch)
     assert [store.get(number).status for number in numbers] == [Status.SUCCEEDED] * 3
 
 
-async def test_no_more_run_at_once_than_there_are_slots(store, backend, dispatch) -> None:  # type: ignore[no-untyped-def]
+async def test_no_more_run_at_once_than_there_are_slots(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
     for _ in range(4):
         submit(store)
     async with dispatch(slots=2):
@@ -90,7 +95,9 @@ async def test_no_more_run_at_once_than_there_are_slots(store, backend, dispatch
         assert store.counts().queued == 1
 
 
-async def test_progress_is_written_to_the_store(store, backend, dispatch) -> None:  # type: ignore[no-untyped-def]
+async def test_progress_is_written_to_the_store(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
     submit(store)
     async with dispatch():
         await until(lambda: 1 in backend.attempts_by_number)
@@ -106,7 +113,9 @@ async def test_progress_is_written_to_the_store(store, backend, dispatch) -> Non
         assert store.get(1).started_at == now
 
 
-async def test_a_cancelled_execution_ends_cancelled(store, backend, dispatch) -> None:  # type: ignore[no-untyped-def]
+async def test_a_cancelled_execution_ends_cancelled(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
     submit(store)
     async with dispatch():
         await until(lambda: 1 in backend.attempts_by_number)
@@ -116,7 +125,9 @@ async def test_a_cancelled_execution_ends_cancelled(store, backend, dispatch) ->
     assert store.get(1).status is Status.CANCELLED
 
 
-async def test_what_an_attempt_leaves_behind_is_recorded(store, backend, dispatch) -> None:  # type: ignore[no-untyped-def]
+async def test_what_an_attempt_leaves_behind_is_recorded(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
     remark = Remark(kind="wrote_through_link", message="It wrote to data.csv.")
     backend.harvest_result = Harvest(output_object="a" * 64, remarks=(remark,))
     submit(store)
@@ -132,8 +143,8 @@ async def test_what_an_attempt_leaves_behind_is_recorded(store, backend, dispatc
     assert len(backend.discarded) == 1
 
 
-async def test_an_attempt_that_died_before_its_first_cell_is_tried_again(  # type: ignore[no-untyped-def]
-    store, backend, dispatch
+async def test_an_attempt_that_died_before_its_first_cell_is_tried_again(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
 ) -> None:
     submit(store)
     async with dispatch():
@@ -147,7 +158,9 @@ async def test_an_attempt_that_died_before_its_first_cell_is_tried_again(  # typ
     assert store.get(1).attempt == 2
 
 
-async def test_an_attempt_that_always_dies_early_is_given_up(store, backend, dispatch) -> None:  # type: ignore[no-untyped-def]
+async def test_an_attempt_that_always_dies_early_is_given_up(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
     submit(store)
     async with dispatch():
         for attempt in range(1, MAX_ATTEMPTS + 1):
@@ -158,7 +171,9 @@ async def test_an_attempt_that_always_dies_early_is_given_up(store, backend, dis
     assert store.get(1).reason is Reason.LOST
 
 
-async def test_an_attempt_that_had_begun_is_never_run_twice(store, backend, dispatch) -> None:  # type: ignore[no-untyped-def]
+async def test_an_attempt_that_had_begun_is_never_run_twice(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
     submit(store)
     async with dispatch():
         await until(lambda: 1 in backend.attempts_by_number)
@@ -169,7 +184,9 @@ async def test_an_attempt_that_had_begun_is_never_run_twice(store, backend, disp
     assert len(backend.started) == 1
 
 
-async def test_the_next_dispatcher_adopts_what_still_runs(store, backend, dispatch) -> None:  # type: ignore[no-untyped-def]
+async def test_the_next_dispatcher_adopts_what_still_runs(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
     submit(store)
     async with dispatch():
         await until(lambda: 1 in backend.attempts_by_number)
@@ -189,7 +206,9 @@ async def test_the_next_dispatcher_adopts_what_still_runs(store, backend, dispat
     assert len(backend.started) == 1
 
 
-async def test_only_one_of_two_dispatchers_is_active(store, backend, dispatch) -> None:  # type: ignore[no-untyped-def]
+async def test_only_one_of_two_dispatchers_is_active(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
     async with dispatch() as first:
         await until(lambda: first.is_active)
         async with dispatch() as second:
@@ -200,7 +219,9 @@ async def test_only_one_of_two_dispatchers_is_active(store, backend, dispatch) -
     assert len(backend.started) == 1
 
 
-async def test_what_cannot_be_started_fails_with_the_sentence(store, backend, dispatch) -> None:  # type: ignore[no-untyped-def]
+async def test_what_cannot_be_started_fails_with_the_sentence(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
     backend.start_error = UnavailableError("The disk is away.")
     submit(store)
     async with dispatch():

@@ -20,14 +20,10 @@ from jupyter_async_exec.runner.rebuild import rebuild_notebook
 from jupyter_async_exec.runner.result import conclude_lost, read_result
 from jupyter_async_exec.runner.task import Task, read_task, write_task
 from jupyter_async_exec.snapshots.capture import linked_from_json
+from jupyter_async_exec.snapshots.collect import Baseline, collect, record_baseline
 from jupyter_async_exec.snapshots.manifest import load_manifest
-from jupyter_async_exec.snapshots.materialise import (
-    Baseline,
-    WorkingTree,
-    collect,
-    materialise,
-    record_baseline,
-)
+from jupyter_async_exec.snapshots.materialise import materialise
+from jupyter_async_exec.snapshots.working_tree import WorkingTree
 
 if TYPE_CHECKING:
     from jupyter_async_exec.core.execution import Execution

@@ -1,0 +1,173 @@
+"""The command line as a person or a script meets it: real processes, no server running."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import make_notebook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Command = Callable[..., subprocess.CompletedProcess[str]]
+
+SCRIPT = Path(sys.executable).parent / "jupyter-async-exec"
+
+
+@pytest.fixture
+def command(tmp_path: Path, data_dir: Path) -> Command:
+    """Run the command in an empty folder with an empty store."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [SCRIPT, *arguments],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path, command: Command) -> Path:
+    return tmp_path / "work"
+
+
+def save(folder: Path, name: str, notebook: dict[str, Any]) -> Path:
+    path = folder / name
+    path.write_text(json.dumps(notebook))
+    return path
+
+
+def test_run_and_wait_prints_one_json_document_and_leaves_the_notebook_alone(
+    command: Command, folder: Path
+) -> None:
+    path = save(folder, "a.ipynb", make_notebook("print(n)", parameters="n: int = 1"))
+    before = path.read_bytes()
+
+    done = command("run", "a.ipynb", "-p", "n", "5", "--wait", "--json")
+
+    execution = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert (execution["status"], execution["parameters"]) == ("succeeded", {"n": 5})
+    assert path.read_bytes() == before
+    assert [each.name for each in folder.iterdir()] == ["a.ipynb"]
+
+
+def test_a_failed_execution_is_exit_code_1_and_says_where(command: Command, folder: Path) -> None:
+    save(folder, "a.ipynb", make_notebook("1 / 0"))
+
+    done = command("run", "a.ipynb", "--wait")
+
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr
+    assert done.stdout == ""
+
+
+def test_what_was_run_can_be_listed_shown_read_rerun_restored_and_verified(
+    command: Command, folder: Path
+) -> None:
+    save(folder, "a.ipynb", make_notebook("print('hello')", "open('made.txt', 'w').write('x')"))
+    command("run", "a.ipynb", "--wait")
+
+    listed = json.loads(command("list", "--json").stdout)
+    shown = json.loads(command("show", "#1", "--json").stdout)
+    log = command("log", "1").stdout
+    output = json.loads(command("output", "1").stdout)
+    made = command("output", "1", "--artifact", "made.txt").stdout
+    again = json.loads(command("rerun", "1", "--wait", "--json").stdout)
+    restored = json.loads(command("restore", "1", "--json").stdout)
+    verified = command("verify")
+
+    assert [each["number"] for each in listed["executions"]] == [1]
+    assert shown == listed["executions"][0]
+    assert "hello" in log
+    assert output["cells"][0]["outputs"][0]["text"] == "hello\n"
+    assert made == "x"
+    assert (again["number"], again["parent_id"]) == (2, shown["id"])
+    assert Path(restored["path"]).exists()
+    assert verified.returncode == 0, verified.stderr
+
+
+def test_without_wait_it_is_accepted_and_the_next_one_who_waits_runs_it(
+    command: Command, folder: Path
+) -> None:
+    save(folder, "a.ipynb", make_notebook("print('later')"))
+
+    accepted = command("run", "a.ipynb", "--json")
+    command("run", "a.ipynb", "--wait")
+
+    assert accepted.returncode == 0
+    assert json.loads(accepted.stdout)["status"] == "queued"
+    first = json.loads(command("show", "1", "--json").stdout)
+    assert first["status"] == "succeeded"
+
+
+def test_a_queued_execution_is_cancelled_with_exit_code_3_for_whoever_waits(
+    command: Command, folder: Path
+) -> None:
+    save(folder, "a.ipynb", make_notebook("1"))
+    command("run", "a.ipynb")
+
+    done = command("cancel", "1", "--json")
+
+    assert json.loads(done.stdout)["status"] == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "missing.ipynb"], "missing.ipynb"),
+        (["run", "a.ipynb", "--kernel-name", "cobol"], "cobol"),
+        (["run", "a.ipynb", "-p", "n", "many"], "'n'"),
+        (["run", "text.ipynb"], "not a notebook"),
+        (["show", "7"], "no execution"),
+        (["run", "a.ipynb", "-f", "none.yaml"], "none.yaml"),
+    ],
+)
+def test_what_is_refused_is_exit_code_2_and_one_sentence(
+    command: Command, folder: Path, arguments: list[str], words: str
+) -> None:
+    save(folder, "a.ipynb", make_notebook("n", parameters="n: int = 1"))
+    (folder / "text.ipynb").write_text("hello")
+
+    done = command(*arguments)
+
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_wrong_usage_is_exit_code_2(command: Command) -> None:
+    assert command("fly").returncode == 2
+
+
+def test_output_never_overwrites_a_file(command: Command, folder: Path) -> None:
+    path = save(folder, "a.ipynb", make_notebook("1"))
+    before = path.read_bytes()
+    command("run", "a.ipynb", "--wait")
+
+    done = command("output", "1", "-o", "a.ipynb")
+
+    assert done.returncode == 2
+    assert path.read_bytes() == before
+
+
+def test_parameters_come_from_a_file_and_arguments_win(command: Command, folder: Path) -> None:
+    save(folder, "a.ipynb", make_notebook("n", parameters="n: int = 1\nword: str = 'a'"))
+    (folder / "chosen.yaml").write_text("n: 2\nword: from file\n")
+
+    done = command("run", "a.ipynb", "-f", "chosen.yaml", "-p", "n", "3", "--json")
+
+    assert json.loads(done.stdout)["parameters"] == {"n": 3, "word": "from file"}

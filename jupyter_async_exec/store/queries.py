@@ -86,13 +86,13 @@ def number_lists(query: ExecutionQuery) -> list[Numbers]:
     """Return statements whose results, merged, are the numbers on the page and one more.
 
     Each is one walk along one index. A single condition has an index of its
-    own; any mixture is an intersection in the full-text index.
+    own; stars (few) and any mixture are an intersection in the full-text index.
     """
     text = (query.text or "").strip()
     expression = search.question(codec.clean(text)) if text else None
     if text and expression is None and text != "#":
         return []
-    if expression is not None or _n_conditions(query) > 1:
+    if expression is not None or query.starred or _n_conditions(query) > 1:
         rowid = sa.literal_column(f"{SEARCH_TABLE}.rowid", sa.Integer)
         return [_paged(_searched(query, expression), query, rowid)]
     if query.tag is not None:
@@ -112,8 +112,8 @@ def number_lists(query: ExecutionQuery) -> list[Numbers]:
         return [_listed(query, executions.c.notebook_path == codec.clean(query.notebook))]
     if query.sweep is not None:
         return [_listed(query, executions.c.sweep_id == codec.clean(query.sweep))]
-    if query.starred is not None:
-        return [_listed(query, executions.c.starred == sa.literal_column(str(int(query.starred))))]
+    if query.starred is False:
+        return [_listed(query, executions.c.starred == 0)]
     return [_listed(query)]
 
 

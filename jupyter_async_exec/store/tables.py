@@ -54,7 +54,6 @@ executions = sa.Table(
 )
 
 _live = sa.text("deleted_at IS NULL")
-_starred = sa.text("starred = 1 AND deleted_at IS NULL")
 _queued = sa.text("status = 'queued' AND cancel_requested = 0")
 
 # One index per list: each ends in `number`, so that a page is one short walk.
@@ -72,7 +71,6 @@ sa.Index(
     executions.c.number,
     sqlite_where=sa.text("sweep_id IS NOT NULL AND deleted_at IS NULL"),
 )
-sa.Index("ix_executions_starred", executions.c.number, sqlite_where=_starred)
 sa.Index("ix_executions_queue", executions.c.backend, executions.c.number, sqlite_where=_queued)
 
 #: Which execution outside the trash carries which tag.

@@ -108,12 +108,6 @@ def _make_executions() -> None:
         sqlite_where=sa.text("sweep_id IS NOT NULL AND deleted_at IS NULL"),
     )
     op.create_index(
-        "ix_executions_starred",
-        "executions",
-        ["number"],
-        sqlite_where=sa.text("starred = 1 AND deleted_at IS NULL"),
-    )
-    op.create_index(
         "ix_executions_queue",
         "executions",
         ["backend", "number"],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import exc
 
-from jupyter_async_exec.errors import AsyncExecError, UnavailableError
+from jupyter_async_exec.errors import UnavailableError
 from jupyter_async_exec.store import database
 
 if TYPE_CHECKING:
@@ -139,21 +139,22 @@ class Writer:
             job.answer.set_exception(database.explain(error, self._path))
 
     def _transact(self, batch: list[_Job]) -> list[tuple[Any, Exception | None]]:
-        answers: list[tuple[Any, Exception | None]] = []
         with self._engine.begin() as connection:
-            for job in batch:
-                try:
-                    with connection.begin_nested():
-                        answers.append((job.work(connection), None))
-                except (AsyncExecError, exc.IntegrityError) as error:
-                    answers.append((None, self._explained(error)))
-                except exc.DBAPIError:
-                    raise
-                except Exception as error:  # noqa: BLE001  it is its caller's, nobody else's
-                    answers.append((None, error))
-        return answers
+            return [self._answer(connection, job) for job in batch]
 
-    def _explained(self, error: AsyncExecError | exc.IntegrityError) -> Exception:
-        if isinstance(error, AsyncExecError):
-            return error
-        return database.explain(error, self._path)
+    def _answer(self, connection: sa.Connection, job: _Job) -> tuple[Any, Exception | None]:
+        savepoint = connection.begin_nested()
+        try:
+            result = job.work(connection)
+        except exc.IntegrityError as error:
+            savepoint.rollback()
+            return None, database.explain(error, self._path)
+        except exc.DBAPIError:
+            # On a full disk SQLite has rolled everything back already, the
+            # savepoint with it.
+            raise
+        except Exception as error:  # noqa: BLE001  it is its caller's, nobody else's
+            savepoint.rollback()
+            return None, error
+        savepoint.commit()
+        return result, None

@@ -78,7 +78,8 @@ CODE_SUFFIXES = frozenset(
 #: More linked files than this are counted, not listed.
 N_LINKED_LISTED = 1_000
 N_NAMED_TOO_BIG = 10
-N_READERS = 8
+#: More would make the server's own thread wait for the interpreter.
+N_READERS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

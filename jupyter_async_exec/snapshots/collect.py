@@ -32,7 +32,8 @@ N_ORIGINALS = 20_000
 N_ENTRIES = 200_000
 FILE_BYTES = 5_000_000_000
 N_FILES = 10_000
-N_READERS = 8
+#: More would make the server's own thread wait for the interpreter.
+N_READERS = 4
 
 #: Size, mtime, ctime (ns) and inode.
 Fingerprint: TypeAlias = tuple[int, int, int, int]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import nbformat
+from nbformat.validator import get_validator
 
 from jupyter_async_exec.errors import InvalidRequestError
 
@@ -17,6 +18,10 @@ NBFORMAT = 4
 NBFORMAT_MINOR = 5
 #: Deeper than any metadata a person or a tool writes.
 DEPTH = 50
+
+# Compiling the schema holds the interpreter for 50 ms: now rather than at the
+# first submission, when a server is answering others.
+get_validator(NBFORMAT, NBFORMAT_MINOR)
 
 #: Metadata that tools write by themselves, or that is only about the view.
 _VOLATILE = frozenset(

@@ -43,6 +43,20 @@ ResultT = TypeVar("ResultT")
 WALK_BATCH = 500
 CANCELLED_EARLY = "Cancelled before it started."
 
+_BY_REQUEST = sa.select(executions.c.number).where(
+    executions.c.request_id == sa.bindparam("request_id")
+)
+_OLDEST_QUEUED = (
+    sa.select(executions.c.number)
+    .where(
+        executions.c.backend == sa.bindparam("backend"),
+        # Literally the condition of the index.
+        sa.text("status = 'queued' AND cancel_requested = 0"),
+    )
+    .order_by(executions.c.number)
+    .limit(1)
+)
+
 #: Events that make a line of history; the others are progress.
 _NOTED: dict[type[Event], str] = {
     AttemptClaimed: "attempt_claimed",
@@ -135,11 +149,8 @@ class ExecutionStore:
 
         def work(connection: sa.Connection) -> tuple[Execution, bool]:
             if submission.request_id is not None:
-                earlier = connection.execute(
-                    sa.select(executions.c.number).where(
-                        executions.c.request_id == submission.request_id
-                    )
-                ).scalar()
+                asked = {"request_id": codec.clean(submission.request_id)}
+                earlier = connection.execute(_BY_REQUEST, asked).scalar()
                 if earlier is not None:
                     return records.read(connection, earlier, include_deleted=True), False
             return records.insert(connection, submission), True
@@ -186,15 +197,7 @@ class ExecutionStore:
         """
 
         def work(connection: sa.Connection) -> Execution | None:
-            number = connection.execute(
-                sa.select(executions.c.number)
-                .where(
-                    executions.c.backend == backend,
-                    sa.text("status = 'queued' AND cancel_requested = 0"),
-                )
-                .order_by(executions.c.number)
-                .limit(1)
-            ).scalar()
+            number = connection.execute(_OLDEST_QUEUED, {"backend": backend}).scalar()
             if number is None:
                 return None
             execution = records.read(connection, number, include_deleted=True)

@@ -31,9 +31,12 @@ SEARCHED_COLUMNS = frozenset(
 )
 
 # Built once: building a statement costs more than running it.
+_SELECT_BY_ID = sa.select(executions).where(executions.c.id == sa.bindparam("value"))
+_SELECT_BY_NUMBER = sa.select(executions).where(executions.c.number == sa.bindparam("value"))
 _INSERT = sa.insert(executions)
 _UPDATE = sa.update(executions).where(executions.c.number == sa.bindparam("its_number"))
 _INSERT_HISTORY = sa.insert(history)
+_SELECT_REV = sa.select(revision.c.rev)
 _COUNT_UP = sa.update(revision).values(rev=revision.c.rev + 1)
 _INSERT_WORDS = sa.text(f"INSERT INTO {SEARCH_TABLE} (rowid, words) VALUES (:number, :words)")  # noqa: S608
 _UPDATE_WORDS = sa.text(f"UPDATE {SEARCH_TABLE} SET words = :words WHERE rowid = :number")  # noqa: S608
@@ -61,8 +64,8 @@ def read(connection: sa.Connection, ref: str | int, *, include_deleted: bool = F
     NotFoundError
         There is none, or it is in the trash and `include_deleted` is false.
     """
-    column, value = _key(ref)
-    row = connection.execute(sa.select(executions).where(column == value)).mappings().first()
+    statement, value = _key(ref)
+    row = connection.execute(statement, {"value": value}).mappings().first()
     if row is None or (row["deleted_at"] is not None and not include_deleted):
         raise _absent(ref)
     return codec.load(row)
@@ -89,7 +92,10 @@ def insert(connection: sa.Connection, submission: Submission) -> Execution:
         created_at=submission.created_at,
         rev=next_rev(connection),
     )
-    values: dict[str, object] = {**codec.dump(execution), "request_id": submission.request_id}
+    values: dict[str, object] = {
+        **codec.dump(execution),
+        "request_id": submission.request_id and codec.clean(submission.request_id),
+    }
     del values["number"]
     inserted = connection.execute(_INSERT, values)
     (number,) = inserted.inserted_primary_key or (0,)
@@ -152,16 +158,16 @@ def next_rev(connection: sa.Connection) -> int:
 
 def read_rev(connection: sa.Connection) -> int:
     """Return the store-wide revision."""
-    return int(connection.execute(sa.select(revision.c.rev)).scalar_one())
+    return int(connection.execute(_SELECT_REV).scalar_one())
 
 
-def _key(ref: str | int) -> tuple[sa.Column[str] | sa.Column[int], str | int]:
+def _key(ref: str | int) -> tuple[sa.Executable, str | int]:
     text = str(ref).removeprefix("#")
     if isinstance(ref, str) and len(text) == ID_LENGTH:
-        return executions.c.id, codec.clean(text)
+        return _SELECT_BY_ID, codec.clean(text)
     if not (text.isascii() and text.isdigit() and len(text) <= MAX_NUMBER_LENGTH):
         raise _absent(ref)
-    return executions.c.number, int(text)
+    return _SELECT_BY_NUMBER, int(text)
 
 
 def _absent(ref: str | int) -> NotFoundError:

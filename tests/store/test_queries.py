@@ -1,0 +1,89 @@
+"""Every list is answered from an index: asked of SQLite itself."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy.dialects import sqlite
+
+from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.store import ExecutionQuery
+from jupyter_async_exec.store.queries import number_lists
+from jupyter_async_exec.testing.factories import make_submission
+
+if TYPE_CHECKING:
+    from jupyter_async_exec.store import ExecutionStore
+
+CONDITIONS: dict[str, Any] = {
+    "notebook": "a.ipynb",
+    "statuses": frozenset({Status.FAILED, Status.CANCELLED}),
+    "sweep": "s1",
+    "tag": "t",
+    "starred": True,
+    "text": "two words",
+}
+MIXTURES = [
+    dict(mixture)
+    for n in range(len(CONDITIONS) + 1)
+    for mixture in combinations(CONDITIONS.items(), n)
+]
+
+
+@pytest.mark.parametrize("conditions", MIXTURES, ids="+".join)
+def test_a_page_neither_scans_nor_sorts(store: ExecutionStore, conditions: dict[str, Any]) -> None:
+    for newest_first in (True, False):
+        for cursor in (None, "50"):
+            query = ExecutionQuery(newest_first=newest_first, cursor=cursor, **conditions)
+
+            plan = _plan(store, query)
+
+            assert plan
+            for step in plan:
+                assert "TEMP B-TREE" not in step
+                # The full-text table says SCAN also when it seeks: its index has a number.
+                assert step.startswith(("SEARCH", "CORRELATED")) or (
+                    step.startswith("SCAN execution_search VIRTUAL TABLE INDEX") and "M" in step
+                ), step
+
+
+@pytest.mark.parametrize(
+    ("conditions", "index"),
+    [
+        ({}, "ix_executions_live"),
+        ({"notebook": "a.ipynb"}, "ix_executions_notebook"),
+        ({"statuses": frozenset({Status.FAILED})}, "ix_executions_status"),
+        ({"sweep": "s1"}, "ix_executions_sweep"),
+        ({"tag": "t"}, "PRIMARY KEY"),
+        ({"starred": True}, "execution_search VIRTUAL TABLE"),
+    ],
+)
+def test_a_single_condition_has_an_index_of_its_own(
+    store: ExecutionStore, conditions: dict[str, Any], index: str
+) -> None:
+    assert all(index in step for step in _plan(store, ExecutionQuery(**conditions)))
+
+
+def test_the_next_to_claim_is_found_by_an_index(store: ExecutionStore) -> None:
+    store.accept(make_submission())
+
+    with store._read_engine.connect() as connection:
+        plan = connection.exec_driver_sql(
+            "EXPLAIN QUERY PLAN SELECT number FROM executions WHERE backend = 'local' "
+            "AND status = 'queued' AND cancel_requested = 0 ORDER BY number LIMIT 1"
+        ).all()
+
+    assert ["ix_executions_queue" in row[-1] for row in plan] == [True]
+
+
+def _plan(store: ExecutionStore, query: ExecutionQuery) -> list[str]:
+    steps: list[str] = []
+    with store._read_engine.connect() as connection:
+        for statement in number_lists(query):
+            compiled = statement.compile(
+                dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
+            )
+            explained = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")
+            steps += [row[-1] for row in explained]
+    return steps

@@ -33,34 +33,28 @@ export function Header({ controls, trans }: IHeaderProps): JSX.Element {
   ];
   return (
     <div className="jp-ExecutionsPanel-header">
-      <div
-        className="jp-ExecutionsPanel-scope"
-        role="group"
-        aria-label={trans.__('Whose executions')}
-      >
-        {scopes.map(([scope, label]) => (
-          <button
-            key={scope}
-            type="button"
-            aria-pressed={controls.scope === scope}
-            title={scope === 'notebook' ? (controls.notebook ?? label) : label}
-            onClick={() => {
-              controls.scope = scope;
-            }}
-          >
-            {label}
-          </button>
-        ))}
-      </div>
-      <div className="jp-ExecutionsPanel-narrow">
-        <SearchField
-          q={controls.q}
-          label={trans.__('Search executions')}
-          placeholder={trans.__('Search, or #42')}
-          onSearch={q => {
-            controls.q = q;
-          }}
-        />
+      <div className="jp-ExecutionsPanel-choices">
+        <div
+          className="jp-ExecutionsPanel-scope"
+          role="group"
+          aria-label={trans.__('Whose executions')}
+        >
+          {scopes.map(([scope, label]) => (
+            <button
+              key={scope}
+              type="button"
+              aria-pressed={controls.scope === scope}
+              title={
+                scope === 'notebook' ? (controls.notebook ?? label) : label
+              }
+              onClick={() => {
+                controls.scope = scope;
+              }}
+            >
+              {label}
+            </button>
+          ))}
+        </div>
         <HTMLSelect
           className="jp-ExecutionsPanel-status"
           aria-label={trans.__('Status')}
@@ -77,6 +71,14 @@ export function Header({ controls, trans }: IHeaderProps): JSX.Element {
           ))}
         </HTMLSelect>
       </div>
+      <SearchField
+        q={controls.q}
+        label={trans.__('Search executions')}
+        placeholder={trans.__('Search, or #42')}
+        onSearch={q => {
+          controls.q = q;
+        }}
+      />
     </div>
   );
 }

@@ -29,7 +29,7 @@ def test_the_numbers_are_those_of_the_code(page: str) -> None:
 
     assert f"# Snapshot format {manifest.FORMAT}" in page
     assert f"`0x{local.HEADER_MAGIC:X}`" in page
-    assert f"| 4–7 | {local.HEADER_PAYLOAD_BYTES}," in page
+    assert f"4\u20137 | {local.HEADER_PAYLOAD_BYTES}," in page
     assert (
         f"{limits.file_bytes // 10**6} MB a file, {limits.total_bytes // 10**6} MB "
         f"and {limits.n_files:,} files"

@@ -95,7 +95,7 @@ function Buttons(
       >
         <Icon.react tag="span" className="jp-SubmitButton-icon" />
         <span className="jp-ToolbarButtonComponent-label jp-SubmitButton-label">
-          <span className={inPlace ? 'jp-mod-hidden' : ''}>
+          <span className={inPlace ? 'jp-mod-covered' : ''}>
             {trans.__('Experiment')}
           </span>
           <span className="jp-SubmitButton-answer">{inPlace}</span>

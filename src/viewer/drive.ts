@@ -3,6 +3,7 @@ import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { Contents } from '@jupyterlab/services';
 import { Drive } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { JSONExt } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import { DisposableDelegate } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
@@ -56,13 +57,28 @@ export class ExecutionsDrive extends Drive {
     return model;
   }
 
-  /** Refuse to save. */
-  override save(): Promise<Contents.IModel> {
-    return Promise.reject(
-      new Error(
-        this._trans.__(
-          'The result of an execution is never changed. Use “Save As…”, or “Restore” for a notebook to go on with.'
-        )
+  /**
+   * Refuse to save what was changed.
+   *
+   * #### Notes
+   * JupyterLab's "Trust Notebook" saves as well. Nothing has changed then, so
+   * there is nothing to refuse, and the user gets to see the outputs.
+   */
+  override async save(
+    localPath: string,
+    options: Partial<Contents.IModel> = {}
+  ): Promise<Contents.IModel> {
+    if (options.type === 'notebook' && options.content) {
+      const stored = await this.get(localPath, { type: 'notebook' });
+      if (
+        JSONExt.deepEqual(essence(stored.content), essence(options.content))
+      ) {
+        return { ...stored, content: null, format: null };
+      }
+    }
+    throw new Error(
+      this._trans.__(
+        'The result of an execution is never changed. Use “Save As…”, or “Restore” for a notebook to go on with.'
       )
     );
   }
@@ -96,6 +112,15 @@ export namespace ExecutionsDrive {
     /** The words. */
     trans: TranslationBundle;
   }
+}
+
+/** What a user could change in a notebook, comparable. */
+function essence(notebook: INotebookContent): string[][] {
+  return notebook.cells.map(cell => [
+    cell.cell_type,
+    typeof cell.source === 'string' ? cell.source : cell.source.join(''),
+    String(Array.isArray(cell.outputs) ? cell.outputs.length : 0)
+  ]);
 }
 
 function protect(notebook: INotebookContent): void {

@@ -38,8 +38,10 @@ export function resultPath(
   execution: INamedExecution,
   kind: 'output' | 'source' = 'output'
 ): string {
-  const folder = kind === 'source' ? `${execution.id}/source` : execution.id;
-  return `${DRIVE_NAME}:${folder}/${tabName(execution)}`;
+  const name = tabName(execution);
+  return kind === 'source'
+    ? `${DRIVE_NAME}:${execution.id}/source/${name} (source).ipynb`
+    : `${DRIVE_NAME}:${execution.id}/${name}.ipynb`;
 }
 
 /**
@@ -88,6 +90,6 @@ function tabName(execution: INamedExecution): string {
     .replace(/^[^:]*:/, '')
     // Characters that mean something in an address or to a drive.
     .replace(/[#?%:*"<>|\p{Cc}]/gu, '_')
-    .replace(/(\.ipynb)?$/i, '.ipynb');
-  return `${execution.number} ${safe === '.ipynb' ? 'notebook.ipynb' : safe}`;
+    .replace(/\.ipynb$/i, '');
+  return `${execution.number} ${safe || 'notebook'}`;
 }

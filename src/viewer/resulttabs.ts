@@ -125,6 +125,7 @@ class ResultTab implements IDisposable {
     const cell = this._panel.content.widgets[index];
     if (!this._panel.isDisposed && cell) {
       this._panel.content.activeCellIndex = index;
+      this._panel.content.mode = 'command';
       await this._panel.content.scrollToCell(cell, 'center');
     }
   }

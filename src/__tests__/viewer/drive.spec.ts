@@ -1,3 +1,4 @@
+import type { INotebookContent } from '@jupyterlab/nbformat';
 import { ServerConnection } from '@jupyterlab/services';
 import { nullTranslator } from '@jupyterlab/translation';
 
@@ -5,6 +6,15 @@ import { ExecutionsClient } from '../../api/client';
 import { ExecutionsDrive } from '../../viewer/drive';
 
 const id = '0123456789abcdef0123456789abcdef';
+
+function makeNotebook(source: string): INotebookContent {
+  return {
+    nbformat: 4,
+    nbformat_minor: 5,
+    metadata: {},
+    cells: [{ cell_type: 'code', source, metadata: {}, outputs: [] }]
+  };
+}
 
 function makeDrive(content: unknown = null): {
   drive: ExecutionsDrive;
@@ -14,7 +24,8 @@ function makeDrive(content: unknown = null): {
   const serverSettings = ServerConnection.makeSettings({
     baseUrl: 'http://localhost/base/',
     fetch: async request => {
-      asked.push((request as Request).url);
+      const { method, url } = request as Request;
+      asked.push(`${method} ${url}`);
       return new Response(
         JSON.stringify({
           name: '42 train.ipynb',
@@ -74,11 +85,30 @@ describe('ExecutionsDrive', () => {
     expect(content.cells[1].metadata).toEqual(locked);
   });
 
-  it('refuses to save without asking the server', async () => {
-    const { drive, asked } = makeDrive();
+  it('refuses to save a change', async () => {
+    const { drive, asked } = makeDrive(makeNotebook('1 + 1'));
 
-    await expect(drive.save()).rejects.toThrow('never changed');
-    expect(asked).toEqual([]);
+    await expect(
+      drive.save(`${id}/42 train.ipynb`, {
+        type: 'notebook',
+        content: makeNotebook('1 + 2')
+      })
+    ).rejects.toThrow('never changed');
+    expect(asked.filter(request => !request.startsWith('GET'))).toEqual([]);
+  });
+
+  it('lets a user trust the outputs, which JupyterLab saves, and writes nothing', async () => {
+    const { drive, asked } = makeDrive(makeNotebook('1 + 1'));
+    const trusted = makeNotebook('1 + 1');
+    trusted.cells[0].metadata = { trusted: true };
+
+    const model = await drive.save(`${id}/42 train.ipynb`, {
+      type: 'notebook',
+      content: trusted
+    });
+
+    expect(model.writable).toBe(false);
+    expect(asked.filter(request => !request.startsWith('GET'))).toEqual([]);
   });
 
   it.each([

@@ -15,7 +15,7 @@ describe('resultPath', () => {
 
   it('keeps source and result apart', () => {
     expect(resultPath(named('train.ipynb'), 'source')).toBe(
-      `executions:${id}/source/42 train.ipynb`
+      `executions:${id}/source/42 train (source).ipynb`
     );
   });
 

@@ -14,12 +14,10 @@ from jupyter_async_exec import __version__
 from jupyter_async_exec.api.base import OPENER_KEY
 from jupyter_async_exec.api.contents_files import ContentsFiles
 from jupyter_async_exec.api.routes import routes
+from jupyter_async_exec.events.publisher import Publisher
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from jupyter_async_exec.composition import House, Settings
-    from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.service import ExecutionService
 
@@ -65,11 +63,14 @@ class AsyncExecApp(ExtensionApp):
         return default_slots()
 
     def initialize_settings(self) -> None:
-        """Offer the handlers a way to the service."""
+        """Offer the handlers a way to the service, and the event bus our schema."""
+        assert self.serverapp is not None
         self._house: House | None = None
         self._opening: asyncio.Task[House] | None = None
         self._boot_id = uuid.uuid4().hex
-        self._publisher: Any = None
+        # At once, not with the house: a listener of the bus hears only of the
+        # schemas that were registered before it came.
+        self._publisher = Publisher(self.serverapp.event_logger, boot_id=self._boot_id)
         self.settings[OPENER_KEY] = self.open_service
 
     def initialize_handlers(self) -> None:
@@ -92,12 +93,8 @@ class AsyncExecApp(ExtensionApp):
         return self._house.service
 
     async def _open(self) -> House:
-        from jupyter_async_exec.events.publisher import Publisher
-
         # Imports, migration and adoption take most of a second: not on the loop.
         house = await asyncio.to_thread(self._compose)
-        assert self.serverapp is not None
-        self._publisher = Publisher(self.serverapp.event_logger, boot_id=self._boot_id)
         house.start()
         return house
 
@@ -117,7 +114,7 @@ class AsyncExecApp(ExtensionApp):
             self._settings(),
             kernels=InstalledKernels(KernelSpecManager(parent=self.serverapp), default_kernel),
             notebook_files=ContentsFiles(self.serverapp.contents_manager),
-            listener=self._publish,
+            listener=self._publisher.publish,
             presence=self._presence,
         )
 
@@ -142,14 +139,11 @@ class AsyncExecApp(ExtensionApp):
             ),
         )
 
-    def _publish(self, executions: Sequence[Execution]) -> None:
-        self._publisher.publish(executions)
-
     def _presence(self) -> JSONObject:
         return {
             "version": __version__,
             "boot_id": self._boot_id,
-            "rev": 0 if self._publisher is None else self._publisher.rev,
+            "rev": self._publisher.rev,
             "dispatcher": self._house is not None and self._house.dispatcher.is_active,
         }
 

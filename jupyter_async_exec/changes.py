@@ -74,6 +74,9 @@ class ChangeFeed:
                     version = seen
             except AsyncExecError as error:
                 LOGGER.warning("Changes are passed on later: %s", error)
+            except Exception:
+                LOGGER.exception("A listener failed; the next changes are passed on all the same.")
+                rev = await asyncio.to_thread(self._store.last_rev)
 
     async def _pass_on(self, rev: int) -> int:
         while True:

@@ -159,7 +159,8 @@ async def test_restoring_writes_a_new_notebook_every_time(
 
     assert len(set(paths)) == 2
     for path in paths:
-        assert json.loads((jp_root_dir / path).read_text())["cells"][0]["source"] == "6 * 7"
+        cell = json.loads((jp_root_dir / path).read_text())["cells"][0]
+        assert "".join(cell["source"]) == "6 * 7"
 
 
 async def test_delete_hides_an_execution_and_undo_brings_it_back(client: Client) -> None:

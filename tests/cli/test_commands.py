@@ -130,7 +130,7 @@ def test_a_queued_execution_is_cancelled_with_exit_code_3_for_whoever_waits(
     [
         (["run", "missing.ipynb"], "missing.ipynb"),
         (["run", "a.ipynb", "--kernel-name", "cobol"], "cobol"),
-        (["run", "a.ipynb", "-p", "n", "many"], "'n'"),
+        (["run", "a.ipynb", "-p", "n", "many"], "whole number"),
         (["run", "text.ipynb"], "not a notebook"),
         (["show", "7"], "no execution"),
         (["run", "a.ipynb", "-f", "none.yaml"], "none.yaml"),

@@ -55,7 +55,7 @@ _IDLE_GRACE_S = 5.0
 _INTERRUPT_GRACE_S = 4.0
 _TERMINATE_GRACE_S = 2.0
 #: Quiet time that ends the drain after the last cell, and the longest drain.
-_DRAIN_QUIET_S = 0.3
+_DRAIN_QUIET_S = 0.7
 _DRAIN_UNKNOWN_S = 0.05
 _DRAIN_LONGEST_S = 2.0
 #: For `atexit` in the user's kernel.
@@ -128,6 +128,10 @@ class Engine:
         Private directory with a short path.
     observer
         Hears every journal record as it is written.
+    start_timeout_s
+        For how long a kernel may not answer before it counts as dead.
+    cell_time_s
+        Limit for one cell; papermill's users have it.
     """
 
     def __init__(
@@ -137,8 +141,13 @@ class Engine:
         task: Task,
         sockets: Path,
         observer: Callable[[JSONObject], None] | None = None,
+        start_timeout_s: float = _START_TIMEOUT_S,
+        cell_time_s: float | None = None,
     ) -> None:
         self._directory = directory
+        self._start_timeout_s = start_timeout_s
+        self._cell_time_s = cell_time_s
+        self._cell_started = 0.0
         self._task = task
         self._sockets = sockets
         self._observer = observer
@@ -154,6 +163,7 @@ class Engine:
         self._requests: dict[str, _Request] = {}
         self._replies: dict[str, JSONObject] = {}
         self._current: _Request | None = None
+        self._last_index: int | None = None
         self._heard = 0.0
         self._threads: int | None = None
         self._is_ipython = False
@@ -357,7 +367,7 @@ class Engine:
         raise AssertionError("unreachable")
 
     def _wait_ready(self) -> JSONObject:
-        deadline = time.monotonic() + _START_TIMEOUT_S
+        deadline = time.monotonic() + self._start_timeout_s
         self._heard = 0.0
         asked = [self._wire.send(self._wire.shell, "kernel_info_request", {})]
         ask_again = deadline
@@ -430,7 +440,7 @@ class Engine:
         elif self._started_at is not None:
             where = "between two cells"
         if code is None:
-            how = f"did not answer within {_START_TIMEOUT_S:.0f} s"
+            how = f"did not answer within {self._start_timeout_s:.0f} s"
         elif code < 0:
             how = f"was ended by {name_of_signal(-code)}"
         else:
@@ -498,6 +508,7 @@ class Engine:
         source = source_of(cell)
         allowed = _may_raise(cell)
         asks_exit_code = self._is_ipython and bool(_SHELL_LINE.search(source))
+        self._last_index = index
         self._recorder.record("cell_started", cell_index=index)
         # Whoever finds this record knows that code may have run.
         self._recorder.flush(durable=durable)
@@ -507,7 +518,7 @@ class Engine:
             stop_on_error=not allowed,
             user_expressions=_EXIT_CODE if asks_exit_code else {},
         )
-        self._heard = time.monotonic()
+        self._heard = self._cell_started = time.monotonic()
         while not self._is_done(self._current):
             self._pump(_CHECK_S)
         request, self._current = self._current, None
@@ -648,9 +659,9 @@ class Engine:
             return
         request = self._requests.get(message.parent_id or "")
         index = request.cell_index if request is not None else None
-        if request is None and message.parent_id is None and self._current is not None:
-            # No parent: printed while this cell runs, by something outside of it.
-            index = self._current.cell_index
+        if index is None and (request is not None or message.parent_id is None):
+            # Threads print under the kernel's latest request, be it one of ours.
+            index = self._last_index
         if request is not None and self._take_progress(request, message):
             return
         if index is not None:
@@ -713,29 +724,40 @@ class Engine:
     def _drain(self) -> None:
         """Take what threads still print after the last cell, if there are such threads."""
         self._obeys = False
-        if self._is_ipython:
-            question = self._ask()
-            deadline = time.monotonic() + _DRAIN_LONGEST_S
-            while not self._is_done(question) and time.monotonic() < deadline:
-                self._pump(_DRAIN_UNKNOWN_S)
-                if self._kernel is not None and self._kernel.exit_code is not None:
-                    break  # `exit()` in the last cell
-            threads = _threads_in(question.reply or {})
-            if threads is None or self._threads is None or threads <= self._threads:
-                return
-            self._drain_quietly(_DRAIN_QUIET_S)
-        else:
+        if not self._is_ipython:
             self._drain_quietly(_DRAIN_UNKNOWN_S)
+            return
+        start = self._heard = time.monotonic()
+        # Each answer also flushes what the kernel has collected until then.
+        while (threads := self._count_threads()) is not None and threads > (self._threads or 0):
+            now = time.monotonic()
+            if now - self._heard > _DRAIN_QUIET_S or now - start > _DRAIN_LONGEST_S:
+                break
+            self._drain_quietly(_DRAIN_UNKNOWN_S)
+
+    def _count_threads(self) -> int | None:
+        """Ask how many threads the kernel has; `None` when it does not say."""
+        heard = self._heard
+        question = self._ask()
+        deadline = time.monotonic() + _DRAIN_LONGEST_S
+        while not self._is_done(question) and time.monotonic() < deadline:
+            self._pump(_DRAIN_UNKNOWN_S)
+            if self._kernel is None or self._kernel.exit_code is not None:
+                break  # `exit()` in the last cell
+        self._heard = heard
+        return _threads_in(question.reply or {})
 
     def _drain_quietly(self, quiet_s: float) -> None:
         """Receive until nothing comes for a while; obey nobody meanwhile."""
         if not hasattr(self, "_wire"):
             return
-        self._obeys = False
-        start = self._heard = time.monotonic()
-        while (now := time.monotonic()) - self._heard < quiet_s and now - start < _DRAIN_LONGEST_S:
+        obeyed, self._obeys = self._obeys, False
+        start = time.monotonic()
+        while (now := time.monotonic()) - max(self._heard, start) < quiet_s:
+            if now - start > _DRAIN_LONGEST_S:
+                break
             self._pump(quiet_s / 4)
-        self._obeys = True
+        self._obeys = obeyed
 
     # ------------------------------------------------------------ looking after
 
@@ -790,6 +812,12 @@ class Engine:
             return
         if limits.run_time_s is not None and ran_s > limits.run_time_s:
             message = f"Stopped at the time limit: ran {ran_s:.1f} of {limits.run_time_s:g} s."
+            raise _StoppedError(
+                Ending(status=Status.FAILED, reason=Reason.TIME_LIMIT, message=message)
+            )
+        took_s = now - self._cell_started
+        if self._cell_time_s is not None and self._current and took_s > self._cell_time_s:
+            message = f"A cell exceeded its time limit: {took_s:.1f} of {self._cell_time_s:g} s."
             raise _StoppedError(
                 Ending(status=Status.FAILED, reason=Reason.TIME_LIMIT, message=message)
             )

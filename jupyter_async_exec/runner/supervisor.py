@@ -98,7 +98,7 @@ class _Supervisor:
         system.adopt_orphans()
         self._note()
         sockets = _make_socket_folder()
-        alive, sense = os.pipe()
+        sense, alive = os.pipe()
         guard = self._fork_guard(sense, alive, sockets)
         os.close(sense)
         engine = self._fork_engine(alive, sockets)
@@ -107,8 +107,7 @@ class _Supervisor:
         self._clear(keep=guard)
         self._conclude()
         shutil.rmtree(sockets, ignore_errors=True)
-        os.kill(guard.pid, signal.SIGKILL)
-        os.waitpid(guard.pid, 0)
+        kill_all([guard])
         return 0
 
     # ------------------------------------------------------------ children

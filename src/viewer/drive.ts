@@ -69,7 +69,10 @@ export class ExecutionsDrive extends Drive {
     options: Partial<Contents.IModel> = {}
   ): Promise<Contents.IModel> {
     if (options.type === 'notebook' && options.content) {
-      const stored = await this.get(localPath, { type: 'notebook' });
+      const stored = await this.get(localPath, {
+        type: 'notebook',
+        content: true
+      });
       if (
         JSONExt.deepEqual(essence(stored.content), essence(options.content))
       ) {

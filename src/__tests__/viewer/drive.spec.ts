@@ -35,8 +35,9 @@ function makeDrive(content: unknown = null): {
           created: '2026-11-21T09:30:00Z',
           last_modified: '2026-11-21T09:30:00Z',
           mimetype: null,
-          content,
-          format: content ? 'json' : null
+          ...(new URL(url).searchParams.get('content') === '0'
+            ? { content: null, format: null }
+            : { content, format: 'json' })
         })
       );
     }

@@ -1,0 +1,239 @@
+/**
+ * A server in memory: the REST calls, and an event bus that emits.
+ */
+import type { Event } from '@jupyterlab/services';
+import { ServerConnection } from '@jupyterlab/services';
+import { Stream } from '@lumino/signaling';
+
+import type { IExecutionsClient, IListQuery } from '../api/client';
+import { ProblemError } from '../api/client';
+import type { IExecutionEvent } from '../api/events';
+import { EXECUTION_SCHEMA_ID } from '../api/events';
+import type {
+  Execution,
+  ExecutionEdit,
+  ExecutionKey,
+  ExecutionPage,
+  LogPiece
+} from '../api/types';
+
+/**
+ * An execution with all its fields.
+ *
+ * @param number - its number, from which the id follows.
+ * @param fields - what is not as usual.
+ */
+export function makeExecution(
+  number: number,
+  fields: Partial<Execution> = {}
+): Execution {
+  return {
+    id: number.toString(16).padStart(32, '0'),
+    number,
+    status: 'succeeded',
+    reason: null,
+    message: null,
+    notebook_path: 'train.ipynb',
+    title: `title ${number}`,
+    parameters: {},
+    kernel_name: 'python3',
+    backend: 'local',
+    snapshot_id: '0'.repeat(64),
+    sweep_id: null,
+    parent_id: null,
+    attempt: 1,
+    created_at: '2026-01-01T10:00:00Z',
+    started_at: '2026-01-01T10:00:00Z',
+    finished_at: '2026-01-01T10:01:00Z',
+    cells_done: 3,
+    cells_total: 3,
+    current_cell: null,
+    error: null,
+    metrics: {},
+    remarks: [],
+    tags: [],
+    note: '',
+    starred: false,
+    pinned: false,
+    cancel_requested: false,
+    waiting_reason: null,
+    ...fields
+  };
+}
+
+/**
+ * An execution that runs.
+ *
+ * @param number - its number.
+ * @param fields - what is not as usual.
+ */
+export function makeRunning(
+  number: number,
+  fields: Partial<Execution> = {}
+): Execution {
+  return makeExecution(number, {
+    status: 'running',
+    finished_at: null,
+    cells_done: 0,
+    ...fields
+  });
+}
+
+/** The executions of a server, and its event bus. */
+export class FakeServer {
+  /**
+   * @param executions - what it knows at first.
+   */
+  constructor(executions: Execution[] = []) {
+    executions.forEach(execution => this.put(execution));
+    this.client = new FakeClient(this);
+  }
+
+  readonly client: FakeClient;
+
+  readonly stream: Stream<Event.IManager, Event.Emission> = new Stream(
+    {} as Event.IManager
+  );
+
+  readonly executions = new Map<string, Execution>();
+
+  bootId = 'first';
+
+  rev = 0;
+
+  /** Store an execution; nobody hears of it. */
+  put(execution: Execution): Execution {
+    this.executions.set(execution.id, execution);
+    return execution;
+  }
+
+  /** Store an execution and emit the event. */
+  change(execution: Execution, event: Partial<IExecutionEvent> = {}): void {
+    this.put(execution);
+    this.emit(execution, event);
+  }
+
+  /** Emit the event of an execution. */
+  emit(execution: Execution, event: Partial<IExecutionEvent> = {}): void {
+    this.rev += 1;
+    this.stream.emit({
+      schema_id: EXECUTION_SCHEMA_ID,
+      id: execution.id,
+      number: execution.number,
+      status: execution.status,
+      progress: {
+        cells_done: execution.cells_done,
+        cells_total: execution.cells_total,
+        current_cell: execution.current_cell
+      },
+      sweep: null,
+      deleted: false,
+      rev: this.rev,
+      boot_id: this.bootId,
+      ...event
+    });
+  }
+}
+
+/** The REST calls of a fake server; `calls` lists them. */
+export class FakeClient implements Partial<IExecutionsClient> {
+  /**
+   * @param server - what it asks.
+   */
+  constructor(server: FakeServer) {
+    this._server = server;
+  }
+
+  readonly serverSettings = ServerConnection.makeSettings();
+
+  readonly clockOffset = 0;
+
+  readonly calls: string[] = [];
+
+  /** What the log says. */
+  log = '';
+
+  /** Makes every call fail. */
+  failure: Error | null = null;
+
+  async list(query: IListQuery = {}): Promise<ExecutionPage> {
+    await this._note(`list ${JSON.stringify(query)}`);
+    const statuses = query.status?.split(',');
+    const limit = query.limit ?? 25;
+    const rows = [...this._server.executions.values()]
+      .sort((a, b) => b.number - a.number)
+      .filter(
+        row =>
+          (query.notebook ?? row.notebook_path) === row.notebook_path &&
+          (statuses?.includes(row.status) ?? true) &&
+          row.title.includes(query.q ?? '') &&
+          row.number < Number(query.cursor ?? Infinity)
+      );
+    const executions = rows.slice(0, limit);
+    return {
+      executions,
+      next_cursor: rows.length > limit ? `${rows[limit - 1].number}` : null
+    };
+  }
+
+  async get(id: ExecutionKey): Promise<Execution> {
+    await this._note(`get ${Number(`0x${id}`)}`);
+    return this._find(id);
+  }
+
+  async edit(id: ExecutionKey, edit: ExecutionEdit): Promise<Execution> {
+    await this._note(`edit ${Number(`0x${id}`)}`);
+    const execution = { ...this._find(id), ...edit };
+    delete (execution as ExecutionEdit).deleted;
+    return this._server.put(execution);
+  }
+
+  async delete(id: ExecutionKey): Promise<void> {
+    await this._note(`delete ${Number(`0x${id}`)}`);
+    this._server.executions.delete(String(id));
+  }
+
+  async getLog(
+    _id: ExecutionKey,
+    piece: { offset?: number } = {}
+  ): Promise<LogPiece> {
+    await this._note(`log ${piece.offset}`);
+    const size_bytes = this.log.length;
+    const asked = piece.offset ?? 0;
+    const offset = asked < 0 ? Math.max(0, size_bytes + asked) : asked;
+    return {
+      text: this.log.slice(offset),
+      offset,
+      next_offset: size_bytes,
+      size_bytes,
+      complete: false
+    };
+  }
+
+  /** This, for those who want all of a client. */
+  get asClient(): IExecutionsClient {
+    return this as unknown as IExecutionsClient;
+  }
+
+  private async _note(call: string): Promise<void> {
+    this.calls.push(call);
+    await Promise.resolve();
+    if (this.failure !== null) {
+      throw this.failure;
+    }
+  }
+
+  private _find(id: ExecutionKey): Execution {
+    const execution = this._server.executions.get(String(id));
+    if (execution === undefined) {
+      throw new ProblemError(404, {
+        message: 'There is no such execution.',
+        reason: 'not_found',
+        details: {}
+      });
+    }
+    return execution;
+  }
+
+  private _server: FakeServer;
+}

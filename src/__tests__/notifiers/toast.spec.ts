@@ -1,0 +1,76 @@
+import { Notification } from '@jupyterlab/apputils';
+import { nullTranslator } from '@jupyterlab/translation';
+import { CommandRegistry } from '@lumino/commands';
+
+import { CommandIDs } from '../../commands';
+import { ToastNotifier } from '../../notifiers/toast';
+import { TypingWatch } from '../../notifiers/typing';
+import { makeExecution } from '../fakes';
+
+const trans = nullTranslator.load('jupyter_async_exec');
+
+describe('ToastNotifier', () => {
+  const commands = new CommandRegistry();
+  const opened: unknown[] = [];
+  commands.addCommand(CommandIDs.open, {
+    describedBy: { args: { type: 'object', properties: {} } },
+    execute: args => opened.push(args['id'])
+  });
+  const toast = new ToastNotifier({ commands, trans });
+  const last = (): Notification.INotification =>
+    Notification.manager.notifications[0];
+
+  afterEach(() => Notification.manager.dismiss());
+
+  it('lets a success go by itself', () => {
+    toast.notify([makeExecution(1)]);
+
+    expect(last().type).toBe('success');
+    expect(last().message).toBe('#1 succeeded after 1:00: title 1');
+    expect(last().options.autoClose).toBe(5000);
+  });
+
+  it('keeps a failure until it is closed', () => {
+    toast.notify([makeExecution(1, { status: 'failed', reason: 'lost' })]);
+
+    expect(last().type).toBe('error');
+    expect(last().options.autoClose).toBe(false);
+  });
+
+  it('sums several up', () => {
+    toast.notify([
+      makeExecution(1),
+      makeExecution(2),
+      makeExecution(3, { status: 'failed' })
+    ]);
+
+    expect(last().message).toBe('3 executions are over: 2 succeeded, 1 failed');
+  });
+
+  it('offers to open the result', () => {
+    toast.notify([makeExecution(1)]);
+
+    last().options.actions?.[0].callback(new MouseEvent('click'));
+
+    expect(opened).toEqual([makeExecution(1).id]);
+  });
+});
+
+describe('TypingWatch', () => {
+  it('sees keys that go into fields, and forgets them after a pause', () => {
+    let now = 1000;
+    const watch = new TypingWatch(() => now);
+    const field = document.body.appendChild(document.createElement('input'));
+
+    document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'a' }));
+    expect(watch.remainingMs).toBe(0);
+    field.dispatchEvent(
+      new KeyboardEvent('keydown', { key: 'a', bubbles: true })
+    );
+    expect(watch.remainingMs).toBe(2000);
+    now += 2000;
+
+    expect(watch.remainingMs).toBe(0);
+    watch.dispose();
+  });
+});

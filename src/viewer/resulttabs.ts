@@ -31,6 +31,9 @@ export interface IResultTabsOptions {
   trans: TranslationBundle;
 }
 
+/** When to look whether the failing cell is in sight, one after the other. */
+const SETTLING_MS = [300, 700];
+
 /** Knows the open result tabs. */
 export class ResultTabs implements IResultTracker {
   /** Create it; `add` every notebook that opens. */
@@ -116,11 +119,33 @@ class ResultTab implements IDisposable {
     if (!this._isSource && this._model.execution?.error) {
       await this._panel.revealed;
       await this._goToFailure();
+      // Notebook 7 lays out its page after it has been revealed.
+      for (const delay of SETTLING_MS) {
+        await new Promise(done => setTimeout(done, delay));
+        if (!this._panel.isDisposed && !this._showsFailure()) {
+          await this._goToFailure();
+        }
+      }
     }
   }
 
+  private _showsFailure(): boolean {
+    const cell = this._panel.content.widgets[this._failingIndex()];
+    const box = cell?.node.getBoundingClientRect();
+    return (
+      cell?.isAttached === true &&
+      box.height > 0 &&
+      box.top < window.innerHeight &&
+      box.bottom > 0
+    );
+  }
+
+  private _failingIndex(): number {
+    return this._model.execution?.error?.cell_index ?? -1;
+  }
+
   private async _goToFailure(): Promise<void> {
-    const index = this._model.execution?.error?.cell_index ?? -1;
+    const index = this._failingIndex();
     await this._panel.context.ready;
     const cell = this._panel.content.widgets[index];
     if (!this._panel.isDisposed && cell) {

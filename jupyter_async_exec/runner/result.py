@@ -116,11 +116,17 @@ def conclude_lost(directory: Path) -> Result:
 
     `started_at` is `None` when the journal proves that no cell was sent to the
     kernel. An end that the journal holds but the result file does not is that
-    end. Everything else is `failed`: `out_of_memory` when the system's counter
-    of such kills grew and the signal fits, else `lost`.
+    end. When somebody had asked for the end, it is `cancelled`. Everything else is
+    `failed`: `out_of_memory` when the system's counter of such kills grew and the
+    signal fits, else `lost`.
     """
     records, _ = read_journal(directory / files.JOURNAL)
-    return conclude(records, evidence=read_evidence(directory), attempt=_attempt(directory))
+    return conclude(
+        records,
+        evidence=read_evidence(directory),
+        attempt=_attempt(directory),
+        is_cancelled=(directory / files.CANCEL).exists(),
+    )
 
 
 def read_evidence(directory: Path) -> JSONObject:
@@ -133,7 +139,13 @@ def read_evidence(directory: Path) -> JSONObject:
     return fields if isinstance(fields, dict) else {}
 
 
-def conclude(records: Iterable[JSONObject], *, evidence: JSONObject, attempt: int) -> Result:
+def conclude(
+    records: Iterable[JSONObject],
+    *,
+    evidence: JSONObject,
+    attempt: int,
+    is_cancelled: bool = False,
+) -> Result:
     """Return the end that journal and evidence prove; see `conclude_lost`."""
     finished: Result | None = None
     started_at: datetime | None = None
@@ -163,9 +175,9 @@ def conclude(records: Iterable[JSONObject], *, evidence: JSONObject, attempt: in
     reason, message = _explain(evidence, running=running, started=started_at is not None)
     return Result(
         attempt=attempt,
-        status=Status.FAILED,
-        reason=reason,
-        message=message,
+        status=Status.CANCELLED if is_cancelled else Status.FAILED,
+        reason=None if is_cancelled else reason,
+        message=f"Cancelled. {message}" if is_cancelled else message,
         started_at=started_at,
         finished_at=last_at or utc_now(),
         cells_total=cells_total,

@@ -47,7 +47,7 @@ _log = logging.getLogger(__name__)
 
 _TICK_S = 0.5
 #: The engine needs less than 7 s for a cancel; a stuck one is ended, so that it is always below 10.
-_CANCEL_DEADLINE_S = 8.5
+_CANCEL_DEADLINE_S = 8.0
 #: After its result the engine only ends the kernel.
 _RESULT_DEADLINE_S = 10.0
 _TERMINATE_GRACE_S = 0.3
@@ -90,7 +90,6 @@ class _Supervisor:
         self._oom_kills = system.count_oom_kills()
         self._cancelled_at: float | None = None
         self._result_at: float | None = None
-        self._was_cancelled = False
 
     def run(self) -> int:
         """Start guard and engine, wait for the engine, clean up, make sure of a result."""
@@ -165,7 +164,6 @@ class _Supervisor:
             is_late = now - self._result_at > _RESULT_DEADLINE_S
         elif self._cancelled_at is not None:
             is_late = now - self._cancelled_at > _CANCEL_DEADLINE_S
-            self._was_cancelled = is_late
         else:
             return
         if is_late:
@@ -182,7 +180,6 @@ class _Supervisor:
             "exit_code": code if code >= 0 else None,
             "signal": -code if code < 0 else None,
             "out_of_memory": system.count_oom_kills() > self._oom_kills,
-            "cancelled": self._was_cancelled,
         }
         if code:
             _try_to(self._note)

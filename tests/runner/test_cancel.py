@@ -1,0 +1,104 @@
+"""Cancel works in every phase, keeps what is there, and is over within ten seconds."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.runner import files
+from tests.runner.helpers import wait_for
+from tests.runner.test_tree import HOLD_GIL, SAY_PID, SLEEP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.runner.helpers import Attempt
+
+pytestmark = pytest.mark.slow
+
+
+def test_before_the_start(make_attempt: Callable[..., Attempt]) -> None:
+    attempt = make_attempt("print('never')")
+    attempt.cancel()
+
+    result = attempt.run()
+
+    assert result.status is Status.CANCELLED
+    assert result.started_at is None
+    assert attempt.states() == ["pending"]
+
+
+def test_while_the_kernel_starts(make_attempt: Callable[..., Attempt]) -> None:
+    attempt = make_attempt("print('never')").start()
+    wait_for((attempt.directory / files.SUPERVISOR).exists)
+    attempt.cancel()
+
+    assert attempt.wait(timeout_s=10).status is Status.CANCELLED
+
+
+def test_in_a_cell_keeps_its_output(make_attempt: Callable[..., Attempt]) -> None:
+    attempt = make_attempt("print('first')", "print('said')\n" + SLEEP, "print('never')").start()
+    attempt.reached("pid")
+    start = time.monotonic()
+    attempt.cancel()
+    attempt.cancel()
+
+    result = attempt.wait(timeout_s=10)
+
+    assert result.status is Status.CANCELLED
+    assert time.monotonic() - start < 3
+    assert (attempt.text(0), attempt.text(1)) == ("first\n", "said\n")
+    assert attempt.states() == ["completed", "failed", "pending"]
+    assert attempt.rebuilt == attempt.output
+
+
+def test_in_a_cell_that_holds_the_gil(make_attempt: Callable[..., Attempt]) -> None:
+    attempt = make_attempt("print('kept')", HOLD_GIL).start()
+    attempt.reached("pid")
+    attempt.cancel()
+
+    result = attempt.wait(timeout_s=10)
+
+    assert result.status is Status.CANCELLED
+    assert attempt.text(0) == "kept\n"
+
+
+def test_in_a_cell_that_swallows_interrupts(make_attempt: Callable[..., Attempt]) -> None:
+    attempt = make_attempt(
+        SAY_PID + "import time\nwhile True:\n    try:\n        time.sleep(1)\n"
+        "    except KeyboardInterrupt:\n        pass"
+    ).start()
+    attempt.reached("pid")
+    attempt.cancel()
+
+    assert attempt.wait(timeout_s=10).status is Status.CANCELLED
+
+
+def test_sigterm_to_the_supervisor_is_a_cancel(make_attempt: Callable[..., Attempt]) -> None:
+    attempt = make_attempt("print('kept')\n" + SLEEP).start()
+    attempt.reached("pid")
+    os.kill(attempt.supervisor(), signal.SIGTERM)
+
+    assert attempt.wait(timeout_s=10).status is Status.CANCELLED
+    assert attempt.text(0) == "kept\n"
+
+
+def test_a_stuck_engine_does_not_keep_a_cancel_from_its_end(
+    make_attempt: Callable[..., Attempt],
+) -> None:
+    from tests.runner.test_tree import pid_of_engine
+
+    attempt = make_attempt(SLEEP).start()
+    attempt.reached("pid")
+    os.kill(pid_of_engine(attempt), signal.SIGSTOP)
+    attempt.cancel()
+
+    result = attempt.wait(timeout_s=11)
+
+    assert result.status is Status.CANCELLED
+    assert attempt.states() == ["failed"]

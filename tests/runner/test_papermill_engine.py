@@ -1,0 +1,76 @@
+"""Plain papermill with our engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+import pytest
+
+from tests.runner.helpers import make_notebook
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+
+
+def run(tmp_path: Path, *cells: str, **options: Any) -> Any:
+    papermill = pytest.importorskip("papermill")
+    notebook = make_notebook(*cells)
+    notebook["metadata"]["kernelspec"] = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
+    nbformat.write(nbformat.from_dict(notebook), tmp_path / "in.ipynb")
+    return papermill.execute_notebook(
+        tmp_path / "in.ipynb",
+        tmp_path / "out.ipynb",
+        engine_name="async_exec",
+        progress_bar=False,
+        **options,
+    )
+
+
+def read(tmp_path: Path) -> Any:
+    return nbformat.read(tmp_path / "out.ipynb", as_version=4)
+
+
+def test_a_notebook_runs_with_its_parameters(tmp_path: Path) -> None:
+    run(tmp_path, "x = 1", "for i in range(3):\n    print(i, flush=True)", parameters={"y": 2})
+
+    cells = read(tmp_path).cells
+    assert cells[2].outputs == [{"output_type": "stream", "name": "stdout", "text": "0\n1\n2\n"}]
+    assert [cell.metadata.papermill.status for cell in cells] == ["completed"] * 3
+
+
+def test_an_error_is_papermills_own(tmp_path: Path) -> None:
+    from papermill.exceptions import PapermillExecutionError
+
+    with pytest.raises(PapermillExecutionError, match="ZeroDivisionError"):
+        run(tmp_path, "1/0", "2")
+
+    states = [
+        cell.metadata.papermill.status
+        for cell in read(tmp_path).cells
+        if "papermill" in cell.metadata
+    ]
+    assert states == ["failed", "pending"]
+
+
+def test_a_dead_kernel_is_said_and_no_later_cell_called_completed(tmp_path: Path) -> None:
+    from nbclient.exceptions import DeadKernelError
+
+    with pytest.raises(DeadKernelError):
+        run(tmp_path, "import os\nos._exit(1)", "2")
+
+    states = [cell.metadata.papermill.status for cell in read(tmp_path).cells]
+    assert states == ["failed", "pending"]
+
+
+def test_a_cell_may_have_a_limit(tmp_path: Path) -> None:
+    from nbclient.exceptions import CellTimeoutError
+
+    with pytest.raises(CellTimeoutError):
+        run(tmp_path, "import time\ntime.sleep(60)", execution_timeout=1)

@@ -6,18 +6,12 @@ import React from 'react';
 import type { IExecutionsClient } from '../api/client';
 import type { Execution, Receipt } from '../api/types';
 import { statusIcons } from '../icons';
-import {
-  clockLabel,
-  progressLabel,
-  reasonLabel,
-  runSeconds,
-  statusLabel,
-  whenLabel
-} from '../model/labels';
+import { progressLabel, reasonLabel, statusLabel } from '../model/labels';
 import { ArtifactsDrawer, FilesDrawer, LogDrawer } from './drawers';
+import { Facts, ParameterChips, Remarks } from './facts';
 import type { ReceiptModel } from './receiptmodel';
 import type { ResultLog } from './resultlog';
-import { errorLine, parameterLabel, shortId } from './words';
+import { errorLine } from './words';
 
 /** What people can do from a receipt. */
 export interface IReceiptActions {
@@ -83,7 +77,13 @@ function Loaded(props: IReceiptProps): JSX.Element {
     <>
       <Headline {...props} execution={execution} />
       <Outcome {...props} execution={execution} />
-      <Facts {...props} execution={execution} />
+      <Facts
+        execution={execution}
+        receipt={receipt}
+        now={model.now()}
+        copySnapshotId={props.actions.copySnapshotId}
+        trans={trans}
+      />
       <ParameterChips execution={execution} trans={trans} />
       <Bar {...props} open={drawer} toggle={toggle} />
       {drawer === 'log' && <LogDrawer log={props.log} trans={trans} />}
@@ -187,100 +187,6 @@ function failure(
     return errorLine(error, captured, trans);
   }
   return message ?? (reason ? reasonLabel(reason, trans) : '');
-}
-
-function Remarks(props: {
-  execution: Execution;
-  trans: TranslationBundle;
-}): JSX.Element | null {
-  const { remarks } = props.execution;
-  return remarks.length === 0 ? null : (
-    <ul
-      className="jp-Receipt-remarks"
-      aria-label={props.trans.__('Worth a look')}
-    >
-      {remarks.map((remark, index) => (
-        <li key={index}>{remark.message}</li>
-      ))}
-    </ul>
-  );
-}
-
-function Facts(props: IPart): JSX.Element {
-  const { execution, model, actions, trans } = props;
-  const seconds = runSeconds(execution, model.now());
-  const { receipt } = model;
-  return (
-    <dl className="jp-Receipt-facts">
-      {execution.started_at !== null && (
-        <Fact name={trans.__('Started')}>
-          <time
-            dateTime={execution.started_at}
-            title={new Date(execution.started_at).toLocaleString()}
-          >
-            {whenLabel(execution.started_at, model.now())}
-          </time>
-        </Fact>
-      )}
-      {seconds !== null && model.isFinal && (
-        <Fact name={trans.__('Took')}>{clockLabel(seconds)}</Fact>
-      )}
-      <Fact name={trans.__('Kernel')}>
-        {receipt?.kernel.display_name || execution.kernel_name}
-      </Fact>
-      <Fact name={trans.__('Snapshot')}>
-        <button
-          type="button"
-          className="jp-Receipt-copy"
-          title={trans.__('Copy %1', execution.snapshot_id)}
-          aria-label={trans.__(
-            'Copy snapshot id %1',
-            shortId(execution.snapshot_id)
-          )}
-          onClick={actions.copySnapshotId}
-        >
-          {shortId(execution.snapshot_id)}
-        </button>
-      </Fact>
-      {receipt?.git && (
-        <Fact name={trans.__('Commit')}>
-          <span title={receipt.git.commit}>
-            {receipt.git.dirty
-              ? trans.__('%1, with changes', shortId(receipt.git.commit))
-              : shortId(receipt.git.commit)}
-          </span>
-        </Fact>
-      )}
-    </dl>
-  );
-}
-
-function Fact(props: { name: string; children: React.ReactNode }): JSX.Element {
-  return (
-    <div>
-      <dt>{props.name}</dt>
-      <dd>{props.children}</dd>
-    </div>
-  );
-}
-
-function ParameterChips(props: {
-  execution: Execution;
-  trans: TranslationBundle;
-}): JSX.Element | null {
-  const parameters = Object.entries(props.execution.parameters);
-  return parameters.length === 0 ? null : (
-    <ul
-      className="jp-Receipt-parameters"
-      aria-label={props.trans.__('Parameters')}
-    >
-      {parameters.map(([name, value]) => (
-        <li key={name} title={parameterLabel(name, value)}>
-          {parameterLabel(name, value)}
-        </li>
-      ))}
-    </ul>
-  );
 }
 
 /** The row of buttons. */

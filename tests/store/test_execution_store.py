@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -53,8 +54,8 @@ class TestExecutionStore(ExecutionStoreContract):
 def test_two_processes_never_claim_the_same_execution(
     store: ExecutionStore, store_file: Path
 ) -> None:
-    for _ in range(1_000):
-        store.accept(make_submission())
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda _: store.accept(make_submission()), range(1_000)))
 
     claimers = [
         subprocess.Popen(

@@ -1,0 +1,51 @@
+"""A store that an earlier release wrote opens, with everything in it."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from jupyter_async_exec.core.execution import Artifact, Limits, Reason, Remark, Status
+from jupyter_async_exec.store import ExecutionQuery, ExecutionStore
+from jupyter_async_exec.testing.factories import make_submission
+
+STORES = Path(__file__).parent / "stores"
+
+
+@pytest.mark.parametrize("kept", sorted(STORES.glob("format-*.sqlite")), ids=lambda path: path.stem)
+def test_an_older_store_opens_with_everything_in_it(kept: Path, tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    shutil.copy(kept, path)
+
+    with closing(ExecutionStore(f"sqlite:///{path}")) as store:
+        failed, running, queued = store.iterate()
+
+        assert [each.status for each in (failed, running, queued)] == [
+            Status.FAILED,
+            Status.RUNNING,
+            Status.QUEUED,
+        ]
+        assert (failed.reason, failed.message) == (Reason.CELL_ERROR, "Cell 2 failed.")
+        assert failed.error is not None
+        assert failed.error.traceback == ("line",)
+        assert failed.metrics == {"val_acc": 0.9}
+        assert failed.remarks == (Remark(kind="nan_metric", message="loss is NaN.", cell_index=1),)
+        assert failed.artifacts == (
+            Artifact(name="a.csv", object_id="a2" * 32, size_bytes=3, media_type="text/csv"),
+        )
+        assert (failed.tags, failed.starred, failed.note) == (("baseline",), True, "A note.")
+        assert failed.limits == Limits(memory_bytes=2**34)
+        assert failed.provenance == {"git": {"commit": "abc"}}
+        assert len(store.history(1)) == 4
+        assert store.get_setting("slots") == 3
+        for query in (
+            ExecutionQuery(text="learn keyerror label", limit=5),
+            ExecutionQuery(text="learning_rate=0.01", starred=True),
+            ExecutionQuery(tag="baseline"),
+        ):
+            assert store.find(query).executions == (failed,)
+        assert store.accept(make_submission(request_id="r1")) == (failed, False)
+        assert store.accept(make_submission())[0].number == 4

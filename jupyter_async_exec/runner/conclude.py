@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
+from jupyter_async_exec.errors import AsyncExecError
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.journal import JournalWriter, read_journal
 from jupyter_async_exec.runner.json_text import load_json
@@ -32,8 +34,9 @@ def conclude_attempt(directory: Path) -> Result:
         writer.append(record)
         writer.close()
         records.append(record)
-    source = load_json((directory / files.SOURCE).read_bytes())
-    notebook = rebuild_notebook(source, read_task(directory), records)
-    files.write_whole(directory / files.OUTPUT, notebook_pieces(notebook))
+    with contextlib.suppress(OSError, ValueError, AsyncExecError):  # no source, no notebook
+        source = load_json((directory / files.SOURCE).read_bytes())
+        notebook = rebuild_notebook(source, read_task(directory), records)
+        files.write_whole(directory / files.OUTPUT, notebook_pieces(notebook))
     write_result(directory, result)
     return result

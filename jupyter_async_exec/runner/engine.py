@@ -283,21 +283,28 @@ class Engine:
         self._started = time.monotonic()
 
     def _finish(self, ending: Ending) -> Result:
-        """Write the end: journal, notebook, result, in this order."""
-        ending = self._save(ending)
-        record = self._recorder.record(
-            "execution_finished",
-            status=ending.status.value,
-            reason=None if ending.reason is None else ending.reason.value,
-            message=ending.message,
-            error=None if ending.error is None else error_to_json(ending.error),
-            started_at=self._started_at,
-            cells_total=self._cells_total,
-            machine=self._machine,
-        )
-        self._recorder.flush(durable=True)
-        self._recorder.save()
-        self._recorder.close()
+        """Write the end: notebook, journal, result, in this order."""
+        from jupyter_async_exec.runner.journal import DISK_PATIENCE_S
+
+        deadline = time.monotonic() + DISK_PATIENCE_S
+        while True:
+            record = self._end(ending)
+            try:
+                self._recorder.save()
+                break
+            except OSError as error:
+                if time.monotonic() < deadline and not self._is_cancelled():
+                    time.sleep(1.0)
+                    continue
+                ending = Ending(
+                    status=Status.FAILED,
+                    reason=Reason.INTERNAL,
+                    message=f"The executed notebook could not be written: {error}",
+                    error=ending.error,
+                )
+                record = self._end(ending)
+                break
+        self._recorder.write_end(record)
         result = Result(
             attempt=self._task.attempt,
             status=ending.status,
@@ -312,26 +319,16 @@ class Engine:
         write_result(self._directory, result)
         return result
 
-    def _save(self, ending: Ending) -> Ending:
-        """Make sure that what is left fits on the disk, while the end can still say otherwise."""
-        from jupyter_async_exec.runner.journal import DISK_PATIENCE_S
-
-        deadline = time.monotonic() + DISK_PATIENCE_S
-        while True:
-            try:
-                self._recorder.flush()
-                self._recorder.save()
-            except (OSError, AsyncExecError) as error:
-                if time.monotonic() < deadline and not self._is_cancelled():
-                    time.sleep(1.0)
-                    continue
-                return Ending(
-                    status=Status.FAILED,
-                    reason=Reason.INTERNAL,
-                    message=f"What was executed could not be written: {error}",
-                    error=ending.error,
-                )
-            return ending
+    def _end(self, ending: Ending) -> JSONObject:
+        return self._recorder.prepare_end(
+            status=ending.status.value,
+            reason=None if ending.reason is None else ending.reason.value,
+            message=ending.message,
+            error=None if ending.error is None else error_to_json(ending.error),
+            started_at=self._started_at,
+            cells_total=self._cells_total,
+            machine=self._machine,
+        )
 
     # ------------------------------------------------------------ the kernel
 

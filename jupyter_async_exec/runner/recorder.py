@@ -123,6 +123,21 @@ class Recorder:
         files.write_whole(self._directory / files.OUTPUT, notebook_pieces(self.notebook.to_json()))
         self._changed = False
 
+    def prepare_end(self, **fields: Any) -> JSONObject:
+        """Apply the end to the notebook; it counts when `write_end` has written it."""
+        self._end_stream()
+        record = self.journal.stamp("execution_finished", fields)
+        self.notebook.apply(record)
+        return record
+
+    def write_end(self, record: JSONObject) -> None:
+        """Write the end into the journal, durably, and close everything."""
+        self.journal.append(record)
+        if self._observer is not None:
+            self._observer(record)
+        self.journal.flush(durable=True)
+        self.close()
+
     def close(self) -> None:
         """Write what is left."""
         self._end_stream()

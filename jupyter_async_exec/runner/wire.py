@@ -106,7 +106,7 @@ class Wire:
         """Drop the connection."""
         self._context.destroy(linger=0)
 
-    def _parse(self, frames: Sequence[zmq.Frame]) -> Message | None:
+    def _parse(self, frames: list[zmq.Frame]) -> Message | None:
         start = next((i for i, frame in enumerate(frames) if _is_delimiter(frame)), -1)
         if start < 0 or len(frames) < start + 6:
             return None
@@ -117,16 +117,20 @@ class Wire:
         try:
             head = json.loads(header.bytes)
             above = self._parse_parent(parent.bytes)
-            # A copy of the bytes beside the text would double a large output.
+            buffers = [frame.buffer for frame in frames[start + 6 :]]
             text = str(content.buffer, "utf-8", "replace")
+            # At most two copies of a large output at a time.
+            del signed, content
+            frames.clear()
             inside = load_json(text)
+            del text
             return Message(
                 kind=str(head["msg_type"]),
                 date=str(head.get("date", "")),
                 parent_id=above.get("msg_id"),
                 parent=above,
                 content=inside if isinstance(inside, dict) else {},
-                buffers=[frame.buffer for frame in frames[start + 6 :]],
+                buffers=buffers,
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None

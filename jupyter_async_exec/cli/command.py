@@ -40,6 +40,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     0 succeeded (or accepted), 1 the execution failed, 2 wrong usage or
     refused, 3 the execution was cancelled, 130 interrupted.
     """
+    _skip_slow_imports()
     options = build_parser().parse_args(arguments)
     verb = import_module(f"{verbs.__name__}.{options.module}")
     try:
@@ -82,6 +83,15 @@ def build_parser() -> argparse.ArgumentParser:
         verb.add_arguments(subparser)
         subparser.set_defaults(module=module)
     return parser
+
+
+def _skip_slow_imports() -> None:
+    """Keep jsonschema from compiling a grammar of internet addresses, 0.9 s of each start.
+
+    It is an optional part that checks a format no schema of ours uses; an
+    entry of None reads as "not installed". This process is ours alone.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
 def _refuse(error: AsyncExecError, *, as_json: bool) -> int:

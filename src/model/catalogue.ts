@@ -97,11 +97,14 @@ export class Catalogue {
       execution.cells_total !== old.cells_total ||
       execution.current_cell !== old.current_cell;
     // No visible difference means that something else was changed: its title,
-    // its star, the wish to cancel. Events do not carry those.
-    return {
-      execution,
-      stale: event.status !== old.status || isFinal(event.status) || !progressed
-    };
+    // its star, the wish to cancel. Events do not carry those, nor when it
+    // started, which is later than when it got its slot.
+    const stale =
+      event.status !== old.status ||
+      isFinal(event.status) ||
+      !progressed ||
+      old.started_at === null;
+    return { execution, stale };
   }
 
   /**

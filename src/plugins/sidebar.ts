@@ -4,7 +4,7 @@ import type {
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { ILayoutRestorer } from '@jupyterlab/application';
-import { ICommandPalette } from '@jupyterlab/apputils';
+import { ICommandPalette, Notification } from '@jupyterlab/apputils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
@@ -27,6 +27,7 @@ import {
   PLUGIN_ID,
   TRANSLATION_DOMAIN
 } from '../tokens';
+import { DRIVE_NAME } from '../viewer/paths';
 
 /** Provides the registry of values shown in the rows. */
 export const columnsPlugin: JupyterFrontEndPlugin<IColumnRegistry> = {
@@ -97,7 +98,7 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
     const followNotebook = (): void => {
       const path = notebooks?.currentWidget?.context.path;
       // Results lie on a drive of their own and are nobody's current notebook.
-      if (path !== undefined && !path.startsWith(RESULT_DRIVE)) {
+      if (path !== undefined && !path.startsWith(`${DRIVE_NAME}:`)) {
         controls.notebook = contents.localPath(path);
       }
     };
@@ -112,7 +113,14 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
         app.shell.activateById(panel.id);
       }
     };
-    addRowCommands({ commands, model, state, show, trans });
+    const report = (problem: string | null): void => {
+      state.complain(problem);
+      if (problem !== null && !panel.isVisible) {
+        // Asked for from a result tab: the sentence must not go unread.
+        Notification.error(problem, { autoClose: 5000 });
+      }
+    };
+    addRowCommands({ commands, model, state, show, report, trans });
     commands.addCommand(CommandIDs.showExecutions, {
       label: args =>
         args['scope'] === 'notebook'
@@ -157,6 +165,3 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
     });
   }
 };
-
-/** How the paths of the result drive begin. */
-const RESULT_DRIVE = 'executions:';

@@ -213,6 +213,8 @@ function TitleEditor(props: IRowProps): JSX.Element {
       onKeyDown={event => {
         event.stopPropagation();
         if (event.key === 'Enter') {
+          // Or it would click the row, which has the focus right after.
+          event.preventDefault();
           finish(event.currentTarget.value);
         } else if (event.key === 'Escape') {
           finish(null);

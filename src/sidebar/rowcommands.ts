@@ -26,6 +26,9 @@ export interface IRowCommandOptions {
   /** Bring the sidebar to the front, for what happens in it. */
   show: () => void;
 
+  /** Say why an action failed; `null` when the next one begins. */
+  report: (problem: string | null) => void;
+
   /** The words. */
   trans: TranslationBundle;
 }
@@ -36,7 +39,7 @@ export interface IRowCommandOptions {
  * @param options - what they act on.
  */
 export function addRowCommands(options: IRowCommandOptions): void {
-  const { commands, model, show, state, trans } = options;
+  const { commands, model, report, show, state, trans } = options;
   const add = (id: string, command: IRowCommand): void => {
     commands.addCommand(id, {
       label: args => text(command.label, find(options, args)),
@@ -119,7 +122,7 @@ export function addRowCommands(options: IRowCommandOptions): void {
         await model.undoRemove(deleted.id);
         state.focus(deleted.id);
       } catch (error) {
-        state.complain((error as Error).message);
+        report((error as Error).message);
       }
     }
   });
@@ -169,21 +172,21 @@ async function execute(
   args: ReadonlyPartialJSONObject,
   options: IRowCommandOptions
 ): Promise<void> {
-  const { model, state } = options;
+  const { model, report, state } = options;
   const id = args['id'] ?? state.selectedId;
-  state.complain(null);
+  report(null);
   try {
     if (typeof id !== 'string') {
       return;
     }
     const execution = await model.get(id);
     if (command.fits !== undefined && !command.fits(execution)) {
-      state.complain(command.misfit?.(execution) ?? null);
+      report(command.misfit?.(execution) ?? null);
       return;
     }
     await command.run(execution);
   } catch (error) {
-    state.complain((error as Error).message);
+    report((error as Error).message);
   }
 }
 

@@ -124,6 +124,16 @@ describe('ExecutionsModel', () => {
       expect(server.client.calls).toEqual([]);
     });
 
+    it('fetch when it started, if that was not known yet', async () => {
+      await start(makeRunning(1, { started_at: null }));
+      await settle();
+
+      server.change(makeRunning(1, { cells_done: 1 }));
+      await jest.advanceTimersByTimeAsync(GATHERED_MS);
+
+      expect(model.executions[0].started_at).not.toBeNull();
+    });
+
     it('of an end fetch that execution once and tell it once', async () => {
       await start(makeRunning(1));
       await settle();

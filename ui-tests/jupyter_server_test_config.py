@@ -15,8 +15,15 @@ home = Path(tempfile.mkdtemp(prefix="jupyter_async_exec-ui-"))
 # Everything the extension and JupyterLab write goes below one throwaway folder.
 os.environ["JUPYTER_DATA_DIR"] = str(home / "data")
 os.environ["JUPYTER_RUNTIME_DIR"] = str(home / "runtime")
+os.environ["JUPYTER_ASYNC_EXEC_DATA_DIR"] = str(home / "executions")
 c.LabApp.user_settings_dir = str(home / "settings")
 c.LabApp.workspaces_dir = str(home / "workspaces")
+
+# The same on every machine: what waits for a free slot waits everywhere.
+c.AsyncExecApp.slots = 2
+
+# Where jupyter-collaboration is installed, it saves by itself: nothing is dirty.
+c.YDocExtension.disable_rtc = True
 
 # A fresh server asks about Jupyter news in a toast that covers ours.
 toast = home / "settings" / "@jupyterlab" / "apputils-extension"

@@ -86,9 +86,10 @@ function Buttons(
         )}
         // The cell being edited keeps the focus.
         onMouseDown={event => event.preventDefault()}
-        onClick={() => {
-          // A second click while the first is on its way belongs to it.
-          if (!isSending) {
+        onClick={event => {
+          // A second click while the first is on its way belongs to it, and so
+          // does the second of a double click, however fast the answer came.
+          if (!isSending && event.detail < 2) {
             void submission.run();
           }
         }}

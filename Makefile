@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 
 SOURCES := $(shell find src style schema -type f 2>/dev/null)
-PYTHON_CODE := jupyter_async_exec tests ui-tests
+PYTHON_CODE := jupyter_async_exec tests ui-tests docs
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

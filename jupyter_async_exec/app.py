@@ -65,6 +65,7 @@ class AsyncExecApp(ExtensionApp):
     def initialize_settings(self) -> None:
         """Offer the handlers a way to the service, and the event bus our schema."""
         assert self.serverapp is not None
+        assert self.serverapp.event_logger is not None
         self._house: House | None = None
         self._opening: asyncio.Task[House] | None = None
         self._boot_id = uuid.uuid4().hex

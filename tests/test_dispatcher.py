@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -61,6 +62,10 @@ def submit(store: ExecutionStore) -> Execution:
     return store.accept(make_submission())[0]
 
 
+def _has_started(backend: ScriptedBackend, n_attempts: int) -> bool:
+    return len(backend.started) == n_attempts
+
+
 async def until(check: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not check():
@@ -73,7 +78,7 @@ async def test_executions_start_in_the_order_they_came(
     numbers = [submit(store).number for _ in range(3)]
     async with dispatch(slots=1):
         for number in numbers:
-            await until(lambda number=number: number in backend.attempts_by_number)
+            await until(partial(backend.attempts_by_number.__contains__, number))
             assert max(backend.attempts_by_number) == number
             backend.end(number)
         await until(lambda: store.get(3).is_final)
@@ -164,7 +169,7 @@ async def test_an_attempt_that_always_dies_early_is_given_up(
     submit(store)
     async with dispatch():
         for attempt in range(1, MAX_ATTEMPTS + 1):
-            await until(lambda attempt=attempt: len(backend.started) == attempt)
+            await until(partial(_has_started, backend, attempt))
             backend.end(1, Status.FAILED, reason=Reason.LOST, began=False)
         await until(lambda: store.get(1).is_final)
 

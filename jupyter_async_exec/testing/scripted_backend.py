@@ -10,12 +10,12 @@ from typing_extensions import override
 from jupyter_async_exec.backends.base import AttemptKey, Backend, Harvest, Observation
 from jupyter_async_exec.core.clock import utc_now
 from jupyter_async_exec.core.execution import Reason, Status
-from jupyter_async_exec.errors import AsyncExecError
 from jupyter_async_exec.runner.result import Result
 
 if TYPE_CHECKING:
     from jupyter_async_exec.core.events import Event
     from jupyter_async_exec.core.execution import Execution
+    from jupyter_async_exec.errors import AsyncExecError
 
 
 @dataclass

@@ -361,7 +361,7 @@ class ExecutionStoreContract:
                 notebook="a.ipynb",
                 statuses=succeeded,
                 sweep="s1",
-                text="alph",
+                text="alp",
                 tag="t",
                 starred=True,
             )

@@ -11,12 +11,12 @@ and the time the submission itself took. Everything stays on the loopback interf
 from __future__ import annotations
 
 import argparse
-import asyncio
 import base64
 import json
 import os
 import platform
 import secrets
+import select
 import shutil
 import socket
 import statistics
@@ -104,6 +104,8 @@ def server(root: Path, extension: str, home: Path) -> Iterator[httpx.Client]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     token = secrets.token_hex(16)
+    # jupyter-scheduler does not make its data folder itself.
+    (home / "data").mkdir()
     environment = {
         **os.environ,
         "JUPYTER_DATA_DIR": str(home / "data"),
@@ -157,8 +159,10 @@ def submit_ours(client: httpx.Client, root: Path, case: Case) -> None:
     """Submit through our REST interface."""
     body: dict[str, Any] = {"path": case.path}
     if case.send_notebook:
-        body["notebook"] = json.loads((root / case.path).read_text())
-    answer = client.post("/async-exec/executions", json=body)
+        content = b'{"path": "large.ipynb", "notebook": ' + (root / case.path).read_bytes() + b"}"
+    else:
+        content = json.dumps(body).encode()
+    answer = client.post("/async-exec/executions", content=content)
     answer.raise_for_status()
 
 
@@ -173,36 +177,43 @@ def submit_scheduler(client: httpx.Client, _root: Path, case: Case) -> None:
             "package_input_folder": case.input_folder,
         },
     )
-    answer.raise_for_status()
+    if answer.is_error:
+        raise SystemExit(answer.text)
 
 
-async def longest_ping_ms(client: httpx.Client, work: asyncio.Future[Any]) -> float:
-    """Ask for the status until `work` is done and a little longer; return the slowest answer."""
-    longest = 0.0
-    settled: float | None = None
-    async with httpx.AsyncClient(base_url=client.base_url, headers=client.headers) as pinger:
-        await pinger.get("/api/status")
-        while settled is None or time.perf_counter() < settled:
+def ping(url: str, token: str) -> None:
+    """Ask for the status until standard input ends; print the slowest answer in ms.
+
+    A process of its own, so that preparing a large request does not hold it up.
+    """
+    longest_s = 0.0
+    with httpx.Client(headers={"Authorization": f"token {token}"}, timeout=120) as client:
+        client.get(url)
+        print("ready", flush=True)
+        while not select.select([sys.stdin], [], [], PING_INTERVAL_S)[0]:
             began = time.perf_counter()
-            (await pinger.get("/api/status", timeout=60)).raise_for_status()
-            longest = max(longest, time.perf_counter() - began)
-            if settled is None and work.done():
-                settled = time.perf_counter() + SETTLE_S
-            await asyncio.sleep(PING_INTERVAL_S)
-    return longest * 1000
+            client.get(url).raise_for_status()
+            longest_s = max(longest_s, time.perf_counter() - began)
+    print(longest_s * 1000)
 
 
-async def measure(client: httpx.Client, submit: Any, root: Path, case: Case) -> tuple[float, float]:
+def measure(client: httpx.Client, submit: Any, root: Path, case: Case) -> tuple[float, float]:
     """Return the longest answer and the duration of the submission, in ms."""
-
-    def timed() -> float:
-        began = time.perf_counter()
-        submit(client, root, case)
-        return (time.perf_counter() - began) * 1000
-
-    work = asyncio.get_running_loop().run_in_executor(None, timed)
-    longest = await longest_ping_ms(client, work)
-    return longest, await work
+    token = client.headers["Authorization"].removeprefix("token ")
+    pinger = subprocess.Popen(
+        [sys.executable, __file__, "--ping", f"{str(client.base_url).rstrip(chr(47))}/api/status", token],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert pinger.stdout is not None
+    pinger.stdout.readline()
+    began = time.perf_counter()
+    submit(client, root, case)
+    took_ms = (time.perf_counter() - began) * 1000
+    time.sleep(SETTLE_S)
+    answer, _ = pinger.communicate()
+    return float(answer), took_ms
 
 
 def main() -> None:
@@ -210,7 +221,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--write", type=Path, help="write the table into this page")
+    parser.add_argument("--ping", nargs=2, metavar=("URL", "TOKEN"), help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.ping:
+        ping(*options.ping)
+        return
     contenders = {"jupyter_async_exec": submit_ours, "jupyter_scheduler": submit_scheduler}
     folder = Path(tempfile.mkdtemp(prefix="responsiveness-"))
     try:
@@ -225,7 +240,7 @@ def main() -> None:
                     for case in cases:
                         if case.send_notebook and extension != "jupyter_async_exec":
                             continue
-                        longest, took = asyncio.run(measure(client, submit, root, case))
+                        longest, took = measure(client, submit, root, case)
                         case.longest_ms.setdefault(extension, []).append(longest)
                         case.submit_ms.setdefault(extension, []).append(took)
                         print(f"{extension} {case.name}: {longest:.0f} ms, {took:.0f} ms")

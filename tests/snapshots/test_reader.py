@@ -1,0 +1,61 @@
+"""Reading notebook JSON, small and large alike."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.conftest import make_notebook
+
+from jupyter_async_exec.errors import InvalidRequestError
+from jupyter_async_exec.snapshots.reader import SMALL_BYTES, read_json, read_json_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def large_notebook() -> dict[str, object]:
+    notebook = make_notebook("1")
+    output = {"output_type": "stream", "name": "stdout", "text": "x" * SMALL_BYTES}
+    notebook["cells"][0]["outputs"] = [output]
+    return notebook
+
+
+async def test_a_small_document_is_read_as_it_is() -> None:
+    assert await read_json(b'{"a": [1, 2.5, null, "\xc3\xa4"]}') == {"a": [1, 2.5, None, "ä"]}
+
+
+async def test_a_large_notebook_comes_without_its_outputs() -> None:
+    notebook = large_notebook()
+
+    for document in (notebook, {"path": "a.ipynb", "notebook": notebook}):
+        read = await read_json(json.dumps(document).encode())
+
+        cells = read.get("notebook", read)["cells"]
+        assert cells == make_notebook("1")["cells"]
+
+
+async def test_a_large_file_comes_without_its_outputs(tmp_path: Path) -> None:
+    path = tmp_path / "large.ipynb"
+    path.write_text(json.dumps(large_notebook()))
+
+    assert (await read_json_file(path))["cells"] == make_notebook("1")["cells"]
+
+
+@pytest.mark.parametrize("padding", [0, SMALL_BYTES])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"{", "not JSON"),
+        (b"[NaN]", "NaN"),
+        (b"[Infinity]", "Infinity"),
+        (b'["\xff"]', "UTF-8"),
+        (b"[" * 100_000, "nested too deeply"),
+    ],
+)
+async def test_what_is_not_json_is_refused_with_a_sentence(
+    text: bytes, words: str, padding: int
+) -> None:
+    with pytest.raises(InvalidRequestError, match=words):
+        await read_json(b" " * padding + text)

@@ -17,10 +17,17 @@ _encode = json.JSONEncoder(
 ).encode
 
 
+def _no_number(_name: str) -> None:
+    return None
+
+
+_decode = json.JSONDecoder(parse_constant=_no_number).decode
+
+
 def load_json(content: bytes | str) -> Any:
     """Parse JSON; `NaN` and `Infinity`, which are none, become `None`, lone surrogates U+FFFD."""
     text = content if isinstance(content, str) else content.decode("utf-8", "replace")
-    value = json.loads(text, parse_constant=_no_number)
+    value = _decode(text)
     if "\\ud" in text or "\\uD" in text:
         return _without_surrogates(value)
     return value
@@ -67,10 +74,6 @@ def _is_large(value: Any) -> bool:
     if isinstance(value, list):
         return len(value) > _PIECE // 64 or any(_is_large(item) for item in value)
     return False
-
-
-def _no_number(_name: str) -> None:
-    return None
 
 
 def _without_surrogates(value: Any) -> Any:

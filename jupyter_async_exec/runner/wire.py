@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _DELIMITER = b"<IDS|MSG>"
 _PROTOCOL_VERSION = "5.4"
+_decode = json.JSONDecoder().decode
 #: A kernel binds its sockets late; ZeroMQ's default of 100 ms would show in every start.
 _RECONNECT_MS = 5
 
@@ -41,7 +42,7 @@ class Message:
     parent_id: str | None
     parent: JSONObject
     content: JSONObject
-    buffers: list[memoryview]
+    buffers: list[bytes]
 
 
 class Wire:
@@ -95,10 +96,10 @@ class Wire:
         """
         while True:
             try:
-                frames = socket.recv_multipart(zmq.NOBLOCK, copy=False)
+                parts = socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return None
-            message = self._parse(frames)
+            message = self._parse(parts)
             if message is not None:
                 return message
 
@@ -106,24 +107,22 @@ class Wire:
         """Drop the connection."""
         self._context.destroy(linger=0)
 
-    def _parse(self, frames: list[zmq.Frame]) -> Message | None:
-        start = next((i for i, frame in enumerate(frames) if _is_delimiter(frame)), -1)
-        if start < 0 or len(frames) < start + 6:
+    def _parse(self, parts: list[bytes]) -> Message | None:
+        """Check and parse; empties `parts`, so that a large output is held twice at most."""
+        start = 1 if len(parts) > 1 and parts[1] == _DELIMITER else 0
+        if parts[start] != _DELIMITER or len(parts) < start + 6:
             return None
-        signature, header, parent, metadata, content = frames[start + 1 : start + 6]
-        signed = [header.buffer, parent.buffer, metadata.buffer, content.buffer]
-        if not hmac.compare_digest(signature.bytes, self._sign(signed)):
+        signature, header, parent, _, content = parts[start + 1 : start + 6]
+        if not hmac.compare_digest(signature, self._sign(parts[start + 2 : start + 6])):
             return None
+        buffers = parts[start + 6 :]
+        parts.clear()
         try:
-            head = json.loads(header.bytes)
-            above = self._parse_parent(parent.bytes)
-            buffers = [frame.buffer for frame in frames[start + 6 :]]
-            text = str(content.buffer, "utf-8", "replace")
-            # At most two copies of a large output at a time.
-            del signed, content
-            frames.clear()
+            head = _decode(header.decode())
+            above = self._parse_parent(parent)
+            text = content.decode("utf-8", "replace")
+            del content
             inside = load_json(text)
-            del text
             return Message(
                 kind=str(head["msg_type"]),
                 date=str(head.get("date", "")),
@@ -138,10 +137,10 @@ class Wire:
     def _parse_parent(self, raw: bytes) -> JSONObject:
         """Parse a parent header; most messages have the same one as the last."""
         if raw != self._parents[0]:
-            self._parents = (raw, json.loads(raw))
+            self._parents = (raw, _decode(raw.decode()))
         return self._parents[1]
 
-    def _sign(self, parts: Sequence[bytes | memoryview]) -> bytes:
+    def _sign(self, parts: Sequence[bytes]) -> bytes:
         signature = self._signature.copy()
         for part in parts:
             signature.update(part)
@@ -159,7 +158,3 @@ class Wire:
         between = ":" if connection["transport"] == "tcp" else "-"
         socket.connect(f"{connection['transport']}://{connection['ip']}{between}{connection[port]}")
         return socket
-
-
-def _is_delimiter(frame: zmq.Frame) -> bool:
-    return len(frame) == len(_DELIMITER) and frame.bytes == _DELIMITER

@@ -55,6 +55,9 @@ export namespace CommandIDs {
   /** Show what the notebook printed, in the sidebar (`plugins/sidebar`). */
   export const peekLog = 'jupyter-async-exec:peek-log';
 
+  /** Change how many executions may run at once (`plugins/slots`). */
+  export const changeSlots = 'jupyter-async-exec:change-slots';
+
   /** Turn desktop notifications on or off (`plugins/notices`). */
   export const toggleDesktopNotices =
     'jupyter-async-exec:toggle-desktop-notices';

@@ -6,6 +6,7 @@ import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { modelPlugin } from './plugins/model';
 import { noticesPlugin } from './plugins/notices';
 import { columnsPlugin, sidebarPlugin } from './plugins/sidebar';
+import { slotsPlugin } from './plugins/slots';
 import { submitPlugin } from './plugins/submit';
 import { viewerPlugin } from './plugins/viewer';
 
@@ -18,7 +19,8 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   noticesPlugin,
   viewerPlugin,
   submitPlugin,
-  sidebarPlugin
+  sidebarPlugin,
+  slotsPlugin
 ];
 
 export default plugins;

@@ -81,7 +81,9 @@ def test_a_killed_kernel_is_noticed_and_no_cell_is_called_completed_that_was_not
 ) -> None:
     attempt = make_attempt(
         "print('kept')",
-        "print('said', flush=True)\nimport os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
+        # The kernel's own network thread needs a moment to send what it was given.
+        "print('said', flush=True)\nimport os, signal, time\ntime.sleep(0.2)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)",
         "print('never')",
     )
 

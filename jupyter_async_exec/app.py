@@ -30,6 +30,10 @@ class AsyncExecApp(ExtensionApp):
     load_other_extensions = True
     file_url_prefix = "/async-exec"
 
+    #: Set here, because the server may stop before it ever started.
+    _house: House | None = None
+    _opening: asyncio.Task[House] | None = None
+
     data_dir_path = Unicode(
         "",
         help="Folder where executions are kept. Empty: the variable "
@@ -66,8 +70,6 @@ class AsyncExecApp(ExtensionApp):
         """Offer the handlers a way to the service, and the event bus our schema."""
         assert self.serverapp is not None
         assert self.serverapp.event_logger is not None
-        self._house: House | None = None
-        self._opening: asyncio.Task[House] | None = None
         self._boot_id = uuid.uuid4().hex
         # At once, not with the house: a listener of the bus hears only of the
         # schemas that were registered before it came.

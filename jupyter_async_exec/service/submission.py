@@ -179,10 +179,12 @@ class Sealer:
 
 
 def default_title(path: str, parameters: Mapping[str, JSONValue]) -> str:
-    """Name the notebook and what was chosen for this run."""
-    stem = PurePosixPath(path).stem
+    """Say what was chosen for this run, or name the notebook if nothing was.
+
+    Lists show the notebook's name beside the title.
+    """
     chosen = ", ".join(
         f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in parameters.items()
     )
-    title = f"{stem} · {chosen}" if chosen else stem
+    title = chosen or PurePosixPath(path).stem
     return title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1] + "…"

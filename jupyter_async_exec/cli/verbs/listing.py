@@ -47,5 +47,6 @@ async def run(options: argparse.Namespace) -> int:
             for execution in page.executions:
                 day = execution.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
                 number = f"#{execution.number}"
-                print(f"{number:>7}  {execution.status:<9}  {day}  {execution.title}")
+                row = f"{number:>7}  {execution.status:<9}  {day}  {execution.notebook_path}"
+                print(f"{row}  {execution.title}")
     return 0

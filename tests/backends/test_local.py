@@ -1,0 +1,84 @@
+"""The local backend holds the contract, with real processes and kernels."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jupyter_async_exec.backends.base import AttemptKey
+from jupyter_async_exec.backends.local import LocalBackend
+from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.objects.local import LocalObjectStore
+from jupyter_async_exec.snapshots.capture import capture
+from jupyter_async_exec.snapshots.notebook import normalise
+from jupyter_async_exec.testing.backend_contract import BackendContract, wait_for_end
+from jupyter_async_exec.testing.factories import make_execution
+from tests.conftest import make_notebook
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jupyter_async_exec.core.execution import Execution
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> LocalObjectStore:
+    return LocalObjectStore(tmp_path / "objects")
+
+
+def claimed(objects: LocalObjectStore, *sources: str) -> Execution:
+    captured = capture(
+        normalise(make_notebook(*sources)),
+        notebook_path="a.ipynb",
+        folder=None,
+        server_root=None,
+        kernel_name="python3",
+        language="python",
+        objects=objects,
+    )
+    execution = make_execution(
+        snapshot_id=captured.snapshot_id,
+        kernel_name="python3",
+        notebook_path="a.ipynb",
+        parameters={},
+        provenance={},
+    )
+    return replace(execution, status=Status.RUNNING, attempt=1)
+
+
+class TestLocalBackend(BackendContract):
+    @pytest.fixture
+    def backend(self, tmp_path: Path, objects: LocalObjectStore) -> LocalBackend:
+        return LocalBackend(tmp_path / "attempts", objects=objects, nice=0)
+
+    @pytest.fixture
+    def quick(self, objects: LocalObjectStore) -> Execution:
+        return claimed(objects, "print('done')")
+
+    @pytest.fixture
+    def endless(self, objects: LocalObjectStore) -> Execution:
+        return claimed(objects, "print('begun', flush=True)\nimport time\ntime.sleep(600)")
+
+    async def test_an_attempt_is_private(self, backend: LocalBackend, quick: Execution) -> None:
+        await backend.start(quick)
+
+        folder = backend._path(AttemptKey(quick.id, 1))
+
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+    async def test_a_folder_the_notebook_locked_is_discarded_all_the_same(
+        self, backend: LocalBackend, objects: LocalObjectStore
+    ) -> None:
+        locked = claimed(
+            objects, "import os\nos.mkdir('d'); open('d/f', 'w').close(); os.chmod('d', 0)"
+        )
+        key = AttemptKey(locked.id, 1)
+        await backend.start(locked)
+        await wait_for_end(backend, locked)
+
+        await backend.discard(key)
+
+        assert await backend.attempts() == ()

@@ -23,6 +23,8 @@ RUNNER_LOG = "runner.log"
 CANCEL = "cancel"
 #: Process id and start time of the supervisor, later how the engine ended.
 SUPERVISOR = "supervisor.json"
+#: Of the private folder for a kernel's sockets, outside the attempt's directory.
+SOCKETS_PREFIX = "jae-"
 
 
 def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.errors import UnavailableError
@@ -30,7 +32,6 @@ from jupyter_async_exec.runner.task import read_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 #: What a server knows and an executed notebook must not.
 _SECRET_VARIABLE = re.compile(
@@ -111,6 +112,14 @@ def terminate(directory: Path) -> None:
     if supervisor is not None:
         kill_all([supervisor])
         wait_gone([supervisor], timeout_s=_TERMINATE_S)
+    _remove_sockets(evidence)
+
+
+def _remove_sockets(evidence: Mapping[str, object]) -> None:
+    """Remove the folder the killed processes could not; only one that looks like ours."""
+    folder = Path(str(evidence.get("sockets", "")))
+    if folder.name.startswith(files.SOCKETS_PREFIX) and not folder.is_symlink():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _ourselves() -> list[Process]:

@@ -95,8 +95,9 @@ class _Supervisor:
         """Start guard and engine, wait for the engine, clean up, make sure of a result."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         system.adopt_orphans()
-        self._note()
         sockets = _make_socket_folder()
+        self._evidence["sockets"] = str(sockets)
+        self._note()
         sense, alive = os.pipe()
         guard = self._fork_guard(sense, alive, sockets)
         os.close(sense)
@@ -276,5 +277,5 @@ def _make_socket_folder() -> Path:
     """Make a private folder; socket paths may have about 100 characters in all."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if runtime and len(runtime) < 60 and os.access(runtime, os.W_OK):  # noqa: PLR2004
-        return Path(tempfile.mkdtemp(prefix="jae-", dir=runtime))
-    return Path(tempfile.mkdtemp(prefix="jae-"))
+        return Path(tempfile.mkdtemp(prefix=files.SOCKETS_PREFIX, dir=runtime))
+    return Path(tempfile.mkdtemp(prefix=files.SOCKETS_PREFIX))

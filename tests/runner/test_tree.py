@@ -25,7 +25,7 @@ from jupyter_async_exec.runner.processes import (
     is_alive,
     send,
 )
-from jupyter_async_exec.runner.result import conclude_lost, read_result
+from jupyter_async_exec.runner.result import conclude_lost, read_evidence, read_result
 from tests.runner.helpers import wait_for
 
 if TYPE_CHECKING:
@@ -116,6 +116,8 @@ def test_terminate_leaves_nothing_and_writes_nothing(
     attempt.reached("pid")
     daemon = identify(attempt.reached("daemon"))
     assert daemon is not None
+    sockets = Path(read_evidence(attempt.directory)["sockets"])
+    assert sockets.is_dir()
 
     terminate(attempt.directory)
 
@@ -123,6 +125,7 @@ def test_terminate_leaves_nothing_and_writes_nothing(
     assert attempt.processes() == []
     assert not is_held(attempt.directory)
     assert read_result(attempt.directory) is None
+    assert not sockets.exists()
 
 
 def test_a_stranger_with_another_cookie_is_not_touched(

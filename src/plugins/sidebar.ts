@@ -145,6 +145,7 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
           controls.scope = scope;
         }
         app.shell.activateById(panel.id);
+        void panel.focusList();
       }
     });
     palette?.addItem({

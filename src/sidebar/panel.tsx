@@ -5,7 +5,9 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { MenuSvg, ReactWidget } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import type { Message } from '@lumino/messaging';
+import { MessageLoop } from '@lumino/messaging';
 import { Signal } from '@lumino/signaling';
+import { Widget } from '@lumino/widgets';
 import * as React from 'react';
 
 import type { Execution } from '../api/types';
@@ -53,6 +55,19 @@ export class ExecutionsPanel extends ReactWidget {
   /** Whether somebody can see the panel now. */
   get isLookedAt(): boolean {
     return this.isVisible && document.visibilityState === 'visible';
+  }
+
+  /** Give the focus to the selected row, or else to the first. */
+  async focusList(): Promise<void> {
+    MessageLoop.sendMessage(this, Widget.Msg.UpdateRequest);
+    await this.renderPromise;
+    // The command palette gives the focus back to where it was: after that.
+    requestAnimationFrame(() => {
+      const row = this.node.querySelector<HTMLElement>(
+        '[data-execution-id] > button[tabindex="0"]'
+      );
+      (row ?? this.node.querySelector('button'))?.focus();
+    });
   }
 
   override dispose(): void {

@@ -58,7 +58,13 @@ export function addRowCommands(options: IRowCommandOptions): void {
     caption: trans.__('Stop this execution; what it wrote so far is kept'),
     fits: ({ status, cancel_requested }) =>
       !isFinal(status) && !cancel_requested,
-    run: async ({ id }) => model.submitted(await model.client.cancel(id))
+    run: async ({ id }) => {
+      // The button that was pressed goes when there is nothing left to cancel.
+      if (hasFocus(id)) {
+        state.focus(id);
+      }
+      model.submitted(await model.client.cancel(id));
+    }
   });
   add(CommandIDs.rerun, {
     label: trans.__('Run Again'),
@@ -190,6 +196,13 @@ async function execute(
   }
 }
 
+/** Whether the focus is in the row of an execution. */
+function hasFocus(id: string): boolean {
+  return Boolean(
+    document.activeElement?.closest(`[data-execution-id="${id}"]`)
+  );
+}
+
 async function deleteExecution(
   execution: Execution,
   { model, state }: IRowCommandOptions
@@ -197,9 +210,7 @@ async function deleteExecution(
   const rows = model.executions;
   const index = rows.findIndex(({ id }) => id === execution.id);
   const next = rows[index + 1] ?? rows[index - 1];
-  const hadFocus = document.activeElement?.closest(
-    `[data-execution-id="${execution.id}"]`
-  );
+  const hadFocus = hasFocus(execution.id);
   const removal = model.remove(execution.id);
   state.offerUndo(execution);
   if (next !== undefined && hadFocus) {

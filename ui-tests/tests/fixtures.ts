@@ -104,6 +104,19 @@ export class Server {
     return sessions.map(({ path }) => path).sort();
   }
 
+  /**
+   * Submit a saved notebook, as another page or the command line would.
+   *
+   * @returns The number of the execution.
+   */
+  async submit(path: string): Promise<number> {
+    const response = await this._request.post('/async-exec/executions', {
+      data: { path }
+    });
+    expect(response.status()).toBe(201);
+    return ((await response.json()) as IExecution).number;
+  }
+
   /** Get an execution. */
   async execution(id: string): Promise<IExecution> {
     return (await this._get(`/async-exec/executions/${id}`)) as IExecution;

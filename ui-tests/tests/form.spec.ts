@@ -95,7 +95,7 @@ test('a finished execution runs again with other parameters', async ({
   await executions.expectStatus(first.number, 'Succeeded');
 
   await executions.choose(first.number, 'Run Again with Parameters…');
-  await executions.form.getByRole('textbox', { name: 'n' }).fill('2');
+  await executions.form.getByRole('textbox', { name: 'n', exact: true }).fill('2');
   const second = await executions.accepted(() =>
     executions.formButton.click()
   );

@@ -55,6 +55,18 @@ export class OwnServer {
     return response.json();
   }
 
+  /** Send something to the server without the browser. */
+  async post(path: string, body: unknown): Promise<void> {
+    const response = await fetch(this.url(path), {
+      method: 'POST',
+      headers: { Authorization: `token ${TOKEN}` },
+      body: JSON.stringify(body)
+    });
+    if (!response.ok) {
+      throw new Error(`${path} answers ${response.status}`);
+    }
+  }
+
   /** List the paths of all that has a kernel. */
   async sessions(): Promise<string[]> {
     const sessions = (await this.get('/api/sessions')) as { path: string }[];

@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.conftest import make_notebook
 
 from jupyter_async_exec.errors import InvalidRequestError
 from jupyter_async_exec.snapshots.reader import SMALL_BYTES, read_json, read_json_file
+from tests.conftest import make_notebook
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -73,7 +73,9 @@ for (const theme of ['JupyterLab Light', 'JupyterLab Dark']) {
     await page.activity.closeAll();
 
     await executions.choose(succeeded, 'Run Again with Parameters…');
-    await executions.form.getByRole('textbox', { name: 'n', exact: true }).fill('many');
+    await executions.form
+      .getByRole('textbox', { name: 'n', exact: true })
+      .fill('many');
     await executions.formButton.click();
     await expect(executions.form).toContainText('Enter a whole number.');
     expect(await violations('.jp-ParametersDialog')).toEqual([]);

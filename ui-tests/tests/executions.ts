@@ -81,10 +81,13 @@ export class Executions {
 
   /** Show the panel. */
   async openSidebar(): Promise<void> {
-    if (!(await this.panel.isVisible())) {
-      await this.icon.click();
-    }
-    await expect(this.panel).toBeVisible();
+    // The icon hides what shows, and JupyterLab may be about to restore it.
+    await expect(async () => {
+      if (!(await this.panel.isVisible())) {
+        await this.icon.click();
+      }
+      await expect(this.panel).toBeVisible({ timeout: 1000 });
+    }).toPass();
   }
 
   /** All rows. */

@@ -27,4 +27,3 @@ test('a notebook that fails says where, and its result opens there', async ({
   await expect(failed).toHaveClass(/jp-mod-active/);
   await expect(failed).toContainText("KeyError: 'three'");
 });
-

@@ -72,7 +72,8 @@ export class Server {
 
   /** Get the bytes of a file as text, as they are on the disk. */
   async read(path: string): Promise<string> {
-    const response = await this._request.get(`/files/${path}`);
+    const address = path.split('/').map(encodeURIComponent).join('/');
+    const response = await this._request.get(`/files/${address}`);
     expect(response.ok()).toBe(true);
     return response.text();
   }

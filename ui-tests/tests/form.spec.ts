@@ -29,9 +29,9 @@ test('the form shows defaults, marks changes, checks at the field and remembers'
   // Defaults and comments of the notebook.
   await executions.openForm();
   await expect(form).toContainText('Run form.ipynb with parameters');
-  await expect(form.getByRole('textbox', { name: 'learning_rate' })).toHaveValue(
-    '0.5'
-  );
+  await expect(
+    form.getByRole('textbox', { name: 'learning_rate' })
+  ).toHaveValue('0.5');
   await expect(epochs).toHaveValue('4');
   await expect(form.getByRole('textbox', { name: 'label' })).toHaveValue(
     'first'
@@ -52,8 +52,9 @@ test('the form shows defaults, marks changes, checks at the field and remembers'
   await executions.formButton.click();
   await expect(epochs).toHaveAttribute('aria-invalid', 'true');
   await expect(epochs).toBeFocused();
-  await expect(form.locator(`#${await epochs.getAttribute('id')}__error`))
-    .toContainText('Enter a whole number.');
+  await expect(
+    form.locator(`#${await epochs.getAttribute('id')}__error`)
+  ).toContainText('Enter a whole number.');
   await expect(form).toBeVisible();
 
   await epochs.fill('7');
@@ -95,10 +96,10 @@ test('a finished execution runs again with other parameters', async ({
   await executions.expectStatus(first.number, 'Succeeded');
 
   await executions.choose(first.number, 'Run Again with Parameters…');
-  await executions.form.getByRole('textbox', { name: 'n', exact: true }).fill('2');
-  const second = await executions.accepted(() =>
-    executions.formButton.click()
-  );
+  await executions.form
+    .getByRole('textbox', { name: 'n', exact: true })
+    .fill('2');
+  const second = await executions.accepted(() => executions.formButton.click());
 
   await executions.expectStatus(second.number, 'Succeeded');
   expect(await server.notebook(second.id)).toContain('n is 2');
@@ -112,10 +113,7 @@ test('a notebook without parameters offers names and values', async ({
   executions,
   server
 }) => {
-  const path = await server.write(
-    'failing.ipynb',
-    example('failing.ipynb')
-  );
+  const path = await server.write('failing.ipynb', example('failing.ipynb'));
   await page.notebook.openByPath(path);
 
   await executions.openForm();

@@ -49,10 +49,7 @@ test('one click runs the notebook elsewhere, and the result is one click away', 
     await focused.evaluate(element => element === document.activeElement)
   ).toBe(true);
 
-  await executions
-    .toast(1)
-    .getByRole('button', { name: /^Open/ })
-    .click();
+  await executions.toast(1).getByRole('button', { name: /^Open/ }).click();
 
   await expect(executions.receipt).toContainText('Succeeded');
   await expect(executions.receipt).toContainText('#1');

@@ -4,8 +4,7 @@ import { join } from 'path';
 
 /** A cell in short: code, or what a kind of cell needs besides. */
 export type CellInShort =
-  | string
-  | { source: string; tags?: string[]; type?: 'code' | 'markdown' };
+  string | { source: string; tags?: string[]; type?: 'code' | 'markdown' };
 
 /**
  * Write a notebook.

@@ -63,8 +63,7 @@ test('from submit to the end nothing else moves, and one toast comes', async ({
           isIn('head') ||
           // A toolbar of JupyterLab makes the button that was clicked, whichever
           // it is, the one that Tab stops at.
-          (attributeName === 'tabindex' &&
-            isIn('.jp-Toolbar'))
+          (attributeName === 'tabindex' && isIn('.jp-Toolbar'))
         );
       };
       new MutationObserver(records => {

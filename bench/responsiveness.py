@@ -201,7 +201,13 @@ def measure(client: httpx.Client, submit: Any, root: Path, case: Case) -> tuple[
     """Return the longest answer and the duration of the submission, in ms."""
     token = client.headers["Authorization"].removeprefix("token ")
     pinger = subprocess.Popen(
-        [sys.executable, __file__, "--ping", f"{str(client.base_url).rstrip(chr(47))}/api/status", token],
+        [
+            sys.executable,
+            __file__,
+            "--ping",
+            f"{str(client.base_url).rstrip(chr(47))}/api/status",
+            token,
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

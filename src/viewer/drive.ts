@@ -4,10 +4,6 @@ import type { Contents } from '@jupyterlab/services';
 import { Drive } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { JSONExt } from '@lumino/coreutils';
-import type { IDisposable } from '@lumino/disposable';
-import { DisposableDelegate } from '@lumino/disposable';
-import type { ISignal } from '@lumino/signaling';
-import { Signal } from '@lumino/signaling';
 
 import type { IExecutionsClient } from '../api/client';
 import { DRIVE_NAME, parseResultPath } from './paths';
@@ -24,19 +20,15 @@ export class ExecutionsDrive extends Drive {
       apiEndpoint: API_ENDPOINT,
       serverSettings: options.client.serverSettings
     });
+    // JupyterLab asks every drive for the provider that is the default of the
+    // file type. With jupyter-collaboration that is one that this drive does
+    // not have, and the registry would throw: a click that does nothing.
+    const registry = this.contentProviderRegistry;
+    const getProvider = registry.getProvider.bind(registry);
+    registry.getProvider = () => getProvider();
     this._client = options.client;
     this._trans = options.trans;
   }
-
-  /**
-   * No content provider is ever used.
-   *
-   * #### Notes
-   * JupyterLab asks every drive for the provider that is the default of the
-   * file type. With jupyter-collaboration that is one that this drive does not
-   * have, and the stock registry would throw: a click that does nothing.
-   */
-  override readonly contentProviderRegistry = new NoProviders();
 
   /**
    * Get a document; the cells of a notebook are read-only and untrusted.
@@ -134,21 +126,4 @@ function protect(notebook: INotebookContent): void {
       cell.metadata.trusted = false;
     }
   }
-}
-
-/** Written out, as JupyterLab 4.4 does not export the class to inherit from. */
-class NoProviders {
-  get fileChanged(): ISignal<this, Contents.IChangedArgs> {
-    return this._fileChanged;
-  }
-
-  register(): IDisposable {
-    return new DisposableDelegate(() => undefined);
-  }
-
-  getProvider(): null {
-    return null;
-  }
-
-  private _fileChanged = new Signal<this, Contents.IChangedArgs>(this);
 }

@@ -13,10 +13,12 @@ from typing_extensions import override
 
 from jupyter_async_exec.backends.base import AttemptKey, Backend, Harvest, Observation
 from jupyter_async_exec.runner import files
+from jupyter_async_exec.runner.conclude import conclude_attempt
 from jupyter_async_exec.runner.journal import read_events, read_journal
 from jupyter_async_exec.runner.launch import launch, terminate
-from jupyter_async_exec.runner.lock import is_held
+from jupyter_async_exec.runner.lock import is_held, take_lock
 from jupyter_async_exec.runner.rebuild import rebuild_notebook
+from jupyter_async_exec.runner.recorder import notebook_pieces
 from jupyter_async_exec.runner.result import conclude_lost, read_result
 from jupyter_async_exec.runner.task import Task, read_task, write_task
 from jupyter_async_exec.snapshots.capture import linked_from_json
@@ -168,10 +170,13 @@ class LocalBackend(Backend):
         directory = self._path(key)
         if not directory.exists():
             return Harvest()
-        output = directory / files.OUTPUT
-        if read_result(directory) is None or not output.exists():
-            # The runner died before it could write the notebook: its journal knows.
-            self._rebuild_output(directory)
+        if read_result(directory) is None:
+            # The runner died before it could write its end: the journal knows it.
+            lock = take_lock(directory)
+            try:
+                conclude_attempt(directory)
+            finally:
+                os.close(lock)
         tree_file = directory / BASELINE
         collected = None
         if tree_file.exists():
@@ -182,7 +187,7 @@ class LocalBackend(Backend):
                 objects=self._objects,
             )
         return Harvest(
-            output_object=self._keep(output),
+            output_object=self._keep(directory / files.OUTPUT),
             journal_object=self._keep(directory / files.JOURNAL),
             log_object=self._keep(directory / files.LOG),
             artifacts=collected.artifacts if collected else (),
@@ -192,15 +197,11 @@ class LocalBackend(Backend):
     def _keep(self, path: Path) -> str | None:
         return self._objects.put_file(path) if path.exists() else None
 
-    def _rebuild_output(self, directory: Path) -> None:
-        if (directory / files.TASK).exists() and (directory / files.SOURCE).exists():
-            files.write_whole(directory / files.OUTPUT, self._rebuild(directory))
-
     def _rebuild(self, directory: Path) -> bytes:
         source: JSONObject = json.loads((directory / files.SOURCE).read_bytes())
         records, _ = read_journal(directory / files.JOURNAL)
         notebook = rebuild_notebook(source, read_task(directory), records)
-        return json.dumps(notebook, indent=1, allow_nan=False).encode("ascii")
+        return b"".join(notebook_pieces(notebook))
 
     def _read_notebook(self, key: AttemptKey) -> bytes | None:
         directory = self._path(key)

@@ -153,11 +153,13 @@ async def test_exit_with_zero_ends_early_and_says_so(client: Client) -> None:
 
 
 async def test_a_killed_kernel_is_told_as_such_and_keeps_what_was_printed(client: Client) -> None:
-    source = "print('before', flush=True)\nimport os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
+    kill = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
 
-    execution = await run(client, make_notebook(source, "print('after')"))
+    execution = await run(client, make_notebook("print('before')", kill, "print('after')"))
 
     assert (execution["status"], execution["reason"]) == ("failed", "kernel_died")
     cells = (await client.get("executions/1/notebook")).json["cells"]
     assert "before" in json.dumps(cells[0]["outputs"])
-    assert cells[1]["outputs"] == []
+    assert cells[2]["outputs"] == []
+    states = [cell["metadata"]["papermill"]["status"] for cell in cells]
+    assert states == ["completed", "failed", "pending"]

@@ -57,6 +57,18 @@ async def open_house(
         await house.stop()
 
 
+def add_parameter_option(parser: argparse.ArgumentParser, *, help: str) -> None:  # noqa: A002  argparse's own word
+    """Add ``-p NAME VALUE``, which may be given several times."""
+    parser.add_argument(
+        *("-p", "--parameter"),
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help=help,
+    )
+
+
 async def to_json(house: House, execution: Execution) -> JSONObject:
     """Return the JSON of an execution, the same as REST's."""
     reason = None if execution.is_final else await house.service.waiting_reason()

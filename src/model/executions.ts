@@ -45,11 +45,9 @@ export class ExecutionsModel implements IExecutionsModel {
     this._poll = new Poll({
       name: 'jupyter_async_exec:executions',
       factory: () => this._refresher.run(),
-      frequency: {
-        interval: options.interval ?? 30_000,
-        backoff: true,
-        max: 300_000
-      },
+      // No back-off: it is slow enough, and a server that comes back after a
+      // restart says nothing by itself.
+      frequency: { interval: options.interval ?? 30_000, backoff: false },
       standby: 'when-hidden'
     });
   }

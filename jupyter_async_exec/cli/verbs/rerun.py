@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jupyter_async_exec.cli.session import open_house, report, say, wait
+from jupyter_async_exec.cli.session import (
+    add_parameter_option,
+    open_house,
+    report,
+    say,
+    wait,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -13,15 +19,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `rerun` takes."""
     parser.add_argument("id", metavar="ID", help="number or full id")
-    parser.add_argument(
-        "-p",
-        "--parameter",
-        nargs=2,
-        action="append",
-        default=[],
-        metavar=("NAME", "VALUE"),
-        help="in place of the old value; may be given several times",
-    )
+    add_parameter_option(parser, help="in place of the old value; may be given several times")
     parser.add_argument("--title", help="in place of the automatic one")
     parser.add_argument("--wait", action="store_true", help="stay until it is over")
 

@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.cli.local_files import root_for
-from jupyter_async_exec.cli.session import open_house, report, say, wait
+from jupyter_async_exec.cli.session import (
+    add_parameter_option,
+    open_house,
+    report,
+    say,
+    wait,
+)
 from jupyter_async_exec.errors import InvalidRequestError
 from jupyter_async_exec.service import SubmitRequest
 
@@ -23,15 +29,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` takes."""
     parser.add_argument("notebook", type=Path, metavar="NOTEBOOK", help="the notebook file")
-    parser.add_argument(
-        "-p",
-        "--parameter",
-        nargs=2,
-        action="append",
-        default=[],
-        metavar=("NAME", "VALUE"),
-        help="a parameter; may be given several times",
-    )
+    add_parameter_option(parser, help="a parameter; may be given several times")
     parser.add_argument(
         "-f", "--parameters-file", type=Path, metavar="PARAMS.yaml", help="parameters from a file"
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import uuid
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +19,29 @@ from jupyter_async_exec.api.routes import routes
 from jupyter_async_exec.events.publisher import Publisher
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jupyter_async_exec.composition import House, Settings
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.service import ExecutionService
+
+
+@contextmanager
+def _no_full_collection() -> Iterator[None]:
+    """Keep the garbage collector from halting the server while modules are imported.
+
+    They make so many objects that a full collection begins, in whatever thread
+    it was, and every other waits for it: 100 ms in a server of usual size. They
+    live as long as the process does, therefore they are set aside afterwards.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
 
 
 class AsyncExecApp(ExtensionApp):
@@ -97,7 +119,8 @@ class AsyncExecApp(ExtensionApp):
 
     async def _open(self) -> House:
         # Imports, migration and adoption take most of a second: not on the loop.
-        house = await asyncio.to_thread(self._compose)
+        with _no_full_collection():
+            house = await asyncio.to_thread(self._compose)
         house.start()
         return house
 

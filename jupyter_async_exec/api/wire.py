@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.core.clock import format_at
@@ -13,6 +12,8 @@ from jupyter_async_exec.service import SubmitRequest
 from jupyter_async_exec.store import ExecutionQuery
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from jupyter_async_exec.core.execution import Artifact, Execution
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.service import LogPiece
@@ -90,19 +91,9 @@ def log_to_json(piece: LogPiece) -> JSONObject:
 
 def receipt_to_json(receipt: JSONObject, execution: JSONObject) -> JSONObject:
     """Return the JSON of a receipt, around the JSON of its execution."""
-    snapshot = receipt["snapshot"]
-    linked = [
-        {
-            "path": file["path"],
-            "size_bytes": file["size_bytes"],
-            "modified_at": format_at(datetime.fromtimestamp(file["mtime_ns"] / 1e9, tz=UTC)),
-        }
-        for file in snapshot["linked"]
-    ]
     return {
         **receipt,
         "execution": execution,
-        "snapshot": {**snapshot, "linked": linked},
         "artifacts": [artifact_to_json(artifact) for artifact in receipt["artifacts"]],
     }
 

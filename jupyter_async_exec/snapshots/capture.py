@@ -8,6 +8,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,8 @@ N_LINKED_LISTED = 1_000
 N_NAMED_TOO_BIG = 10
 #: More would make the server's own thread wait for the interpreter.
 N_READERS = 4
+#: Files that a reader takes at once.
+PORTION = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,10 +350,19 @@ class _Reader:
                 unknown.append(file)
         if unknown:
             with self._objects.batch() as batch, ThreadPoolExecutor(N_READERS) as pool:
-                read = pool.map(lambda file: self._read(file, batch), unknown)
-                captured += [file for file in read if file is not None]
+                # In portions: a future for each of thousands of files is so many
+                # objects that the garbage collector halts the whole server.
+                portions = (
+                    unknown[start : start + PORTION] for start in range(0, len(unknown), PORTION)
+                )
+                for read in pool.map(partial(self._read_all, batch=batch), portions):
+                    captured += read
             self._cache.save()
         return captured
+
+    def _read_all(self, files: Sequence[FoundFile], *, batch: ObjectWriter) -> list[CapturedFile]:
+        read = (self._read(file, batch) for file in files)
+        return [file for file in read if file is not None]
 
     def _read(self, file: FoundFile, batch: ObjectWriter) -> CapturedFile | None:
         path = Path(file.source)

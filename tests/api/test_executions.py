@@ -139,6 +139,20 @@ async def test_the_receipt_names_files_kernel_and_machine(
     assert receipt["machine"]
 
 
+async def test_the_receipt_names_large_data_that_was_linked(
+    client: Client, jp_root_dir: Path
+) -> None:
+    with (jp_root_dir / "large.csv").open("wb") as file:
+        file.truncate(11_000_000)
+    await submit(client, make_notebook("import os\nprint(os.path.getsize('large.csv'))"))
+    await client.finished(1)
+
+    linked = (await client.get("executions/1/receipt")).json["snapshot"]["linked"]
+
+    assert [(file["path"], file["size_bytes"]) for file in linked] == [("large.csv", 11_000_000)]
+    assert "11000000" in (await client.get("executions/1/log")).json["text"]
+
+
 async def test_running_again_uses_the_same_snapshot_and_names_its_parent(client: Client) -> None:
     first = await submit(client, make_notebook("print(n)", parameters="n = 1"))
 

@@ -1,6 +1,7 @@
 # make run    a fresh clone becomes an open JupyterLab (ARGS=... is passed on)
 # make test   every check and every test
 # make check  the linters alone
+# make bench  measure us beside the peers and write docs/benchmarks.md
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -18,7 +19,7 @@ PYTHON_CODE := jupyter_async_exec tests ui-tests docs
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check \
+.PHONY: help run test check bench \
 	check-ruff check-mypy check-layers check-spelling check-typescript \
 	test-python test-typescript test-browser
 
@@ -35,6 +36,12 @@ test: $(STAMPS)/ui-tests
 		|| { echo "Some checks or tests failed: see the lines with *** above."; exit 1; }
 
 check: check-ruff check-mypy check-layers check-spelling check-typescript
+
+# The peers live in an environment of their own, away from that of the tests.
+bench: $(STAMPS)/lab
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install -q -e '.[bench]'
+	@.venv-bench/bin/python bench/responsiveness.py --write docs/benchmarks.md
 
 # ---------------------------------------------------------------- installation
 

@@ -270,7 +270,7 @@ def report(cases: list[Case], extensions: list[str], rounds: int) -> str:
         "## How long the server stops answering",
         "",
         "`GET /api/status` is asked every 10 ms while a notebook is submitted and for a second",
-        "afterwards (`python bench/responsiveness.py`). The longest answer of each round: median",
+        "afterwards (`make bench`). The longest answer of each round: median",
         "(maximum of all rounds), in milliseconds. The second figure is the submission itself.",
         "",
         "| Submitted | " + " | ".join(extensions) + " |",

@@ -61,13 +61,12 @@ class ChangeFeed:
             self._task = None
 
     async def _run(self) -> None:
-        rev = await asyncio.to_thread(self._store.last_rev)
+        rev: int | None = None
         version: int | None = None
         while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), POLL_INTERVAL_S)
-            self._wake.clear()
             try:
+                if rev is None:
+                    rev = await asyncio.to_thread(self._store.last_rev)
                 seen = await asyncio.to_thread(self._store.data_version)
                 if seen != version:
                     rev = await self._pass_on(rev)
@@ -76,7 +75,10 @@ class ChangeFeed:
                 LOGGER.warning("Changes are passed on later: %s", error)
             except Exception:
                 LOGGER.exception("A listener failed; the next changes are passed on all the same.")
-                rev = await asyncio.to_thread(self._store.last_rev)
+                rev = None
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), POLL_INTERVAL_S)
+            self._wake.clear()
 
     async def _pass_on(self, rev: int) -> int:
         while True:

@@ -151,7 +151,8 @@ def compose(
     AsyncExecError
         The data folder or the store cannot be used; the sentence says why.
     """
-    data_dir = settings.data_dir
+    # Absolute, because runners start in folders of their own.
+    data_dir = settings.data_dir.expanduser().absolute()
     _make_private(data_dir)
     store = ExecutionStore(f"sqlite:///{data_dir / STORE_FILE}")
     objects = LocalObjectStore(data_dir / "objects")

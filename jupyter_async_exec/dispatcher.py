@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -22,7 +23,7 @@ from jupyter_async_exec.core.events import (
     Remarked,
 )
 from jupyter_async_exec.core.execution import Execution, Reason, Remark, Status
-from jupyter_async_exec.errors import AsyncExecError, DiskFullError
+from jupyter_async_exec.errors import AsyncExecError, DiskFullError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +46,15 @@ PROGRESS_INTERVAL_S = 1.0
 TEARDOWN_LIMIT_S = 5.0
 #: Starts and harvests under way get this long when the dispatcher stops.
 STOP_LIMIT_S = 10.0
+#: After something unexpected an attempt is looked at again only this much later.
+RETRY_INTERVAL_S = 1.0
+#: Results that cannot be kept (a full disk, say) are tried again for so long.
+HARVEST_PATIENCE_S = 300.0
+#: Starts that fail for want of room, memory or descriptors are tried again this often.
+MAX_STARTS = 100
+TRANSIENT_ERRNOS = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
+)
 #: Attempts that die before their first cell go back to the queue this often.
 MAX_ATTEMPTS = 5
 
@@ -90,6 +100,8 @@ class Dispatcher:
         Called, in the event loop, after the dispatcher changed the store.
     clock
         The present moment.
+    start_pause_s
+        Nothing is claimed for so long after a start that failed for want of room.
     """
 
     def __init__(
@@ -101,6 +113,7 @@ class Dispatcher:
         slots: Callable[[], int],
         changed: Callable[[], None] = lambda: None,
         clock: Clock = utc_now,
+        start_pause_s: float = 5.0,
     ) -> None:
         self._store = store
         self._backends = backends
@@ -108,6 +121,8 @@ class Dispatcher:
         self._slots = slots
         self._changed = changed
         self._clock = clock
+        self._start_pause_s = start_pause_s
+        self._claim_after_s = 0.0
         self._followed: dict[str, _Followed] = {}
         self._followers: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
@@ -171,9 +186,14 @@ class Dispatcher:
         version = await asyncio.to_thread(self._store.data_version)
         if version == self._seen_version:
             return
-        await self._notice_cancels()
-        await self._fill_slots()
+        # Before acting: `_look_again` may be called meanwhile and must not be lost.
         self._seen_version = version
+        try:
+            await self._notice_cancels()
+            await self._fill_slots()
+        except BaseException:
+            self._seen_version = None
+            raise
 
     async def _pause(self, limit_s: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -181,8 +201,12 @@ class Dispatcher:
         self._wake.clear()
 
     def _take_lock(self) -> bool:
-        self._lock_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._lock_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            LOGGER.warning("The queue waits, its lock cannot be opened: %s", error)
+            return False
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -204,11 +228,12 @@ class Dispatcher:
                 )
                 continue
             known.add(AttemptKey(execution.id, execution.attempt))
-            self._follow(_Followed(execution=execution, backend=backend), start=False)
+            if execution.id not in self._followed:
+                self._follow(_Followed(execution=execution, backend=backend), start=False)
         for backend in self._backends.values():
             for key in await backend.attempts():
                 if key not in known:
-                    await backend.discard(key)
+                    await _discard(backend, key)
 
     async def _notice_cancels(self) -> None:
         for execution in await asyncio.to_thread(self._store.running):
@@ -219,6 +244,9 @@ class Dispatcher:
             followed.cancel_sent = True
 
     async def _fill_slots(self) -> None:
+        if time.monotonic() < self._claim_after_s:
+            self._look_again_in(self._start_pause_s)
+            return
         slots = await asyncio.to_thread(self._slots)
         for name, backend in self._backends.items():
             while len(self._followed) < slots and not self._stopping:
@@ -249,16 +277,25 @@ class Dispatcher:
                 LOGGER.warning("#%d: %s It is tried again.", followed.execution.number, error)
             except Exception:
                 LOGGER.exception("#%d: unexpected; tried again.", followed.execution.number)
-            await asyncio.sleep(OBSERVE_INTERVAL_S)
+            else:
+                await asyncio.sleep(OBSERVE_INTERVAL_S)
+                continue
+            await asyncio.sleep(RETRY_INTERVAL_S)
 
     async def _start(self, followed: _Followed) -> bool:
         """Start the attempt; return whether that failed and it is over."""
         try:
             await followed.backend.start(followed.execution)
+        except (DiskFullError, UnavailableError, OSError) as error:
+            if _is_transient(error) and followed.execution.attempt < MAX_STARTS:
+                await self._try_later(followed, str(error))
+                return True
+            message = f"It could not be started: {error}"
         except AsyncExecError as error:
             message = error.message
-        except OSError as error:
-            message = f"It could not be started: {error.strerror or error}."
+        except Exception as error:
+            LOGGER.exception("#%d could not be started.", followed.execution.number)
+            message = f"It could not be started: {error}"
         else:
             # A cancel that came during the start found nothing to cancel.
             followed.cancel_sent = False
@@ -269,6 +306,14 @@ class Dispatcher:
         )
         await self._finish(followed, (end,))
         return True
+
+    async def _try_later(self, followed: _Followed, why: str) -> None:
+        """Put an execution that never began back, and claim nothing for a while."""
+        LOGGER.warning("#%d waits: %s", followed.execution.number, why)
+        self._claim_after_s = time.monotonic() + self._start_pause_s
+        await _discard(followed.backend, followed.key)
+        await self._record(followed, (AttemptReturned(at=self._clock()),))
+        self._let_go(followed)
 
     async def _look_at(self, followed: _Followed) -> bool:
         """Note what is new; return whether the attempt is over for us."""
@@ -310,7 +355,7 @@ class Dispatcher:
     async def _end(self, followed: _Followed, result: Result) -> None:
         never_began = result.reason is Reason.LOST and result.started_at is None
         if never_began and followed.execution.attempt < MAX_ATTEMPTS:
-            await followed.backend.discard(followed.key)
+            await _discard(followed.backend, followed.key)
             await self._record(followed, (AttemptReturned(at=self._clock()),))
             self._let_go(followed)
             LOGGER.info("#%d goes back to the queue.", followed.execution.number)
@@ -331,11 +376,13 @@ class Dispatcher:
         await self._finish(followed, (*followed.pending, *remarked, end))
 
     async def _harvest(self, followed: _Followed) -> Harvest:
+        """Keep what the attempt left; an error is raised, and tried again, for some minutes."""
+        assert followed.result_seen_s is not None
         try:
             return await followed.backend.harvest(followed.key, followed.execution)
-        except DiskFullError:
-            raise
-        except (AsyncExecError, OSError) as error:
+        except Exception as error:
+            if time.monotonic() - followed.result_seen_s < HARVEST_PATIENCE_S:
+                raise
             LOGGER.exception("The results of #%d cannot be kept.", followed.execution.number)
             remark = Remark(kind="results_lost", message=f"Its results could not be kept: {error}")
             return Harvest(remarks=(remark,))
@@ -344,7 +391,7 @@ class Dispatcher:
         execution = await self._record(followed, events)
         LOGGER.info("#%d is %s.", execution.number, execution.status)
         self._let_go(followed)
-        await followed.backend.discard(followed.key)
+        await _discard(followed.backend, followed.key)
 
     def _let_go(self, followed: _Followed) -> None:
         self._followed.pop(followed.execution.id, None)
@@ -353,3 +400,18 @@ class Dispatcher:
     def _look_again(self) -> None:
         self._seen_version = None
         self.wake()
+
+    def _look_again_in(self, delay_s: float) -> None:
+        asyncio.get_running_loop().call_later(delay_s, self._look_again)
+
+
+async def _discard(backend: Backend, key: AttemptKey) -> None:
+    """Discard what an attempt left; what cannot be removed must not hold up the queue."""
+    try:
+        await backend.discard(key)
+    except Exception:
+        LOGGER.exception("What the attempt %s left cannot be removed.", key)
+
+
+def _is_transient(error: AsyncExecError | OSError) -> bool:
+    return not isinstance(error, OSError) or error.errno in TRANSIENT_ERRNOS

@@ -14,7 +14,7 @@ from jupyter_async_exec.core.clock import utc_now
 from jupyter_async_exec.core.events import CellFinished, CellStarted, ExecutionStarted
 from jupyter_async_exec.core.execution import Execution, Reason, Remark, Status
 from jupyter_async_exec.dispatcher import MAX_ATTEMPTS, Dispatcher
-from jupyter_async_exec.errors import UnavailableError
+from jupyter_async_exec.errors import CorruptObjectError, UnavailableError
 from jupyter_async_exec.store import ExecutionStore
 from jupyter_async_exec.testing.factories import make_submission
 from jupyter_async_exec.testing.scripted_backend import ScriptedBackend
@@ -48,6 +48,7 @@ def dispatch(store: ExecutionStore, backend: ScriptedBackend, tmp_path: Path) ->
             backends={"local": backend},
             lock_path=tmp_path / "dispatcher.lock",
             slots=lambda: slots,
+            start_pause_s=0.05,
         )
         dispatcher.start()
         try:
@@ -227,11 +228,76 @@ async def test_only_one_of_two_dispatchers_is_active(
 async def test_what_cannot_be_started_fails_with_the_sentence(
     store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
 ) -> None:
-    backend.start_error = UnavailableError("The disk is away.")
+    backend.start_error = CorruptObjectError("The snapshot is damaged.")
     submit(store)
     async with dispatch():
         await until(lambda: store.get(1).is_final)
 
     execution = store.get(1)
     assert (execution.status, execution.reason) == (Status.FAILED, Reason.INTERNAL)
-    assert execution.message == "The disk is away."
+    assert execution.message == "The snapshot is damaged."
+
+
+async def test_a_start_for_which_there_is_no_room_now_is_tried_again_later(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
+    backend.start_error = UnavailableError("There is no room.")
+    submit(store)
+    async with dispatch():
+        await until(lambda: store.get(1).attempt >= 2)
+        backend.start_error = None
+        await until(lambda: 1 in backend.attempts_by_number)
+        backend.end(1)
+        await until(lambda: store.get(1).is_final)
+
+    assert store.get(1).status is Status.SUCCEEDED
+
+
+async def test_a_leftover_that_cannot_be_removed_does_not_hold_up_the_queue(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
+    backend.discard_error = PermissionError("It belongs to somebody else.")
+    backend.leave_behind("f" * 32)
+    submit(store)
+    submit(store)
+    async with dispatch():
+        for number in (1, 2):
+            await until(partial(backend.attempts_by_number.__contains__, number))
+            backend.end(number)
+        await until(lambda: store.get(2).is_final)
+
+    assert [store.get(number).status for number in (1, 2)] == [Status.SUCCEEDED] * 2
+
+
+async def test_results_that_cannot_be_kept_at_once_are_tried_again(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
+    backend.harvest_errors = [OSError("Too many open files"), ValueError("torn")]
+    backend.harvest_result = Harvest(output_object="a" * 64)
+    submit(store)
+    async with dispatch():
+        await until(lambda: 1 in backend.attempts_by_number)
+        backend.end(1)
+        await until(lambda: store.get(1).is_final)
+
+    assert store.get(1).output_object == "a" * 64
+
+
+async def test_an_adoption_that_fails_half_way_follows_nothing_twice(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
+    submit(store)
+    async with dispatch():
+        await until(lambda: 1 in backend.attempts_by_number)
+    backend.listing_errors = [OSError("Too many open files")] * 2
+    async with dispatch():
+        await until(lambda: not backend.listing_errors)
+        now = utc_now()
+        backend.attempts_by_number[1].events += [
+            ExecutionStarted(at=now, cells_total=1),
+            CellFinished(at=now, cell_index=0),
+        ]
+        backend.end(1)
+        await until(lambda: store.get(1).is_final)
+
+    assert store.get(1).cells_done == 1

@@ -15,6 +15,7 @@ from jupyter_async_exec.errors import AsyncExecError
 from jupyter_async_exec.snapshots.reader import read_json
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from types import TracebackType
 
     from jupyter_async_exec.core.execution import Execution
@@ -90,13 +91,27 @@ class AsyncExecHandler(APIHandler):
 
     def write_bytes(self, data: bytes, media_type: str, *, file_name: str | None = None) -> None:
         """Answer with bytes that no page may run; as a file to save if it has a name."""
+        self.describe_bytes(media_type, file_name=file_name)
+        # APIHandler.finish would call it JSON whatever it is.
+        web.RequestHandler.finish(self, data)
+
+    async def write_pieces(
+        self, pieces: AsyncIterator[bytes], media_type: str, *, file_name: str | None = None
+    ) -> None:
+        """Answer as `write_bytes` does, never holding more than one piece."""
+        self.describe_bytes(media_type, file_name=file_name)
+        async for piece in pieces:
+            self.write(piece)
+            await self.flush()
+        web.RequestHandler.finish(self)
+
+    def describe_bytes(self, media_type: str, *, file_name: str | None) -> None:
+        """Set the headers under which no page may run what follows."""
         self.set_header("Content-Type", media_type)
         self.set_header("Content-Security-Policy", SANDBOX_POLICY)
         self.set_header("X-Content-Type-Options", "nosniff")
         if file_name is not None:
             self.set_attachment_header(file_name)
-        # APIHandler.finish would call it JSON whatever it is.
-        web.RequestHandler.finish(self, data)
 
     def compute_etag(self) -> None:
         """Send none: hashing a large notebook would stall the server."""

@@ -6,6 +6,7 @@ is written in docs/reference/contents-endpoint.md.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.json_types import JSONObject
 
 #: Larger artifacts are downloaded, not opened in a tab.
-MAX_OPEN_BYTES = 50 * 1024 * 1024
+MAX_OPEN_BYTES = 10 * 1024 * 1024
 
 _REF = re.compile(r"[1-9][0-9]{0,17}|[0-9a-f]{32}")
 
@@ -81,7 +82,8 @@ class ContentsHandler(AsyncExecHandler):
             return
         notebook = await self.service.notebook(execution.id, version=version)
         if self._kind() == "file":
-            self.write_json(_file(path, execution, notebook, "application/json", self._format()))
+            _refuse_large(path, len(notebook))
+            await self._write_file(path, execution, notebook, "application/json")
             return
         # The notebook is spliced in as it is stored: parsing a large one here
         # would stall everybody else. The drive in the page makes its cells read-only.
@@ -94,26 +96,32 @@ class ContentsHandler(AsyncExecHandler):
 
     async def _write_artifact(self, path: str, execution: Execution, name: str) -> None:
         self._refuse_kind("file", "notebook")
-        artifact, data = await self.service.artifact(execution.id, name)
-        if len(data) > MAX_OPEN_BYTES:
-            raise TooBigError(
-                f"{artifact.name} has {len(data) / 1e6:.0f} MB; download it instead of opening it."
-            )
+        artifact = await self.service.artifact(execution.id, name)
+        size_bytes, media_type = artifact.size_bytes, artifact.media_type
         if not self._wants_content():
-            self.write_json(_model(path, "file", execution, mimetype=artifact.media_type))
+            self.write_json(_model(path, "file", execution, mimetype=media_type, size=size_bytes))
             return
-        self.write_json(_file(path, execution, data, artifact.media_type, self._format()))
+        _refuse_large(artifact.name, size_bytes)
+        data = b"".join([piece async for piece in self.service.pieces(artifact)])
+        await self._write_file(path, execution, data, media_type)
+
+    async def _write_file(
+        self, path: str, execution: Execution, data: bytes, media_type: str
+    ) -> None:
+        model = await asyncio.to_thread(_file, path, execution, data, media_type, self._format())
+        self.finish(await asyncio.to_thread(json.dumps, model))
 
     async def _write_folder(self, path: str, execution: Execution) -> None:
         self._refuse_kind("directory")
         content = None
         if self._wants_content():
-            content = [
-                _model(f"{path}/{name}", kind, execution)
-                for name, kind in await self._entries(path, execution)
-            ]
+            entries = await self._entries(path, execution)
+            content = await asyncio.to_thread(
+                lambda: [_model(f"{path}/{name}", kind, execution) for name, kind in entries]
+            )
         shape = None if content is None else "json"
-        self.write_json(_model(path, "directory", execution, format=shape, content=content))
+        model = _model(path, "directory", execution, format=shape, content=content)
+        self.finish(await asyncio.to_thread(json.dumps, model))
 
     async def _entries(self, path: str, execution: Execution) -> list[tuple[str, str]]:
         name = f"{execution.number} {execution.notebook_path.rpartition('/')[2]}"
@@ -136,6 +144,13 @@ class ContentsHandler(AsyncExecHandler):
         kind = self._kind()
         if kind is not None and kind not in allowed:
             raise InvalidRequestError(f"It is a {allowed[0]}, not a {kind[:20]}.")
+
+
+def _refuse_large(name: str, size_bytes: int) -> None:
+    if size_bytes > MAX_OPEN_BYTES:
+        raise TooBigError(
+            f"{name} has {size_bytes / 1e6:.0f} MB; download it instead of opening it."
+        )
 
 
 def _missing(path: str) -> NotFoundError:

@@ -47,15 +47,17 @@ class ContentsFiles(NotebookFiles):
 
     @override
     async def create(self, folder: str, name: str, notebook: JSONObject) -> str:
-        free = await ensure_async(self._contents.increment_filename(name, folder, insert=" "))
-        path = f"{folder}/{free}" if folder else free
         model = {"type": "notebook", "format": "json", "content": notebook}
         try:
+            if folder and not await ensure_async(self._contents.dir_exists(folder)):
+                raise NotFoundError(f"There is no folder {folder[:200]!r}.")
+            free = await ensure_async(self._contents.increment_filename(name, folder, insert=" "))
+            path = f"{folder}/{free}" if folder else free
             saved: Any = await ensure_async(self._contents.save(model, path))
         except web.HTTPError as error:
             raise InvalidRequestError(
-                f"The notebook could not be written to {folder or 'the root folder'!r}: "
-                f"{error.log_message or error.reason}."
+                f"The notebook cannot be written to {folder[:200] or 'the root folder'!r}: "
+                f"{error.reason or 'it is not writable'}."
             ) from None
         return str(saved["path"])
 

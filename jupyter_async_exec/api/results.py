@@ -67,10 +67,12 @@ class ArtifactHandler(AsyncExecHandler):
     async def get(self, ref: str, name: str) -> None:
         """Return the bytes of one, shown only if its kind is harmless."""
         query = self.read_query("/executions/{id}/artifacts/{name}")
-        artifact, data = await self.service.artifact(ref, name)
+        artifact = await self.service.artifact(ref, name)
         is_shown = artifact.media_type in wire.PREVIEWABLE_TYPES and not query["download"]
         file_name = None if is_shown else artifact.name.rpartition("/")[2]
-        self.write_bytes(data, artifact.media_type, file_name=file_name)
+        self.set_header("Content-Length", str(artifact.size_bytes))
+        pieces = self.service.pieces(artifact)
+        await self.write_pieces(pieces, artifact.media_type, file_name=file_name)
 
 
 class ReceiptHandler(AsyncExecHandler):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, ClassVar
 from typing_extensions import override
 
 from jupyter_async_exec.backends.base import AttemptKey, Backend, Harvest, Observation
+from jupyter_async_exec.core.execution import Remark
+from jupyter_async_exec.errors import InvalidRequestError, UnavailableError
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.conclude import conclude_attempt
 from jupyter_async_exec.runner.journal import read_events, read_journal
@@ -22,7 +25,7 @@ from jupyter_async_exec.runner.recorder import notebook_pieces
 from jupyter_async_exec.runner.result import conclude_lost, read_result
 from jupyter_async_exec.runner.task import Task, read_task, write_task
 from jupyter_async_exec.snapshots.capture import linked_from_json
-from jupyter_async_exec.snapshots.collect import Baseline, collect, record_baseline
+from jupyter_async_exec.snapshots.collect import Baseline, Collected, collect, record_baseline
 from jupyter_async_exec.snapshots.manifest import load_manifest
 from jupyter_async_exec.snapshots.materialise import materialise
 from jupyter_async_exec.snapshots.working_tree import WorkingTree
@@ -130,7 +133,7 @@ class LocalBackend(Backend):
         source = self._objects.get(manifest.notebook_object)
         (directory / files.SOURCE).write_bytes(source)
         baseline = {"tree": tree.to_json(), "baseline": record_baseline(tree).to_json()}
-        (directory / BASELINE).write_text(json.dumps(baseline), encoding="utf-8")
+        files.write_whole(directory / BASELINE, json.dumps(baseline).encode())
         write_task(
             directory,
             Task(
@@ -177,22 +180,28 @@ class LocalBackend(Backend):
                 conclude_attempt(directory)
             finally:
                 os.close(lock)
-        tree_file = directory / BASELINE
-        collected = None
-        if tree_file.exists():
-            saved = json.loads(tree_file.read_text(encoding="utf-8"))
-            collected = collect(
-                WorkingTree.from_json(saved["tree"]),
-                Baseline.from_json(saved["baseline"]),
-                objects=self._objects,
-            )
+        collected = self._collect(directory)
         return Harvest(
             output_object=self._keep(directory / files.OUTPUT),
             journal_object=self._keep(directory / files.JOURNAL),
             log_object=self._keep(directory / files.LOG),
-            artifacts=collected.artifacts if collected else (),
-            remarks=collected.remarks if collected else (),
+            artifacts=collected.artifacts,
+            remarks=collected.remarks,
         )
+
+    def _collect(self, directory: Path) -> Collected:
+        """Keep the files it made; what is damaged costs these, never the notebook."""
+        path = directory / BASELINE
+        if not path.exists():
+            return Collected(artifacts=(), remarks=())
+        try:
+            saved = json.loads(path.read_bytes())
+            tree = WorkingTree.from_json(saved["tree"])
+            baseline = Baseline.from_json(saved["baseline"])
+        except (ValueError, KeyError, TypeError, InvalidRequestError) as error:
+            sentence = f"The files it made are not kept: their list is damaged ({error})."
+            return Collected(artifacts=(), remarks=(Remark(kind="files_lost", message=sentence),))
+        return collect(tree, baseline, objects=self._objects)
 
     def _keep(self, path: Path) -> str | None:
         return self._objects.put_file(path) if path.exists() else None
@@ -205,22 +214,23 @@ class LocalBackend(Backend):
 
     def _read_notebook(self, key: AttemptKey) -> bytes | None:
         directory = self._path(key)
-        if not (directory / files.TASK).exists():
-            return None
         journal, output = directory / files.JOURNAL, directory / files.OUTPUT
-        is_large = journal.exists() and journal.stat().st_size > REBUILD_LIMIT_BYTES
-        if is_large and output.exists():
-            return output.read_bytes()
-        return self._rebuild(directory)
+        try:
+            if journal.exists() and journal.stat().st_size > REBUILD_LIMIT_BYTES:
+                return output.read_bytes()
+            return self._rebuild(directory)
+        except (FileNotFoundError, InvalidRequestError):
+            # Not there yet, or no longer: it may end while we look.
+            return None
 
     def _read_log(self, key: AttemptKey, offset: int, limit_bytes: int) -> tuple[bytes, int]:
-        path = self._path(key) / files.LOG
-        if not path.exists():
+        try:
+            with (self._path(key) / files.LOG).open("rb") as log:
+                size_bytes = log.seek(0, os.SEEK_END)
+                log.seek(max(0, size_bytes + offset) if offset < 0 else offset)
+                return log.read(limit_bytes), size_bytes
+        except FileNotFoundError:
             return b"", 0
-        with path.open("rb") as log:
-            size_bytes = log.seek(0, 2)
-            log.seek(max(0, size_bytes + offset) if offset < 0 else min(offset, size_bytes))
-            return log.read(limit_bytes), size_bytes
 
     def _attempts(self) -> tuple[AttemptKey, ...]:
         if not self._directory.exists():
@@ -228,7 +238,7 @@ class LocalBackend(Backend):
         keys = []
         for path in self._directory.iterdir():
             execution_id, _, attempt = path.name.partition("-")
-            if attempt.isdecimal():
+            if attempt.isdecimal() and path.is_dir():
                 keys.append(AttemptKey(execution_id, int(attempt)))
         return tuple(keys)
 
@@ -253,6 +263,15 @@ def _remove(directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
     if not directory.exists():
         return
-    for folder, _, _ in os.walk(directory):
-        Path(folder).chmod(0o700)
+    with contextlib.suppress(OSError):
+        directory.chmod(0o700)
+    for folder, names, _ in os.walk(directory):
+        # From the outside in: what cannot be entered is never walked into.
+        for name in names:
+            path = Path(folder, name)
+            if not path.is_symlink():
+                with contextlib.suppress(OSError):
+                    path.chmod(0o700)
     shutil.rmtree(directory, ignore_errors=True)
+    if directory.exists():
+        raise UnavailableError(f"{directory} cannot be removed; remove it by hand.")

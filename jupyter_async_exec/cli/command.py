@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import json
 import os
 import sys
@@ -41,6 +42,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     refused, 3 the execution was cancelled, 130 interrupted.
     """
     _skip_slow_imports()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal of few characters must not end what was accepted.
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = build_parser().parse_args(arguments)
     verb = import_module(f"{verbs.__name__}.{options.module}")
     try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_async_exec.api import wire
 from jupyter_async_exec.cli.local_files import LocalFiles
 from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     import argparse
@@ -77,7 +78,7 @@ async def to_json(house: House, execution: Execution) -> JSONObject:
 
 def print_json(document: Any) -> None:
     """Print the one JSON document of a `--json` command."""
-    print(json.dumps(document, indent=2, ensure_ascii=False))
+    print(json.dumps(document, indent=2))
 
 
 def say(message: str) -> None:
@@ -119,6 +120,16 @@ async def report(house: House, execution: Execution, *, as_json: bool, waited: b
         if not waited and not house.dispatcher.is_active:
             say("It starts as soon as a Jupyter server or a command with --wait is running.")
     return EXIT_CODES.get(execution.status, 0)
+
+
+def read_value(name: str, text: str) -> Any:
+    """Return a value given as text, read as YAML, as papermill's ``-p`` does."""
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise InvalidRequestError(f"The value of {name!r} cannot be read: {text!r}.") from None
 
 
 def summary(execution: Execution) -> str:

@@ -15,7 +15,7 @@ from jupyter_async_exec.errors import NotFoundError
 from jupyter_async_exec.snapshots.manifest import load_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from jupyter_async_exec.backends.base import Backend
     from jupyter_async_exec.core.json_types import JSONObject
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 #: The first record of a journal is far smaller than this.
 FIRST_RECORD_BYTES = 64 * 1024
+#: Artifacts are handed on in pieces of this size.
+PIECE_BYTES = 1024 * 1024
+#: A piece of log holds at least one whole character of UTF-8.
+LONGEST_CHARACTER_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class ResultReader:
 
     async def log(self, execution: Execution, *, offset: int, limit_bytes: int) -> LogPiece:
         """Return what the notebook printed from byte `offset` on (negative: from the end)."""
+        limit_bytes = max(limit_bytes, LONGEST_CHARACTER_BYTES)
         backend = self._running_backend(execution)
         if backend is not None:
             piece, size = await backend.read_log(
@@ -84,8 +89,8 @@ class ResultReader:
             piece, size = await asyncio.to_thread(
                 self._kept_log, execution.log_object, offset, limit_bytes
             )
-        start = max(0, size + offset) if offset < 0 else min(offset, size)
-        is_end = execution.is_final and start + len(piece) == size
+        start = max(0, size + offset) if offset < 0 else offset
+        is_end = execution.is_final and start + len(piece) >= size
         # A character cut in two is left for the next piece.
         text, used = codecs.utf_8_decode(piece, "replace", is_end)
         return LogPiece(
@@ -100,13 +105,19 @@ class ResultReader:
         """Return the files an execution produced; the executed notebook is the first."""
         return await asyncio.to_thread(self._artifacts, execution)
 
-    async def artifact(self, execution: Execution, name: str) -> tuple[Artifact, bytes]:
-        """Return one artifact and its bytes; `NotFoundError` if there is none of that name."""
+    async def artifact(self, execution: Execution, name: str) -> Artifact:
+        """Return one artifact; `NotFoundError` if there is none of that name."""
         for artifact in await self.artifacts(execution):
             if artifact.name == name:
-                data = await asyncio.to_thread(self._objects.get, artifact.object_id)
-                return artifact, data
+                return artifact
         raise NotFoundError(f"Execution #{execution.number} has no artifact named {name[:200]!r}.")
+
+    async def pieces(self, artifact: Artifact) -> AsyncIterator[bytes]:
+        """Give the bytes of an artifact in pieces of `PIECE_BYTES`."""
+        stream = await asyncio.to_thread(self._objects.open, artifact.object_id)
+        with stream:
+            while piece := await asyncio.to_thread(stream.read, PIECE_BYTES):
+                yield piece
 
     async def receipt(self, execution: Execution) -> JSONObject:
         """Return everything that made the execution, all but the execution itself."""
@@ -124,7 +135,7 @@ class ResultReader:
         if log_object is None:
             return b"", 0
         size = self._objects.size_bytes(log_object)
-        start = max(0, size + offset) if offset < 0 else min(offset, size)
+        start = max(0, size + offset) if offset < 0 else offset
         with self._objects.open(log_object) as log:
             _skip(log.read, start)
             return log.read(limit_bytes), size

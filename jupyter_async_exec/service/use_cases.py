@@ -17,7 +17,7 @@ from jupyter_async_exec.snapshots.notebook import normalise
 from jupyter_async_exec.snapshots.parameters import ParameterList, find_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
     from jupyter_async_exec.backends.base import Backend
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 #: Store-wide setting that overrides the configured number of slots.
 SLOTS_SETTING = "slots"
+#: What common file systems allow, and half of it, to leave room for the mirror's own folders.
+LONGEST_NAME_BYTES = 255
+LONGEST_PATH_BYTES = 2_000
 
 
 class ExecutionService:
@@ -106,6 +109,7 @@ class ExecutionService:
             raise InvalidRequestError(
                 f"There is no backend {request.backend[:50]!r} here; choose one of: {known}."
             )
+        _check_path(request.path)
         notebook = request.notebook
         if notebook is None:
             notebook = await self._notebook_files.read(request.path)
@@ -139,6 +143,7 @@ class ExecutionService:
 
     async def parameters(self, path: str, notebook: JSONObject | None = None) -> ParameterList:
         """Return the declared parameters of a notebook, found without executing anything."""
+        _check_path(path)
         found = await self._notebook_files.read(path) if notebook is None else notebook
         return await asyncio.to_thread(lambda: find_parameters(normalise(found)))
 
@@ -182,20 +187,39 @@ class ExecutionService:
 
     async def notebook(self, ref: str, *, version: str) -> bytes:
         """Return the executed notebook (``output``) or the submitted one (``source``)."""
-        return await self._results.notebook(await self.get(ref), version=version)
+        execution = await self.get(ref)
+        notebook = await self._results.notebook(execution, version=version)
+        ended = await self._ended_meanwhile(execution)
+        return notebook if ended is None else await self._results.notebook(ended, version=version)
 
     async def log(self, ref: str, *, offset: int, limit_bytes: int) -> LogPiece:
         """Return what the notebook printed from byte `offset` on (negative: from the end)."""
         execution = await self.get(ref)
-        return await self._results.log(execution, offset=offset, limit_bytes=limit_bytes)
+        piece = await self._results.log(execution, offset=offset, limit_bytes=limit_bytes)
+        ended = await self._ended_meanwhile(execution)
+        if ended is not None:
+            piece = await self._results.log(ended, offset=offset, limit_bytes=limit_bytes)
+        return piece
+
+    async def _ended_meanwhile(self, execution: Execution) -> Execution | None:
+        """Return the execution if it has ended since: where it ran there is nothing any more."""
+        if execution.is_final:
+            return None
+        now = await self.get(execution.id)
+        return now if now.is_final else None
 
     async def artifacts(self, ref: str) -> tuple[Artifact, ...]:
         """Return the files an execution produced; the executed notebook is the first."""
         return await self._results.artifacts(await self.get(ref))
 
-    async def artifact(self, ref: str, name: str) -> tuple[Artifact, bytes]:
-        """Return one artifact and its bytes; `NotFoundError` if there is none of that name."""
+    async def artifact(self, ref: str, name: str) -> Artifact:
+        """Return one artifact; `NotFoundError` if there is none of that name."""
         return await self._results.artifact(await self.get(ref), name)
+
+    async def pieces(self, artifact: Artifact) -> AsyncIterator[bytes]:
+        """Give the bytes of an artifact in pieces, whatever its size."""
+        async for piece in self._results.pieces(artifact):
+            yield piece
 
     async def receipt(self, ref: str) -> tuple[Execution, JSONObject]:
         """Return an execution and everything that made it."""
@@ -225,7 +249,7 @@ class ExecutionService:
         """Change how many executions may run at once; running ones are not disturbed."""
         if slots < 1:
             raise InvalidRequestError(f"There must be at least one slot, not {slots}.")
-        await asyncio.to_thread(self._store.set_setting, SLOTS_SETTING, slots)
+        await asyncio.to_thread(self._store.set_setting, SLOTS_SETTING, int(slots))
         self._changed()
 
     async def status(self) -> JSONObject:
@@ -255,3 +279,15 @@ class ExecutionService:
                 "directory": str(self._data_dir),
             },
         }
+
+
+def _check_path(path: str) -> None:
+    """Refuse a path that no file system could hold."""
+    try:
+        n_bytes = len(path.encode())
+        longest_bytes = max(len(part.encode()) for part in path.split("/"))
+    except UnicodeEncodeError:
+        raise InvalidRequestError("The path holds characters that no file name can.") from None
+    is_too_long = n_bytes > LONGEST_PATH_BYTES or longest_bytes > LONGEST_NAME_BYTES
+    if not path or "\0" in path or is_too_long:
+        raise InvalidRequestError(f"{path[:100]!r} is not the path of a notebook.")

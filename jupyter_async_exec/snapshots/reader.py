@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
-from jupyter_async_exec.errors import InvalidRequestError
+from jupyter_async_exec.errors import InvalidRequestError, UnavailableError
 
 #: Up to this size the parser needs under 5 ms.
 SMALL_BYTES = 256 * 1024
@@ -91,16 +91,22 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _spooled(data: bytes) -> Any:
     """Hand `data` to the child through a file: a pipe is fed in pieces of 4 KB."""
-    with tempfile.NamedTemporaryFile(prefix="async-exec-", suffix=".json") as file:
-        file.write(data)
-        file.flush()
-        return _parse_in_child(Path(file.name))
+    try:
+        with tempfile.NamedTemporaryFile(prefix="async-exec-", suffix=".json") as file:
+            file.write(data)
+            file.flush()
+            return _parse_in_child(Path(file.name))
+    except OSError as error:
+        raise UnavailableError(
+            f"The request could not be put down to be read: {error.strerror or error}."
+        ) from None
 
 
 def _parse_in_child(path: Path) -> Any:
     try:
         child = subprocess.run(
-            [sys.executable, "-m", "jupyter_async_exec.snapshots.reader", str(path)],
+            # -P: never a module of the user's from the folder the server was started in.
+            [sys.executable, "-P", "-m", "jupyter_async_exec.snapshots.reader", str(path)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=READ_LIMIT_S,

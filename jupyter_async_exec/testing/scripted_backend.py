@@ -40,6 +40,10 @@ class ScriptedBackend(Backend):
         Raised by `start` when set.
     harvest_result
         What every attempt leaves behind.
+    discard_error
+        Raised by every `discard` when set.
+    harvest_errors, listing_errors
+        Raised by `harvest` and `attempts`, one a call, until none is left.
     """
 
     name: ClassVar[str] = "local"
@@ -50,7 +54,15 @@ class ScriptedBackend(Backend):
         self.discarded: list[AttemptKey] = []
         self.start_error: AsyncExecError | None = None
         self.harvest_result = Harvest()
+        self.discard_error: Exception | None = None
+        self.harvest_errors: list[Exception] = []
+        self.listing_errors: list[Exception] = []
         self._attempts: dict[AttemptKey, ScriptedAttempt] = {}
+        self._leftovers: list[AttemptKey] = []
+
+    def leave_behind(self, execution_id: str) -> None:
+        """Hold something of an attempt that no store knows."""
+        self._leftovers.append(AttemptKey(execution_id, 1))
 
     def end(
         self,
@@ -120,10 +132,14 @@ class ScriptedBackend(Backend):
 
     @override
     async def harvest(self, key: AttemptKey, execution: Execution) -> Harvest:
+        if self.harvest_errors:
+            raise self.harvest_errors.pop()
         return self.harvest_result
 
     @override
     async def discard(self, key: AttemptKey) -> None:
+        if self.discard_error is not None:
+            raise self.discard_error
         self._attempts.pop(key, None)
         self.discarded.append(key)
 
@@ -139,4 +155,6 @@ class ScriptedBackend(Backend):
 
     @override
     async def attempts(self) -> tuple[AttemptKey, ...]:
-        return tuple(self._attempts)
+        if self.listing_errors:
+            raise self.listing_errors.pop()
+        return (*self._attempts, *self._leftovers)

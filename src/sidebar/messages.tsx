@@ -49,7 +49,7 @@ export function Messages(props: IMessagesProps): JSX.Element {
         </Line>
       )}
       {deleted !== null && (
-        <Line close={close} onClose={() => state.offerUndo(null)}>
+        <Line close={close} onClose={() => state.endUndo()}>
           {trans.__('Deleted #%1', deleted.number)}
           {' · '}
           <button

@@ -123,7 +123,7 @@ export function addRowCommands(options: IRowCommandOptions): void {
       if (deleted === null) {
         return;
       }
-      state.offerUndo(null);
+      state.settleUndo(deleted.id);
       try {
         await model.undoRemove(deleted.id);
         state.focus(deleted.id);
@@ -219,7 +219,7 @@ async function deleteExecution(
   try {
     await removal;
   } catch (error) {
-    state.offerUndo(null);
+    state.settleUndo(execution.id);
     throw error;
   }
 }

@@ -26,9 +26,9 @@ export class SidebarState {
     return this._peekedId;
   }
 
-  /** What was deleted a moment ago. */
+  /** What was deleted last, a moment ago, and not taken back. */
   get deleted(): Execution | null {
-    return this._deleted;
+    return this._deleted[this._deleted.length - 1] ?? null;
   }
 
   /** Why the last action failed, as a sentence. */
@@ -91,20 +91,32 @@ export class SidebarState {
   }
 
   /**
-   * Offer to take a deletion back, for a while.
+   * Offer to take a deletion back, for a while; those before it as well.
    *
-   * @param execution - what was deleted; `null` ends the offer.
+   * @param execution - what was deleted.
    */
-  offerUndo(execution: Execution | null): void {
-    window.clearTimeout(this._undoTimer);
-    this._deleted = execution;
-    if (execution !== null) {
-      this._undoTimer = window.setTimeout(() => this.offerUndo(null), UNDO_MS);
-    }
-    if (execution !== null && execution.id === this._peekedId) {
+  offerUndo(execution: Execution): void {
+    this._deleted.push(execution);
+    if (execution.id === this._peekedId) {
       this._peekedId = null;
     }
-    this._changed.emit();
+    this._waitForUndo();
+  }
+
+  /**
+   * One deletion needs no undoing any more; the one before it is offered next.
+   *
+   * @param id - its execution.
+   */
+  settleUndo(id: string): void {
+    this._deleted = this._deleted.filter(execution => execution.id !== id);
+    this._waitForUndo();
+  }
+
+  /** End the offer. */
+  endUndo(): void {
+    this._deleted = [];
+    this._waitForUndo();
   }
 
   /**
@@ -119,8 +131,16 @@ export class SidebarState {
     }
   }
 
+  private _waitForUndo(): void {
+    window.clearTimeout(this._undoTimer);
+    if (this._deleted.length > 0) {
+      this._undoTimer = window.setTimeout(() => this.endUndo(), UNDO_MS);
+    }
+    this._changed.emit();
+  }
+
   private _changed = new Signal<this, void>(this);
-  private _deleted: Execution | null = null;
+  private _deleted: Execution[] = [];
   private _focusRequests = 0;
   private _peekedId: string | null = null;
   private _problem: string | null = null;

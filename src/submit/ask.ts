@@ -81,7 +81,18 @@ async function show(
   { trans, translator }: IAskOptions
 ): Promise<Execution | null> {
   const model = new FormModel({ list, values, submit: send, trans });
+  const focused = document.activeElement;
   await new ParametersDialog({ model, title, trans, translator }).launch();
+  if (document.activeElement === document.body) {
+    // Opened from a menu, the dialog has nobody to give the focus back to.
+    const place =
+      focused instanceof HTMLElement && focused !== document.body
+        ? focused
+        : document.querySelector<HTMLElement>(
+            '.jp-MainAreaWidget.jp-mod-current, .jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook'
+          );
+    place?.focus();
+  }
   return model.execution;
 }
 

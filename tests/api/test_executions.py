@@ -249,6 +249,10 @@ async def test_a_queued_execution_says_why_it_waits(client: Client) -> None:
         ({"path": "a.ipynb", "notebook": {"cells": 3}}, 400, "notebook"),
         ({"path": "missing.ipynb"}, 404, "missing.ipynb"),
         ({"path": "../outside.ipynb"}, 400, "outside"),
+        ({"path": "a/" * 3_000 + "a.ipynb", "notebook": FAST}, 400, "not the path"),
+        ({"path": "x" * 300 + ".ipynb", "notebook": FAST}, 400, "not the path"),
+        ({"path": "a\0.ipynb", "notebook": FAST}, 400, "not the path"),
+        ({"path": "", "notebook": FAST}, 400, "not the path"),
         ({"path": "a.ipynb", "notebook": FAST, "kernel_name": "cobol"}, 422, "cobol"),
         ({"path": "a.ipynb", "notebook": FAST, "options": {"backend": "moon"}}, 400, "moon"),
         (

@@ -92,3 +92,41 @@ async def test_the_drive_knows_nothing_else(client: Client, path: str) -> None:
     await submit(client)
 
     assert (await client.get(path)).code == 404
+
+
+async def test_a_large_artifact_is_downloaded_in_pieces_and_not_opened(client: Client) -> None:
+    await submit(client, make_notebook("open('large.bin', 'wb').write(bytes(11_000_000))"))
+    await client.finished(1)
+
+    data = (await client.get("executions/1/artifacts/large.bin")).body
+    opened = await client.get("contents/1/artifacts/large.bin")
+    model = (await client.get("contents/1/artifacts/large.bin", content=0)).json
+
+    assert data == bytes(11_000_000)
+    assert opened.code == 413
+    assert "11 MB" in opened.json["message"]
+    assert model["size"] == 11_000_000
+
+
+async def test_a_log_read_one_byte_at_a_time_comes_to_its_end(client: Client) -> None:
+    await submit(client, make_notebook("print('äöü€')"))
+    await client.finished(1)
+    text, offset, complete = "", 0, False
+    while not complete:
+        piece = (await client.get("executions/1/log", offset=offset, limit=1)).json
+        text, offset, complete = text + piece["text"], piece["next_offset"], piece["complete"]
+
+    assert "äöü€" in text
+
+
+@pytest.mark.parametrize("folder", ["../..", "missing", "a/../../.."])
+async def test_restoring_to_where_nothing_can_be_written_is_a_sentence(
+    client: Client, folder: str
+) -> None:
+    await submit(client)
+
+    answer = await client.post("executions/1/restore", {"folder": folder})
+
+    assert answer.code in {400, 404}
+    assert answer.json["message"].endswith(".")
+    assert "Errno" not in answer.json["message"]

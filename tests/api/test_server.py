@@ -33,6 +33,7 @@ async def test_the_status_counts_what_waits_and_runs(client: Client) -> None:
 
 async def test_slots_can_be_changed_while_running(client: Client) -> None:
     assert (await client.call("PATCH", "status", {"slots": 3})).json["slots"] == 3
+    assert (await client.call("PATCH", "status", {"slots": 2.0})).json["slots"] == 2
     assert (await client.call("PATCH", "status", {"slots": 0})).code == 400
 
 

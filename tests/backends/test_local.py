@@ -82,3 +82,24 @@ class TestLocalBackend(BackendContract):
         await backend.discard(key)
 
         assert await backend.attempts() == ()
+
+    async def test_a_damaged_list_of_files_costs_the_files_and_not_the_notebook(
+        self, backend: LocalBackend, quick: Execution
+    ) -> None:
+        key = AttemptKey(quick.id, 1)
+        await backend.start(quick)
+        await wait_for_end(backend, quick)
+        (backend._path(key) / "baseline.json").write_text("")
+
+        harvest = await backend.harvest(key, quick)
+
+        assert harvest.output_object is not None
+        assert [remark.kind for remark in harvest.remarks] == ["files_lost"]
+
+    async def test_a_stray_file_among_the_attempts_is_none(
+        self, backend: LocalBackend, tmp_path: Path
+    ) -> None:
+        (tmp_path / "attempts").mkdir()
+        (tmp_path / "attempts" / "note-1").touch()
+
+        assert await backend.attempts() == ()

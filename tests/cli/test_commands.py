@@ -133,6 +133,7 @@ def test_a_queued_execution_is_cancelled_with_exit_code_3_for_whoever_waits(
         (["run", "a.ipynb", "-p", "n", "many"], "whole number"),
         (["run", "text.ipynb"], "not a notebook"),
         (["show", "7"], "no execution"),
+        (["run", "free.ipynb", "-p", "x", "{"], "cannot be read"),
         (["run", "a.ipynb", "-f", "none.yaml"], "none.yaml"),
     ],
 )
@@ -140,6 +141,7 @@ def test_what_is_refused_is_exit_code_2_and_one_sentence(
     command: Command, folder: Path, arguments: list[str], words: str
 ) -> None:
     save(folder, "a.ipynb", make_notebook("n", parameters="n: int = 1"))
+    save(folder, "free.ipynb", make_notebook("1"))
     (folder / "text.ipynb").write_text("hello")
 
     done = command(*arguments)
@@ -171,3 +173,11 @@ def test_parameters_come_from_a_file_and_arguments_win(command: Command, folder:
     done = command("run", "a.ipynb", "-f", "chosen.yaml", "-p", "n", "3", "--json")
 
     assert json.loads(done.stdout)["parameters"] == {"n": 3, "word": "from file"}
+
+
+def test_a_relative_data_folder_works(command: Command, folder: Path) -> None:
+    save(folder, "a.ipynb", make_notebook("1"))
+
+    done = command("run", "a.ipynb", "--wait", "--data-dir", "store")
+
+    assert done.returncode == 0, done.stderr

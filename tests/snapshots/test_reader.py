@@ -59,3 +59,12 @@ async def test_what_is_not_json_is_refused_with_a_sentence(
 ) -> None:
     with pytest.raises(InvalidRequestError, match=words):
         await read_json(b" " * padding + text)
+
+
+async def test_a_module_of_the_user_is_never_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
+
+    assert "cells" in await read_json(json.dumps(large_notebook()).encode())

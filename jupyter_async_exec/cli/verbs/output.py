@@ -29,7 +29,8 @@ async def run(options: argparse.Namespace) -> int:
     ref = options.id.removeprefix("#")
     async with open_house(options) as house:
         if options.artifact is not None:
-            _, data = await house.service.artifact(ref, options.artifact)
+            artifact = await house.service.artifact(ref, options.artifact)
+            data = b"".join([piece async for piece in house.service.pieces(artifact)])
         else:
             version = "source" if options.source else "output"
             data = await house.service.notebook(ref, version=version)

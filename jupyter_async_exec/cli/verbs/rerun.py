@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from jupyter_async_exec.cli.session import (
     add_parameter_option,
     open_house,
+    read_value,
     report,
     say,
     wait,
@@ -26,11 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(options: argparse.Namespace) -> int:
     """Submit it again, and wait if asked to; return the exit code."""
-    import yaml
-
     async with open_house(options) as house:
         parent = await house.service.get(options.id.removeprefix("#"))
-        changes = {name: yaml.safe_load(text) for name, text in options.parameter}
+        changes = {name: read_value(name, text) for name, text in options.parameter}
         execution = await house.service.rerun(
             parent.id,
             parameters={**parent.parameters, **changes} if changes else None,

@@ -13,6 +13,7 @@ from jupyter_async_exec.cli.local_files import root_for
 from jupyter_async_exec.cli.session import (
     add_parameter_option,
     open_house,
+    read_value,
     report,
     say,
     wait,
@@ -70,14 +71,12 @@ def _parameters(options: argparse.Namespace, declared: ParameterList) -> dict[st
     A value on the command line is text. Where the notebook declares a type
     the text is read as that; elsewhere as YAML, as papermill's ``-p`` does.
     """
-    import yaml
-
     parameters: dict[str, object] = {}
     if options.parameters_file is not None:
         parameters.update(_read_file(options.parameters_file))
     typed = {each.name for each in declared.parameters} if declared.typed else set()
     for name, text in options.parameter:
-        parameters[name] = text if name in typed else yaml.safe_load(text)
+        parameters[name] = text if name in typed else read_value(name, text)
     return parameters
 
 

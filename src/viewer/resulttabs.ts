@@ -13,6 +13,7 @@ import { parseResultPath } from './paths';
 import { ReceiptModel } from './receiptmodel';
 import type { IReceiptActions } from './receiptview';
 import { ResultLog } from './resultlog';
+import { keepSealed } from './seal';
 
 /** What result tabs need. */
 export interface IResultTabsOptions {
@@ -85,6 +86,7 @@ class ResultTab implements IDisposable {
       ? null
       : new LiveNotebook(_panel, this._model, contents);
     _panel.addClass('jp-ResultNotebook');
+    keepSealed(_panel);
     _panel.contentHeader.addWidget(
       new ReceiptHeader({
         model: this._model,

@@ -62,6 +62,10 @@ test('one click runs the notebook elsewhere, and the result is one click away', 
   await executions.cells.nth(1).getByRole('textbox').click();
   await page.keyboard.type('changed');
   await expect(executions.cells.nth(1)).not.toContainText('changed');
+  // Nor do cells come in by the keys for it: they are put back at once.
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('b');
+  await expect(executions.cells).toHaveCount(2);
   await expect(executions.resultTab({ number: 1 })).not.toHaveClass(
     /jp-mod-dirty/
   );

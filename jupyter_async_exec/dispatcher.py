@@ -311,6 +311,9 @@ class Dispatcher:
         """Put an execution that never began back, and claim nothing for a while."""
         LOGGER.warning("#%d waits: %s", followed.execution.number, why)
         self._claim_after_s = time.monotonic() + self._start_pause_s
+        await self._return_to_queue(followed)
+
+    async def _return_to_queue(self, followed: _Followed) -> None:
         await _discard(followed.backend, followed.key)
         await self._record(followed, (AttemptReturned(at=self._clock()),))
         self._let_go(followed)
@@ -355,9 +358,7 @@ class Dispatcher:
     async def _end(self, followed: _Followed, result: Result) -> None:
         never_began = result.reason is Reason.LOST and result.started_at is None
         if never_began and followed.execution.attempt < MAX_ATTEMPTS:
-            await _discard(followed.backend, followed.key)
-            await self._record(followed, (AttemptReturned(at=self._clock()),))
-            self._let_go(followed)
+            await self._return_to_queue(followed)
             LOGGER.info("#%d goes back to the queue.", followed.execution.number)
             return
         harvest = await self._harvest(followed)

@@ -7,7 +7,7 @@ import codecs
 import json
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from jupyter_async_exec.backends.base import AttemptKey
 from jupyter_async_exec.core.execution import Artifact, Execution, Status
@@ -89,7 +89,7 @@ class ResultReader:
             piece, size = await asyncio.to_thread(
                 self._kept_log, execution.log_object, offset, limit_bytes
             )
-        start = max(0, size + offset) if offset < 0 else offset
+        start = _start(offset, size)
         is_end = execution.is_final and start + len(piece) >= size
         # A character cut in two is left for the next piece.
         text, used = codecs.utf_8_decode(piece, "replace", is_end)
@@ -135,9 +135,9 @@ class ResultReader:
         if log_object is None:
             return b"", 0
         size = self._objects.size_bytes(log_object)
-        start = max(0, size + offset) if offset < 0 else offset
+        start = _start(offset, size)
         with self._objects.open(log_object) as log:
-            _skip(log.read, start)
+            _skip(log, start)
             return log.read(limit_bytes), size
 
     def _artifacts(self, execution: Execution) -> tuple[Artifact, ...]:
@@ -198,10 +198,14 @@ def _output_name(execution: Execution) -> str:
     return name if name not in taken else notebook_name(execution, suffix=".ipynb")
 
 
-def _skip(read: object, n_bytes: int) -> None:
-    assert callable(read)
+def _start(offset: int, size: int) -> int:
+    """Return the byte that `offset` means; negative ones count from the end."""
+    return max(0, size + offset) if offset < 0 else offset
+
+
+def _skip(stream: BinaryIO, n_bytes: int) -> None:
     while n_bytes > 0:
-        piece = read(min(n_bytes, 1 << 20))
+        piece = stream.read(min(n_bytes, PIECE_BYTES))
         if not piece:
             return
         n_bytes -= len(piece)

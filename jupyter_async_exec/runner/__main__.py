@@ -5,18 +5,21 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from jupyter_async_exec.runner.supervisor import supervise
+from jupyter_async_exec.runner.becoming import run
+from jupyter_async_exec.runner.bell import Bell
+from jupyter_async_exec.runner.supervisor import Equipment, supervise
 
-_USAGE = "usage: python -m jupyter_async_exec.runner DIRECTORY [LOCK_DESCRIPTOR]"
+_USAGE = "usage: python -m jupyter_async_exec.runner DIRECTORY [LOCK_DESCRIPTOR BELL_DESCRIPTOR]"
 
 
 def main(argv: list[str]) -> int:
     """Supervise one attempt; the launcher hands over the life lock it has taken."""
     match argv:
         case [directory]:
-            return supervise(Path(directory))
-        case [directory, lock] if lock.isdigit():
-            return supervise(Path(directory), int(lock))
+            return run(lambda: supervise(Path(directory)))
+        case [directory, lock, bell] if lock.isdigit() and bell.isdigit():
+            equipment = Equipment(bell=Bell(int(bell)))
+            return run(lambda: supervise(Path(directory), int(lock), equipment))
     sys.stderr.write(_USAGE + "\n")
     return 2
 

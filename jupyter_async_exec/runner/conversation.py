@@ -11,7 +11,7 @@ from jupyter_async_exec.runner.widgets import Widgets
 from jupyter_async_exec.runner.wire import Message, Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.runner.kernel import KernelProcess
@@ -32,6 +32,14 @@ _DRAIN_LONGEST_S = 2.0
 _LIFT_MARK = (
     "(lambda thread: thread.schedule(lambda: thread.socket.set(__import__('zmq').SNDHWM, 0)))"
     "(get_ipython().kernel.iopub_socket.io_thread)"
+)
+#: What an IPython kernel derives from its folder when it starts, done again.
+_MOVE_IN = (
+    "(lambda os, shell: (os.chdir({folder!r}), os.environ.update({variables!r}), "
+    "setattr(shell, 'starting_dir', os.getcwd()), "
+    "shell.history_manager.dir_hist.__setitem__("
+    "slice(None), [__import__('pathlib').Path.cwd()])))"
+    "(__import__('os'), get_ipython())"
 )
 _COUNT_THREADS = {"threads": "__import__('threading').active_count()"}
 
@@ -63,15 +71,22 @@ class Conversation:
         Where outputs go.
     check
         Called ten times a second; may raise, and the exception leaves `pump`.
+    wire
+        A connection to the kernel that exists already.
     """
 
     def __init__(
-        self, kernel: KernelProcess, *, recorder: Recorder, check: Callable[[], None]
+        self,
+        kernel: KernelProcess,
+        *,
+        recorder: Recorder,
+        check: Callable[[], None],
+        wire: Wire | None = None,
     ) -> None:
         self.kernel = kernel
         self._recorder = recorder
         self._check = check
-        self._wire = Wire(kernel.connection)
+        self._wire = wire or Wire(kernel.connection)
         self._widgets = Widgets(keep=self._keep_widget, tell=self._tell_widget)
         self._requests: dict[str, Request] = {}
         self._replies: dict[str, JSONObject] = {}
@@ -113,6 +128,32 @@ class Conversation:
         if self.is_ipython:
             self._ask(_LIFT_MARK)
         return info
+
+    def move_in(self, folder: str, variables: Mapping[str, str], timeout_s: float) -> None:
+        """Make an IPython kernel that started elsewhere one that started in `folder`.
+
+        Parameters
+        ----------
+        folder
+            Its working directory from now on.
+        variables
+            Added to its environment.
+        timeout_s
+            For how long it may take.
+
+        Raises
+        ------
+        KernelDiedError
+            It could not, or not in time: it cannot be used.
+        """
+        request = self._ask(_MOVE_IN.format(folder=folder, variables=dict(variables)))
+        deadline = time.monotonic() + timeout_s
+        while not self.is_done(request):
+            if time.monotonic() >= deadline:
+                raise KernelDiedError
+            self.pump(0.02)
+        if (request.reply or {}).get("status") != "ok":
+            raise KernelDiedError
 
     def execute(self, code: str, cell_index: int, **options: Any) -> Request:
         """Send a cell's code."""

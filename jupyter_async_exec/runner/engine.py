@@ -19,7 +19,7 @@ from jupyter_async_exec.errors import (
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.endings import Ending, KernelDiedError, StoppedError, fail
 from jupyter_async_exec.runner.json_text import load_json
-from jupyter_async_exec.runner.kernel import KernelProcess
+from jupyter_async_exec.runner.kernel import KernelProcess, StartProcess, start_process
 from jupyter_async_exec.runner.kernelspec import KernelSpec, find_kernelspec
 from jupyter_async_exec.runner.launch import safe_environment
 from jupyter_async_exec.runner.limits import Watch
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from jupyter_async_exec.runner.conversation import Conversation, Request
     from jupyter_async_exec.runner.recorder import Recorder
     from jupyter_async_exec.runner.task import Task
+    from jupyter_async_exec.runner.warm.spare import Spare
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +73,12 @@ class Engine:
         For how long a kernel may not answer before it counts as dead.
     cell_time_s
         Limit for one cell; papermill's users have it.
+    spare
+        A kernel that is ready already.
+    start
+        Makes kernel processes.
+    news
+        Called when the execution has started and when its result is written.
     """
 
     def __init__(
@@ -83,12 +90,18 @@ class Engine:
         observer: Callable[[JSONObject], None] | None = None,
         start_timeout_s: float = START_TIMEOUT_S,
         cell_time_s: float | None = None,
+        spare: Spare | None = None,
+        start: StartProcess = start_process,
+        news: Callable[[], None] = lambda: None,
     ) -> None:
         self._directory = directory
         self._task = task
         self._sockets = sockets
         self._observer = observer
         self._start_timeout_s = start_timeout_s
+        self._spare = spare
+        self._start = start
+        self._news = news
         self._watch = Watch(directory, task.limits, cell_time_s=cell_time_s)
         self._machine = describe_machine()
         self._spec: KernelSpec | None = None
@@ -121,8 +134,11 @@ class Engine:
         """Start the kernel first: it boots while we read and import."""
         try:
             self._watch.check_cancel()
-            self._spec = find_kernelspec(self._task.kernel_name)
-            self._kernel = self._start_kernel(self._spec)
+            if self._spare is not None:
+                self._spec, self._kernel = self._spare.spec, self._spare.kernel
+            else:
+                self._spec = find_kernelspec(self._task.kernel_name)
+                self._kernel = self._start_kernel(self._spec)
         except StoppedError as stopped:
             return stopped.ending
         except KernelMissingError as error:
@@ -203,6 +219,8 @@ class Engine:
         self._cells_total = total
         self._started_at = record["at"]
         self._started = time.monotonic()
+        self._recorder.flush()
+        self._news()
 
     def _finish(self, ending: Ending) -> Result:
         """Write the end: notebook, journal, result, in this order."""
@@ -235,6 +253,7 @@ class Engine:
             machine=self._machine,
         )
         write_result(self._directory, result)
+        self._news()
         return result
 
     def _end(self, ending: Ending) -> JSONObject:
@@ -254,13 +273,17 @@ class Engine:
         task = self._task
         environment = {
             **safe_environment(os.environ),
-            **task.environment,
-            COOKIE: task.cookie,
-            "JUPYTER_ASYNC_EXEC_ID": task.execution_id,
-            "JUPYTER_ASYNC_EXEC_NUMBER": str(task.number),
-            "JUPYTER_ASYNC_EXEC_DIR": task.folder,
+            **task.variables,
+            # A spare's kernel carries the mark the spare began with.
+            COOKIE: os.environ.get(COOKIE, task.cookie),
         }
-        return KernelProcess(spec, cwd=task.folder, environment=environment, folder=self._sockets)
+        return KernelProcess(
+            spec,
+            cwd=task.folder,
+            environment=environment,
+            folder=self._sockets,
+            start=self._start,
+        )
 
     def _connect(self) -> tuple[Conversation, JSONObject]:
         """Wait until the kernel talks with us; give it one more try if it does not."""
@@ -269,11 +292,20 @@ class Engine:
         assert self._spec is not None
         assert self._kernel is not None
         for tried in range(1, _STARTS + 1):
+            spare, self._spare = self._spare, None
             conversation = self._conversation = Conversation(
-                self._kernel, recorder=self._recorder, check=self._check
+                self._kernel,
+                recorder=self._recorder,
+                check=self._check,
+                wire=None if spare is None else spare.wire,
             )
             try:
-                return conversation, conversation.wait_ready(self._start_timeout_s)
+                info = conversation.wait_ready(self._start_timeout_s)
+                if spare is not None:
+                    conversation.move_in(
+                        self._task.folder, self._task.variables, self._start_timeout_s
+                    )
+                return conversation, info
             except KernelDiedError:
                 if tried == _STARTS:
                     raise

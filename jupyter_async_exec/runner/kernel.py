@@ -11,17 +11,56 @@ import string
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyter_async_exec.runner import system
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from jupyter_async_exec.runner.kernelspec import KernelSpec
 
 _CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
+
+
+class Child(Protocol):
+    """A process we started, in a session of its own."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    def poll(self) -> int | None:
+        """Return how it ended (`-9`: by signal 9), `None` while it runs."""
+
+
+class StartProcess(Protocol):
+    """Starts a kernel's process: nothing to read, output and errors to our standard error."""
+
+    def __call__(self, command: Sequence[str], *, cwd: str, env: Mapping[str, str]) -> Child:
+        """Start `command` in the folder `cwd` with exactly the variables `env`."""
+
+
+def start_process(command: Sequence[str], *, cwd: str, env: Mapping[str, str]) -> Child:
+    """Start a new program.
+
+    Raises
+    ------
+    OSError
+        It cannot be started.
+    """
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=2,
+        stderr=2,
+        cwd=cwd,
+        env=env,
+        start_new_session=True,
+        # Our process has no other Python thread when it starts a kernel.
+        preexec_fn=_in_child(os.getpid()) if os.name == "posix" else None,  # noqa: PLW1509
+    )
 
 
 class KernelProcess:
@@ -40,10 +79,18 @@ class KernelProcess:
         All its variables; the kernel spec's are added.
     folder
         A private directory with a short path, for sockets and connection file.
+    start
+        Makes the process.
     """
 
     def __init__(
-        self, spec: KernelSpec, *, cwd: str, environment: Mapping[str, str], folder: Path
+        self,
+        spec: KernelSpec,
+        *,
+        cwd: str,
+        environment: Mapping[str, str],
+        folder: Path,
+        start: StartProcess = start_process,
     ) -> None:
         self._spec = spec
         name = secrets.token_hex(3)
@@ -58,17 +105,7 @@ class KernelProcess:
             env[key] = string.Template(value).safe_substitute(environment)
         if os.name == "posix":
             env["JPY_PARENT_PID"] = str(os.getpid())
-        self._process = subprocess.Popen(
-            spec.command(connection_file),
-            stdin=subprocess.DEVNULL,
-            stdout=2,
-            stderr=2,
-            cwd=cwd,
-            env=env,
-            start_new_session=True,
-            # Our process has no other Python thread when it starts a kernel.
-            preexec_fn=_in_child(os.getpid()) if os.name == "posix" else None,  # noqa: PLW1509
-        )
+        self._process = start(spec.command(connection_file), cwd=cwd, env=env)
 
     @property
     def pid(self) -> int:
@@ -111,7 +148,7 @@ class KernelProcess:
             return
         try:
             if sys.platform == "win32":
-                self._process.send_signal(number)
+                os.kill(self._process.pid, number)
             else:
                 # Not yet reaped, so the id cannot be somebody else's.
                 os.killpg(self._process.pid, number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -13,8 +14,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jupyter_async_exec.core.execution import new_id
 from jupyter_async_exec.errors import UnavailableError
 from jupyter_async_exec.runner import files
+from jupyter_async_exec.runner.bell import make_bell
 from jupyter_async_exec.runner.lock import take_lock
 from jupyter_async_exec.runner.processes import (
     COOKIE,
@@ -31,22 +34,33 @@ from jupyter_async_exec.runner.result import read_evidence
 from jupyter_async_exec.runner.task import read_task
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Mapping
+
+    from jupyter_async_exec.runner.warm.handle import ForkServer
 
 #: What a server knows and an executed notebook must not.
 _SECRET_VARIABLE = re.compile(
     r"^(JPY_.*|(JUPYTER|CONFIGPROXY).*(TOKEN|SECRET|PASSWORD|COOKIE|CRYPT_KEY).*)$"
 )
+_COOKIE = re.compile(r"^[0-9a-f]{32}-\d+$")
 #: `terminate` gives up after this; a process that survives SIGKILL is stuck in the system.
 _TERMINATE_S = 5.0
 
 
-def launch(directory: Path) -> int:
-    """Start the runner of a prepared attempt and return the supervisor's process id.
+def launch(directory: Path, *, fork_server: ForkServer | None = None) -> socket.socket:
+    """Start the runner of a prepared attempt and return our end of its bell.
 
     The runner is a session of its own and lives on when this process ends. The
     life lock is taken here, before anything starts, and handed over: from this
     call on `lock.is_held` is true until the attempt is over.
+
+    Parameters
+    ----------
+    directory
+        The attempt's.
+    fork_server
+        Forks the runner; without it, or when it fails, a new program is started.
 
     Raises
     ------
@@ -57,27 +71,86 @@ def launch(directory: Path) -> int:
     UnavailableError
         The process could not be started.
     """
-    task = read_task(directory)
-    lock = take_lock(directory)
+    cookie = read_task(directory).cookie
+    with contextlib.closing(_Equipment(directory)) as equipment:
+        if fork_server is not None:
+            with contextlib.suppress(UnavailableError):
+                fork_server.fork(directory, cookie=cookie, descriptors=equipment.descriptors)
+                return equipment.take_bell()
+        _start(directory, cookie, equipment)
+        return equipment.take_bell()
+
+
+def launch_spare(
+    directory: Path, *, fork_server: ForkServer, kernel_name: str, nice: int
+) -> socket.socket:
+    """Have a spare forked in the empty folder `directory`; return our end of its bell.
+
+    Raises
+    ------
+    UnavailableError
+        The fork server does not answer.
+    """
+    # Of the form of every other cookie; attempts count from 1.
+    cookie = f"{new_id()}-0"
+    with contextlib.closing(_Equipment(directory)) as equipment:
+        fork_server.fork(
+            directory,
+            cookie=cookie,
+            descriptors=equipment.descriptors,
+            spare_kernel=kernel_name,
+            nice=nice,
+        )
+        return equipment.take_bell()
+
+
+class _Equipment:
+    """Life lock, bell and log of a runner to be started; closed here in the end."""
+
+    def __init__(self, directory: Path) -> None:
+        self.lock = take_lock(directory)
+        self._bell: socket.socket | None
+        self._bell, self._their_bell = make_bell()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        self.log = os.open(directory / files.RUNNER_LOG, flags, 0o600)
+
+    @property
+    def descriptors(self) -> tuple[int, int, int]:
+        return self.lock, self._their_bell.fileno(), self.log
+
+    def take_bell(self) -> socket.socket:
+        """Return our end; it is the caller's from now on."""
+        bell, self._bell = self._bell, None
+        assert bell is not None
+        return bell
+
+    def close(self) -> None:
+        os.close(self.lock)
+        os.close(self.log)
+        self._their_bell.close()
+        if self._bell is not None:
+            self._bell.close()
+
+
+def _start(directory: Path, cookie: str, equipment: _Equipment) -> None:
+    lock, bell, log = equipment.descriptors
+    is_posix = os.name == "posix"
+    arguments = [str(lock), str(bell)] if is_posix else []
     try:
-        with (directory / files.RUNNER_LOG).open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "jupyter_async_exec.runner", str(directory), str(lock)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                pass_fds=(lock,) if os.name == "posix" else (),
-                start_new_session=True,
-                cwd=directory,
-                env={**safe_environment(os.environ), COOKIE: task.cookie},
-            )
+        process = subprocess.Popen(
+            [sys.executable, "-m", "jupyter_async_exec.runner", str(directory), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            pass_fds=(lock, bell) if is_posix else (),
+            start_new_session=True,
+            cwd=directory,
+            env={**safe_environment(os.environ), COOKIE: cookie},
+        )
     except OSError as error:
         raise UnavailableError(f"The runner could not be started: {error}") from error
-    finally:
-        os.close(lock)
     # Somebody has to take note of its end while we live, or it stays as a zombie.
     threading.Thread(target=process.wait, name="runner-reaper", daemon=True).start()
-    return process.pid
 
 
 def safe_environment(environment: Mapping[str, str]) -> dict[str, str]:
@@ -93,7 +166,7 @@ def terminate(directory: Path) -> None:
     attempt's cookie is killed, the supervisor last.
     """
     evidence = read_evidence(directory)
-    cookie = read_task(directory).cookie
+    cookie = read_cookie(directory, evidence)
     supervisor = _supervisor(evidence, cookie)
     if supervisor is not None and os.name == "posix":
         send(supervisor, signal.SIGSTOP)
@@ -113,6 +186,12 @@ def terminate(directory: Path) -> None:
         kill_all([supervisor])
         wait_gone([supervisor], timeout_s=_TERMINATE_S)
     _remove_sockets(evidence)
+
+
+def read_cookie(directory: Path, evidence: Mapping[str, object]) -> str:
+    """Return what marks the attempt's processes: a spare's mark is older than its task."""
+    cookie = str(evidence.get("cookie", ""))
+    return cookie if _COOKIE.match(cookie) else read_task(directory).cookie
 
 
 def _remove_sockets(evidence: Mapping[str, object]) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 COOKIE = "JUPYTER_ASYNC_EXEC_ATTEMPT"
 _SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)
@@ -53,13 +53,11 @@ def find_descendants(root: Process) -> list[Process]:
     """Return the living descendants of `root`, parents before children."""
     if not is_alive(root):
         return []
-    children: dict[int, list[_Row]] = {}
-    for row in _table():
-        children.setdefault(row.parent, []).append(row)
+    children_of = _find_children()
     found: list[Process] = []
     queue = [root.pid]
     while queue:
-        for row in children.get(queue.pop(0), []):
+        for row in children_of(queue.pop(0)):
             queue.append(row.process.pid)
             if not row.is_dead:
                 found.append(row.process)
@@ -111,6 +109,31 @@ def wait_gone(processes: Iterable[Process], *, timeout_s: float) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+def _find_children() -> Callable[[int], list[_Row]]:
+    """Return what gives the children of a process id."""
+    if _HAS_CHILDREN_FILE:
+        return _children_of
+    children: dict[int, list[_Row]] = {}
+    for row in _table():
+        children.setdefault(row.parent, []).append(row)
+    return lambda pid: children.get(pid, [])
+
+
+#: Most kernels list a process's children (CONFIG_PROC_CHILDREN); reading all of `/proc` costs more.
+_HAS_CHILDREN_FILE = Path(f"/proc/self/task/{os.getpid()}/children").exists()
+
+
+def _children_of(pid: int) -> list[_Row]:
+    rows = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
+            children = Path(f"/proc/{pid}/task/{thread}/children").read_text().split()
+            rows += [_row(int(child)) for child in children]
+    except OSError:  # it ended while we looked
+        pass
+    return [row for row in rows if row is not None]
 
 
 if sys.platform == "linux":

@@ -22,10 +22,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.runner import files, system
+from jupyter_async_exec.runner.becoming import Become
+from jupyter_async_exec.runner.bell import Bell
 from jupyter_async_exec.runner.json_text import encode_json
+from jupyter_async_exec.runner.kernel import StartProcess, start_process
 from jupyter_async_exec.runner.lock import take_lock
 from jupyter_async_exec.runner.processes import (
     COOKIE,
@@ -57,36 +61,61 @@ _SIGNALS = (
 )
 
 
-def supervise(directory: Path, lock: int | None = None) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equipment:
+    """What a runner gets on its way besides its directory."""
+
+    #: Rings where the runner was started.
+    bell: Bell = field(default_factory=lambda: Bell(None))
+    #: Makes kernel processes.
+    start: StartProcess = start_process
+    #: A kernel to have ready before there is a task; needs a bell.
+    spare_kernel: str | None = None
+    #: Added niceness while there is no task to say it.
+    nice: int = 0
+
+
+def supervise(
+    directory: Path, lock: int | None = None, equipment: Equipment | None = None
+) -> int:
     """Run the attempt in `directory` to its end; return the exit code of this process.
 
     Parameters
     ----------
     directory
-        A prepared attempt.
+        A prepared attempt; of a spare the current folder, which becomes one by
+        being renamed.
     lock
         Descriptor of the life lock, inherited; `None` to take it.
+    equipment
+        What else there is.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    equipment = equipment or Equipment()
     if lock is None:
         lock = take_lock(directory)
     else:
         os.set_inheritable(lock, False)
     if os.name != "posix":
-        return _run_engine(directory, _make_socket_folder())
-    return _Supervisor(directory).run()
+        return _run_engine(directory, _make_socket_folder(), equipment)
+    return _Supervisor(directory, equipment).run()
 
 
 class _Supervisor:
     """State of the one supervisor in this process (POSIX)."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, equipment: Equipment) -> None:
         self._directory = directory
+        self._equipment = equipment
         self._cookie = os.environ.get(COOKIE, "")
         own = identify(os.getpid())
         assert own is not None
         self._own = own
-        self._evidence: JSONObject = {"pid": own.pid, "started": own.started}
+        self._evidence: JSONObject = {
+            "pid": own.pid,
+            "started": own.started,
+            "cookie": self._cookie,
+        }
         self._oom_kills = system.count_oom_kills()
         self._cancelled_at: float | None = None
         self._result_at: float | None = None
@@ -117,19 +146,22 @@ class _Supervisor:
         pid = os.fork()
         if pid:
             return pid
-        code = 1
-        try:
+
+        def run() -> int:
             system.die_with_parent(parent)
             os.close(alive)
             signal.signal(signal.SIGTERM, lambda *_: files.request_cancel(self._directory))
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-            code = _run_engine(self._directory, sockets)
-        except BaseException:  # noqa: BLE001  nothing may reach the supervisor's own code
-            _log.exception("the engine failed")
-        finally:
+            try:
+                code = _run_engine(self._directory, sockets, self._equipment)
+            except Exception:
+                _log.exception("the engine failed")
+                code = 1
             sys.stderr.flush()
             os._exit(code)
+
+        raise Become(run)
 
     def _fork_guard(self, sense: int, alive: int, sockets: Path) -> Process:
         pid = os.fork()
@@ -211,21 +243,43 @@ class _Supervisor:
         """Write the result the engine did not live to write."""
         from jupyter_async_exec.runner.result import read_result
 
+        if not (self._directory / files.TASK).exists():
+            return  # a spare nobody needed
         if read_result(self._directory) is None:
             from jupyter_async_exec.runner.conclude import conclude_attempt
 
             _try_to(lambda: conclude_attempt(self._directory))
 
 
-def _run_engine(directory: Path, sockets: Path) -> int:
+def _run_engine(directory: Path, sockets: Path, equipment: Equipment) -> int:
     from jupyter_async_exec.runner.engine import Engine
     from jupyter_async_exec.runner.task import read_task
 
+    spare = None
+    if equipment.spare_kernel is not None:
+        from jupyter_async_exec.runner.warm.spare import await_task
+
+        _be_nice(equipment.nice)
+        spare = await_task(equipment, sockets)
+        if spare is None:
+            return 0
     task = read_task(directory)
-    if hasattr(os, "nice"):
-        os.nice(task.nice)
-    Engine(directory, task=task, sockets=sockets).run()
+    if spare is None:
+        _be_nice(task.nice)
+    Engine(
+        directory,
+        task=task,
+        sockets=sockets,
+        spare=spare,
+        start=equipment.start,
+        news=equipment.bell.ring,
+    ).run()
     return 0
+
+
+def _be_nice(nice: int) -> None:
+    if hasattr(os, "nice"):
+        os.nice(nice)
 
 
 def _guard(sense: int, cookie: str, supervisor: Process) -> None:

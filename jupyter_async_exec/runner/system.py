@@ -8,6 +8,10 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -43,6 +47,48 @@ def prefer_as_victim() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE))
+
+
+def count_threads() -> int | None:
+    """Return how many threads this process has, native ones included; `None` when unknown."""
+    try:
+        return len(os.listdir("/proc/self/task"))  # noqa: PTH208
+    except OSError:
+        return None
+
+
+def overwrite_variable(name: str, value: str) -> bool:
+    """Write `value` where the process was given the variable, so that `/proc` shows it.
+
+    `os.environ` changes only our own view; other processes read the block the
+    process started with. Does nothing, and says so, when there is too little room.
+    """
+    if sys.platform != "linux":
+        return False
+    getenv = ctypes.CDLL(None).getenv
+    getenv.restype = ctypes.c_void_p
+    address = getenv(name.encode())
+    room = len(os.environb.get(name.encode(), b""))
+    content = value.encode()
+    if not address or len(content) > room:
+        return False
+    ctypes.memmove(address, content.ljust(room, b"\0"), room)
+    return True
+
+
+def overwrite_command(arguments: Sequence[str]) -> None:
+    """Show `arguments` as this process's command line (Linux), as far as there is room.
+
+    Notes
+    -----
+    `/proc/PID/stat`, fields 48 and 49, tell where the system reads it from (proc(5)).
+    """
+    if sys.platform != "linux":
+        return
+    fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
+    start, end = int(fields[45]), int(fields[46])
+    content = b"".join(os.fsencode(part) + b"\0" for part in arguments)[: end - start - 1]
+    ctypes.memmove(start, content.ljust(end - start, b"\0"), end - start)
 
 
 def count_oom_kills() -> int:

@@ -42,6 +42,16 @@ class Task:
         return f"{self.execution_id}-{self.attempt}"
 
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the kernel's environment says of this execution."""
+        return self.environment | {
+            "JUPYTER_ASYNC_EXEC_ID": self.execution_id,
+            "JUPYTER_ASYNC_EXEC_NUMBER": str(self.number),
+            "JUPYTER_ASYNC_EXEC_DIR": self.folder,
+        }
+
+
 def write_task(directory: Path, task: Task) -> None:
     """Write `task` into the attempt's directory, durably."""
     text = json.dumps(asdict(task), ensure_ascii=True, allow_nan=True)

@@ -1,0 +1,1 @@
+"""Runners and kernels that are ready before they are needed."""

@@ -1,0 +1,336 @@
+"""``python -m jupyter_async_exec.runner.warm.forkserver``: a prepared process that forks runners.
+
+It has imported what a runner and an IPython kernel import and does nothing
+else, in one thread. A fork of it costs a tenth of a start::
+
+    forkserver          as long as there is work now and then
+    └── supervisor      as always (`supervisor`), forked
+        └── engine      forked
+            └── kernel  forked, when its command is the one prepared for
+
+What a kernel has imported when it is ready is found by letting one start, in a
+child, and asking it. The kernel forgets everything else before it begins, so
+that a notebook finds what it finds in a kernel that was started.
+
+Notes
+-----
+Only a process of one thread can be forked safely; that is looked at before
+every fork (POSIX: fork(2), and pthread_atfork(3) on why).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+# Nothing of what follows may be imported before the kernel that is asked has
+# started, or it would look like the kernel's own.
+from jupyter_async_exec.runner.becoming import Become, run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping, Sequence
+
+    from jupyter_async_exec.runner.kernel import Child
+
+_KERNEL_MODULE = "ipykernel_launcher"
+#: Longest cookie, and longest command line of a kernel or supervisor, in characters.
+COOKIE_ROOM = 64
+COMMAND_ROOM = 512
+_LONGEST_REQUEST_BYTES = 64 * 1024
+
+
+def main(argv: list[str]) -> int:
+    """Serve the requests that come through the socket whose descriptor is the first argument."""
+    # As ipykernel's own launcher does: the current folder is no place to import from.
+    if sys.path[0] in ("", os.getcwd()):  # noqa: PTH109
+        del sys.path[0]
+    descriptor = int(argv[1])
+    return run(lambda: _serve(descriptor))
+
+
+def _serve(descriptor: int) -> int:
+    known = _prepare()
+    import gc
+    import json
+    import signal
+    import socket
+
+    from jupyter_async_exec.runner.system import count_threads
+
+    connection = socket.socket(fileno=descriptor)
+    # Children are reaped by the system.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    is_able = count_threads() == 1
+    gc.collect()
+    gc.freeze()
+    connection.sendall(json.dumps({"is_able": is_able, "n_modules": len(known)}).encode())
+    if not is_able:
+        return 1
+    while True:
+        content, descriptors, _, _ = socket.recv_fds(connection, _LONGEST_REQUEST_BYTES, 3)
+        if not content:
+            return 0
+        pid = os.fork()
+        if not pid:
+            connection.close()
+            raise Become(_Runner(json.loads(content), descriptors, known))
+        for received in descriptors:
+            os.close(received)
+        connection.sendall(json.dumps({"pid": pid}).encode())
+
+
+def _prepare() -> frozenset[str]:
+    """Import what kernel and runner need; return the names a kernel knows."""
+    names = _ask_a_kernel()
+    import importlib
+
+    for name in names:
+        if name not in sys.modules:
+            try:
+                importlib.import_module(name)
+            except Exception:  # noqa: BLE001, S112  found under that name only in the kernel
+                continue
+    for name in (
+        "secrets",
+        "jupyter_async_exec.runner.conclude",
+        "jupyter_async_exec.runner.conversation",
+        "jupyter_async_exec.runner.engine",
+        "jupyter_async_exec.runner.parameters",
+        "jupyter_async_exec.runner.recorder",
+        "jupyter_async_exec.runner.supervisor",
+        "jupyter_async_exec.runner.verdict",
+        "jupyter_async_exec.runner.warm.spare",
+    ):
+        importlib.import_module(name)
+    return frozenset(names)
+
+
+def _ask_a_kernel() -> list[str]:
+    """Start a kernel in a child, as plain as can be; return its modules in order."""
+    sense, tell = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(sense)
+        raise Become(lambda: _report_modules(tell))
+    os.close(tell)
+    content = b""
+    while piece := os.read(sense, 1024 * 1024):
+        content += piece
+    os.close(sense)
+    os.waitpid(child, 0)
+    return content.decode().split()
+
+
+def _report_modules(tell: int) -> int:
+    before = set(sys.modules)
+    from ipykernel.kernelapp import IPKernelApp
+
+    import shutil
+    import tempfile
+
+    folder = tempfile.mkdtemp()
+    try:
+        # Nobody's startup files: they belong to executions.
+        os.environ["IPYTHONDIR"] = folder
+        os.environ.pop("PYTHONSTARTUP", None)
+        app = IPKernelApp.instance()
+        options = [f"--ip={folder}/k", "--transport=ipc", f"--f={folder}/c.json"]
+        app.initialize([*options, "--HistoryManager.hist_file=:memory:"])
+        ours = {name for name in before if name.split(".")[0] == "jupyter_async_exec"}
+        names = [name for name in sys.modules if name not in ours and not name.isspace()]
+        content = "\n".join(names).encode()
+        while content:
+            content = content[os.write(tell, content) :]
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os._exit(0)
+
+
+class _Runner:
+    """What a fork becomes: the runner of one attempt, or a spare.
+
+    Parameters
+    ----------
+    request
+        `directory`, `cookie`, `spare_kernel`, `nice`.
+    descriptors
+        Life lock, bell, standard error.
+    known
+        Names of the modules a kernel knows.
+    """
+
+    def __init__(
+        self, request: Mapping[str, object], descriptors: Sequence[int], known: frozenset[str]
+    ) -> None:
+        self._request = request
+        self._descriptors = descriptors
+        self._known = known
+
+    def __call__(self) -> int:
+        import signal
+        from pathlib import Path
+
+        from jupyter_async_exec.runner import system
+        from jupyter_async_exec.runner.bell import Bell
+        from jupyter_async_exec.runner.processes import COOKIE
+        from jupyter_async_exec.runner.supervisor import Equipment, supervise
+
+        request = self._request
+        lock, bell, log = self._descriptors
+        os.setsid()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.dup2(log, 2)
+        os.close(log)
+        directory, cookie = str(request["directory"]), str(request["cookie"])
+        os.chdir(directory)
+        system.overwrite_variable(COOKIE, cookie)
+        os.environ[COOKIE] = cookie
+        system.overwrite_command([sys.executable, "-m", "jupyter_async_exec.runner", directory])
+        kernel = request["spare_kernel"]
+        equipment = Equipment(
+            bell=Bell(bell),
+            start=_Forker(self._known),
+            spare_kernel=None if kernel is None else str(kernel),
+            nice=int(str(request["nice"])),
+        )
+        return supervise(Path(), lock, equipment)
+
+
+class _Forker:
+    """Starts kernels by forking where that is the same as starting them.
+
+    Parameters
+    ----------
+    known
+        Names of the modules a kernel knows.
+    """
+
+    def __init__(self, known: frozenset[str]) -> None:
+        self._known = known
+        self._environment = dict(os.environ)
+
+    def __call__(self, command: Sequence[str], *, cwd: str, env: Mapping[str, str]) -> Child:
+        """Start the kernel; see `StartProcess`."""
+        from jupyter_async_exec.runner.kernel import start_process
+        from jupyter_async_exec.runner.system import count_threads
+
+        if not self._is_same(command, env) or count_threads() != 1:
+            return start_process(command, cwd=cwd, env=env)
+        parent = os.getpid()
+        pid = os.fork()
+        if not pid:
+            raise Become(lambda: _become_kernel(list(command), cwd, dict(env), parent, self._known))
+        return _ForkedChild(pid)
+
+    def _is_same(self, command: Sequence[str], env: Mapping[str, str]) -> bool:
+        """Whether the command is this interpreter's IPython kernel, in the environment we began in.
+
+        Variables decide about libraries and the interpreter itself when a process
+        starts; only our own come later.
+        """
+        ours = ("JUPYTER_ASYNC_EXEC_", "JPY_PARENT_PID")
+        theirs = {name: value for name, value in env.items() if not name.startswith(ours)}
+        prepared = {n: v for n, v in self._environment.items() if not n.startswith(ours)}
+        options = prepared_options()
+        start = [sys.executable, *options, "-m", _KERNEL_MODULE, "-f"]
+        return list(command[: len(start)]) == start and theirs == prepared
+
+
+class _ForkedChild:
+    """A child of this process, which reaps it itself."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._code: int | None = None
+
+    def poll(self) -> int | None:
+        """Return how it ended, `None` while it runs."""
+        if self._code is None:
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:
+                self._code = 0
+            else:
+                if pid:
+                    self._code = os.waitstatus_to_exitcode(status)
+        return self._code
+
+
+def prepared_options() -> list[str]:
+    """Return the options this interpreter was started with."""
+    orig = sys.orig_argv[1:]
+    return orig[: orig.index("-m")] if "-m" in orig else []
+
+
+def _become_kernel(
+    command: list[str], cwd: str, env: Mapping[str, str], parent: int, known: frozenset[str]
+) -> int:
+    """Make this process what `command` would have made of a new one, then be it."""
+    import runpy
+
+    from jupyter_async_exec.runner import system
+
+    os.setsid()
+    system.die_with_parent(parent)
+    system.prefer_as_victim()
+    _close_descriptors()
+    _restore_signals()
+    system.overwrite_command(command)
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(cwd)
+    module = command.index(_KERNEL_MODULE)
+    sys.argv[:] = [_KERNEL_MODULE, *command[module + 1 :]]
+    sys.orig_argv[:] = command
+    _forget(known)
+    runpy.run_module(_KERNEL_MODULE, run_name="__main__", alter_sys=True)
+    return 0
+
+
+def _close_descriptors() -> None:
+    import gc
+
+    # Whatever still owns one has to let go first, or it would close somebody else's later.
+    gc.collect()
+    gc.unfreeze()
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(2, 1)
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
+        if int(name) > 2:  # noqa: PLR2004
+            try:
+                os.close(int(name))
+            except OSError:  # the listing's own
+                continue
+
+
+def _restore_signals() -> None:
+    import signal
+
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _forget(known: frozenset[str]) -> None:
+    """Drop what only the runner knows: modules, loggers, cached folders."""
+    import importlib
+    import logging
+    import tempfile
+
+    for handler in logging.root.handlers[:]:
+        logging.root.removeHandler(handler)
+    for name in [n for n in logging.root.manager.loggerDict if n.startswith("jupyter_async_exec")]:
+        del logging.root.manager.loggerDict[name]
+    tempfile.tempdir = None
+    tempfile._name_sequence = None  # noqa: SLF001
+    importlib.invalidate_caches()
+    for name in [name for name in sys.modules if name not in known and name != "__main__"]:
+        del sys.modules[name]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

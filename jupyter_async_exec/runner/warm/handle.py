@@ -1,0 +1,150 @@
+"""Our end of a fork server: starting it, having it fork, ending it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from jupyter_async_exec.errors import UnavailableError
+from jupyter_async_exec.runner.processes import COOKIE
+from jupyter_async_exec.runner.system import count_threads
+from jupyter_async_exec.runner.warm.forkserver import COMMAND_ROOM, COOKIE_ROOM
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+#: Imports on a busy machine; a fork takes milliseconds.
+_PREPARE_TIMEOUT_S = 60.0
+_FORK_TIMEOUT_S = 10.0
+_LONGEST_ANSWER_BYTES = 64 * 1024
+
+
+class ForkServer:
+    """A running fork server.
+
+    Parameters
+    ----------
+    options
+        Of the interpreter, as the kernel's command has them.
+    environment
+        All variables of every runner it forks.
+    log
+        File for what goes wrong in it.
+
+    Raises
+    ------
+    UnavailableError
+        It could not be started, or cannot be forked safely.
+    """
+
+    def __init__(
+        self, *, options: Sequence[str], environment: Mapping[str, str], log: Path
+    ) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket = ours
+        self._lock = threading.Lock()
+        module = "jupyter_async_exec.runner.warm.forkserver"
+        command = [sys.executable, *options, "-m", module, str(theirs.fileno())]
+        try:
+            with log.open("wb") as errors:
+                self._process = subprocess.Popen(
+                    [*command, "." * COMMAND_ROOM],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=errors,
+                    pass_fds=(theirs.fileno(),),
+                    start_new_session=True,
+                    env={**environment, COOKIE: "." * COOKIE_ROOM},
+                    cwd="/",
+                )
+        except OSError as error:
+            ours.close()
+            raise UnavailableError(f"The fork server could not be started: {error}") from error
+        finally:
+            theirs.close()
+        try:
+            answer = self._answer(_PREPARE_TIMEOUT_S)
+            if not answer.get("is_able"):
+                raise UnavailableError("This Python starts threads; it cannot be forked safely.")
+        except BaseException:
+            self.close()
+            raise
+
+    def fork(
+        self,
+        directory: Path,
+        *,
+        cookie: str,
+        descriptors: tuple[int, int, int],
+        spare_kernel: str | None = None,
+        nice: int = 0,
+    ) -> int:
+        """Fork a runner; return its supervisor's process id.
+
+        Parameters
+        ----------
+        directory
+            The attempt's, or what will become one.
+        cookie
+            Marks every process of it.
+        descriptors
+            Life lock, bell, standard error.
+        spare_kernel
+            Name of the kernel to have ready, for a spare.
+        nice
+            Added niceness of a spare.
+
+        Raises
+        ------
+        UnavailableError
+            It does not answer (any more).
+        """
+        request = {
+            "directory": str(directory),
+            "cookie": cookie,
+            "spare_kernel": spare_kernel,
+            "nice": nice,
+        }
+        with self._lock:
+            try:
+                self._socket.settimeout(_FORK_TIMEOUT_S)
+                socket.send_fds(self._socket, [json.dumps(request).encode()], descriptors)
+                return int(self._answer(_FORK_TIMEOUT_S)["pid"])
+            except (OSError, ValueError, KeyError) as error:
+                raise UnavailableError(f"The fork server does not answer: {error}") from error
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def close(self) -> None:
+        """End it; what it forked goes on."""
+        self._socket.close()
+        try:
+            self._process.wait(timeout=1.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _answer(self, timeout_s: float) -> dict[str, object]:
+        self._socket.settimeout(timeout_s)
+        try:
+            content = self._socket.recv(_LONGEST_ANSWER_BYTES)
+        except OSError as error:
+            raise UnavailableError(f"The fork server does not answer: {error}") from error
+        if not content:
+            raise UnavailableError("The fork server ended.")
+        answer: dict[str, object] = json.loads(content)
+        return answer
+
+
+def is_possible() -> bool:
+    """Whether this platform has what forking runners needs."""
+    return sys.platform == "linux" and hasattr(os, "fork") and count_threads() is not None

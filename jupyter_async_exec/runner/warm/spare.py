@@ -1,0 +1,123 @@
+"""A runner that waits for its task with its kernel ready."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jupyter_async_exec.errors import AsyncExecError
+from jupyter_async_exec.runner.bell import READY
+from jupyter_async_exec.runner.kernel import KernelProcess
+from jupyter_async_exec.runner.kernelspec import KernelSpec, find_kernelspec
+from jupyter_async_exec.runner.wire import Wire
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.runner.supervisor import Equipment
+
+_START_TIMEOUT_S = 30.0
+_TURN_MS = 20
+#: What a kernel reads from the folder or the variables it starts with, before the
+#: first cell: startup files and configuration. Where there are any, only a kernel
+#: that starts in its own folder is right.
+_STARTS_PLAIN = (
+    "(lambda app, shell, os: not app.loaded_config_files and not os.environ.get('PYTHONSTARTUP')"
+    " and not app.exec_files and not app.exec_lines and not [name for name in"
+    " os.listdir(shell.profile_dir.startup_dir) if name.endswith(('.py', '.ipy'))])"
+    "(__import__('ipykernel.kernelapp').kernelapp.IPKernelApp.instance(), get_ipython(),"
+    " __import__('os'))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Spare:
+    """A kernel that answers, and how to talk with it."""
+
+    spec: KernelSpec
+    kernel: KernelProcess
+    wire: Wire
+
+
+def await_task(equipment: Equipment, sockets: Path) -> Spare | None:
+    """Start the kernel, say when it is ready and wait until the task is in place.
+
+    Returns
+    -------
+    Spare or None
+        `None` when this spare is not needed, or cannot be used.
+    """
+    assert equipment.spare_kernel is not None
+    try:
+        spec = find_kernelspec(equipment.spare_kernel)
+        kernel = _start(spec, equipment, sockets)
+    except (AsyncExecError, OSError):
+        return None
+    spare = Spare(spec, kernel, Wire(kernel.connection))
+    is_used = False
+    try:
+        if _is_ready(spare):
+            equipment.bell.ring(READY)
+            is_used = equipment.bell.wait_go(lambda: kernel.exit_code is None)
+    finally:
+        if not is_used:
+            kernel.kill()
+            spare.wire.close()
+    return spare if is_used else None
+
+
+def _start(spec: KernelSpec, equipment: Equipment, sockets: Path) -> KernelProcess:
+    return KernelProcess(
+        spec,
+        cwd=os.getcwd(),  # noqa: PTH109
+        environment=dict(os.environ),
+        folder=sockets,
+        start=equipment.start,
+    )
+
+
+def _is_ready(spare: Spare) -> bool:
+    """Wait until the kernel answers on every channel; whether it is as any other would be."""
+    wire = spare.wire
+    heard: list[str] = []
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    info = _ask(spare, "kernel_info_request", {}, heard, deadline)
+    if info is None or info.get("implementation") != "ipython":
+        return False
+    content = {
+        "code": "",
+        "silent": True,
+        "store_history": False,
+        "user_expressions": {"plain": _STARTS_PLAIN},
+        "allow_stdin": False,
+        "stop_on_error": True,
+    }
+    reply = _ask(spare, "execute_request", content, heard, deadline)
+    while not heard and time.monotonic() < deadline:
+        wire.send(wire.shell, "kernel_info_request", {})
+        wire.poller.poll(_TURN_MS)
+        _drain(wire, heard)
+    plain = ((reply or {}).get("user_expressions") or {}).get("plain") or {}
+    return bool(heard) and (plain.get("data") or {}).get("text/plain") == "True"
+
+
+def _ask(
+    spare: Spare, kind: str, content: JSONObject, heard: list[str], deadline: float
+) -> JSONObject | None:
+    wire = spare.wire
+    question = wire.send(wire.shell, kind, content)
+    while time.monotonic() < deadline and spare.kernel.exit_code is None:
+        wire.poller.poll(_TURN_MS)
+        _drain(wire, heard)
+        while (message := wire.receive(wire.shell)) is not None:
+            if message.parent_id == question:
+                return message.content
+    return None
+
+
+def _drain(wire: Wire, heard: list[str]) -> None:
+    while (message := wire.receive(wire.iopub)) is not None:
+        heard.append(message.kind)

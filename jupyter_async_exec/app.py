@@ -69,6 +69,13 @@ class AsyncExecApp(ExtensionApp):
     nice = Integer(
         5, min=0, max=19, help="Added niceness of executions (0 to 19): higher yields more."
     ).tag(config=True)
+    spares = Integer(
+        1,
+        min=0,
+        max=1,
+        help="Runners kept ready, kernel included, for each kernel used in the last ten minutes "
+        "(0 or 1): executions then begin at once, for the memory of an idle kernel.",
+    ).tag(config=True)
     max_file_bytes = Integer(
         10_000_000,
         min=0,
@@ -158,6 +165,7 @@ class AsyncExecApp(ExtensionApp):
             data_dir=self._data_dir(),
             slots=self.slots,
             nice=self.nice,
+            spares=self.spares,
             capture_limits=CaptureLimits(
                 file_bytes=self.max_file_bytes,
                 total_bytes=self.max_snapshot_bytes,

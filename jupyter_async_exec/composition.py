@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from jupyter_client.kernelspec import KernelSpecManager
 
+    from jupyter_async_exec.backends.base import Backend
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.objects.base import ObjectStore
@@ -66,6 +67,8 @@ class Settings:
     capture_limits: CaptureLimits = field(default_factory=CaptureLimits)
     #: Added niceness of runners (0 to 19).
     nice: int = 5
+    #: Runners kept ready for each kernel used lately (0 or 1).
+    spares: int = 1
 
 
 class InstalledKernels(KernelCatalog):
@@ -109,6 +112,7 @@ class House:
     service: ExecutionService
     dispatcher: Dispatcher
     changes: ChangeFeed
+    backends: Mapping[str, Backend]
 
     def start(self) -> None:
         """Begin to dispatch and to pass on changes, in the running event loop."""
@@ -119,6 +123,8 @@ class House:
         """Stop both and close the store; running executions go on by themselves."""
         await self.dispatcher.stop()
         await self.changes.stop()
+        for backend in self.backends.values():
+            await backend.close()
         self.store.close()
 
 
@@ -156,8 +162,10 @@ def compose(
     _make_private(data_dir)
     store = ExecutionStore(f"sqlite:///{data_dir / STORE_FILE}")
     objects = LocalObjectStore(data_dir / "objects")
-    local = LocalBackend(data_dir / "attempts", objects=objects, nice=settings.nice)
-    backends = {local.name: local}
+    local = LocalBackend(
+        data_dir / "attempts", objects=objects, nice=settings.nice, spares=settings.spares
+    )
+    backends: dict[str, Backend] = {local.name: local}
     changes = ChangeFeed(store, listener)
     # Service and dispatcher need each other's ears; both listen through these.
     ears: list[Callable[[], None]] = [changes.wake]
@@ -188,7 +196,12 @@ def compose(
     )
     ears.append(dispatcher.wake)
     return House(
-        store=store, objects=objects, service=service, dispatcher=dispatcher, changes=changes
+        store=store,
+        objects=objects,
+        service=service,
+        dispatcher=dispatcher,
+        changes=changes,
+        backends=backends,
     )
 
 

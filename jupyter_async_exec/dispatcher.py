@@ -278,7 +278,7 @@ class Dispatcher:
             except Exception:
                 LOGGER.exception("#%d: unexpected; tried again.", followed.execution.number)
             else:
-                await asyncio.sleep(OBSERVE_INTERVAL_S)
+                await followed.backend.wait(followed.key, timeout_s=OBSERVE_INTERVAL_S)
                 continue
             await asyncio.sleep(RETRY_INTERVAL_S)
 

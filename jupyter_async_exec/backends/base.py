@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
@@ -81,6 +82,13 @@ class Backend(ABC):
         that says so.
         """
 
+    async def wait(self, key: AttemptKey, *, timeout_s: float) -> None:  # noqa: ARG002
+        """Return when there may be something to observe, at the latest after the time.
+
+        A backend that hears of news at once overrides it.
+        """
+        await asyncio.sleep(timeout_s)
+
     @abstractmethod
     async def cancel(self, key: AttemptKey) -> None:
         """Ask the attempt to end; it keeps what it has and reports `cancelled`."""
@@ -106,3 +114,9 @@ class Backend(ABC):
     @abstractmethod
     async def attempts(self) -> tuple[AttemptKey, ...]:
         """Return every attempt this backend still holds something of."""
+
+    async def close(self) -> None:
+        """Let go of what belongs to this process; attempts go on.
+
+        Called once, last. The default has nothing to let go of.
+        """

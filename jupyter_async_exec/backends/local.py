@@ -24,6 +24,7 @@ from jupyter_async_exec.runner.rebuild import rebuild_notebook
 from jupyter_async_exec.runner.recorder import notebook_pieces
 from jupyter_async_exec.runner.result import conclude_lost, read_result
 from jupyter_async_exec.runner.task import Task, read_task, write_task
+from jupyter_async_exec.runner.warm.pool import WarmPool
 from jupyter_async_exec.snapshots.capture import linked_from_json
 from jupyter_async_exec.snapshots.collect import Baseline, Collected, collect, record_baseline
 from jupyter_async_exec.snapshots.manifest import load_manifest
@@ -31,6 +32,8 @@ from jupyter_async_exec.snapshots.materialise import materialise
 from jupyter_async_exec.snapshots.working_tree import WorkingTree
 
 if TYPE_CHECKING:
+    import socket
+
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.objects.base import ObjectStore
@@ -55,22 +58,39 @@ class LocalBackend(Backend):
         Where snapshots come from and results go.
     nice
         Added niceness of a runner (0 to 19), so that interactive kernels stay responsive.
+    spares
+        Runners kept ready for each kernel used lately, 0 or 1.
     """
 
     name: ClassVar[str] = "local"
 
-    def __init__(self, directory: Path, *, objects: ObjectStore, nice: int = 5) -> None:
+    def __init__(
+        self, directory: Path, *, objects: ObjectStore, nice: int = 5, spares: int = 0
+    ) -> None:
         self._directory = directory
         self._objects = objects
         self._nice = nice
+        self._warm = WarmPool(directory, nice=nice, spares=spares)
+        self._bells: dict[AttemptKey, _Ear] = {}
 
     @override
     async def start(self, execution: Execution) -> None:
-        await asyncio.to_thread(self._start, execution)
+        bell = await asyncio.to_thread(self._start, execution)
+        if bell is not None:
+            key = AttemptKey(execution.id, execution.attempt)
+            self._bells[key] = _Ear(bell, asyncio.get_running_loop())
 
     @override
     async def observe(self, key: AttemptKey, *, offset: int) -> Observation:
         return await asyncio.to_thread(self._observe, key, offset)
+
+    @override
+    async def wait(self, key: AttemptKey, *, timeout_s: float) -> None:
+        ear = self._bells.get(key)
+        if ear is None:
+            await asyncio.sleep(timeout_s)
+        else:
+            await ear.wait(timeout_s)
 
     @override
     async def cancel(self, key: AttemptKey) -> None:
@@ -82,6 +102,9 @@ class LocalBackend(Backend):
 
     @override
     async def discard(self, key: AttemptKey) -> None:
+        ear = self._bells.pop(key, None)
+        if ear is not None:
+            ear.close()
         await asyncio.to_thread(self._discard, key)
 
     @override
@@ -98,24 +121,41 @@ class LocalBackend(Backend):
     async def attempts(self) -> tuple[AttemptKey, ...]:
         return await asyncio.to_thread(self._attempts)
 
+    @override
+    async def close(self) -> None:
+        for ear in self._bells.values():
+            ear.close()
+        self._bells.clear()
+        await asyncio.to_thread(self._warm.close)
+
     def _path(self, key: AttemptKey) -> Path:
         return self._directory / str(key)
 
-    def _start(self, execution: Execution) -> None:
+    def _start(self, execution: Execution) -> socket.socket | None:
         key = AttemptKey(execution.id, execution.attempt)
         directory = self._path(key)
         if directory.exists():
             if is_held(directory) or read_result(directory) is not None:
-                return
+                return None
             # An earlier start got as far as the folder, never to the lock.
             _remove(directory)
-        directory.mkdir(mode=0o700, parents=True)
+        kernel_name = execution.kernel_name
+        spare = self._warm.take(kernel_name)
         try:
+            if spare is None:
+                directory.mkdir(mode=0o700, parents=True)
+                self._prepare(execution, directory)
+                return launch(directory, fork_server=self._warm.fork_server(kernel_name))
+            spare.move_to(directory)
             self._prepare(execution, directory)
-            launch(directory)
+            return spare.begin()
         except BaseException:
+            if spare is not None:
+                spare.end()
             _remove(directory)
             raise
+        finally:
+            self._warm.note_use(kernel_name)
 
     def _prepare(self, execution: Execution, directory: Path) -> None:
         manifest = load_manifest(self._objects, execution.snapshot_id)
@@ -145,11 +185,6 @@ class LocalBackend(Backend):
                 language=manifest.language,
                 parameters=execution.parameters,
                 limits=execution.limits,
-                environment={
-                    "JUPYTER_ASYNC_EXEC_ID": execution.id,
-                    "JUPYTER_ASYNC_EXEC_NUMBER": str(execution.number),
-                    "JUPYTER_ASYNC_EXEC_DIR": str(tree.folder),
-                },
                 nice=self._nice,
             ),
         )
@@ -235,8 +270,11 @@ class LocalBackend(Backend):
     def _attempts(self) -> tuple[AttemptKey, ...]:
         if not self._directory.exists():
             return ()
+        self._warm.sweep()
         keys = []
         for path in self._directory.iterdir():
+            if path.name.startswith("."):
+                continue  # no attempt (yet)
             execution_id, _, attempt = path.name.partition("-")
             if attempt.isdecimal() and path.is_dir():
                 keys.append(AttemptKey(execution_id, int(attempt)))
@@ -249,6 +287,49 @@ class LocalBackend(Backend):
         if is_held(directory):
             terminate(directory)
         _remove(directory)
+
+
+class _Ear:
+    """Hears the bell of one runner.
+
+    Parameters
+    ----------
+    bell
+        Our end.
+    loop
+        Where `wait` is called.
+    """
+
+    def __init__(self, bell: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+        self._bell: socket.socket | None = bell
+        self._loop = loop
+        self._rang = asyncio.Event()
+        loop.add_reader(bell, self._listen)
+
+    async def wait(self, timeout_s: float) -> None:
+        """Wait for the bell, at most so long; once the runner is gone, just so long."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._rang.wait(), timeout_s)
+        self._rang.clear()
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._bell is not None:
+            self._loop.remove_reader(self._bell)
+            self._bell.close()
+            self._bell = None
+
+    def _listen(self) -> None:
+        assert self._bell is not None
+        try:
+            heard = self._bell.recv(4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            heard = b""
+        self._rang.set()
+        if not heard:
+            self.close()
 
 
 def _local_path(text: str | None) -> Path | None:

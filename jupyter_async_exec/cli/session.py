@@ -45,7 +45,9 @@ async def open_house(
 
     from jupyter_async_exec.composition import InstalledKernels, Settings, compose
 
-    settings = Settings() if options.data_dir is None else Settings(data_dir=options.data_dir)
+    chosen = {} if options.data_dir is None else {"data_dir": options.data_dir}
+    # A command ends too soon for a spare runner to be of use.
+    settings = Settings(spares=0, **chosen)
     house = await asyncio.to_thread(
         compose,
         settings,

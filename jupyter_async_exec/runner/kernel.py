@@ -7,7 +7,6 @@ import os
 import secrets
 import signal
 import socket
-import string
 import subprocess
 import sys
 import time
@@ -101,8 +100,7 @@ class KernelProcess:
             json.dump(self.connection, file)
         env = dict(environment)
         env.pop("PYTHONEXECUTABLE", None)
-        for key, value in spec.env.items():
-            env[key] = string.Template(value).safe_substitute(environment)
+        env |= spec.fill_environment(environment)
         if os.name == "posix":
             env["JPY_PARENT_PID"] = str(os.getpid())
         self._process = start(spec.command(connection_file), cwd=cwd, env=env)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import string
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.errors import KernelMissingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _NAME = re.compile(r"^[a-z0-9._-]+$", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_]+)\}")
@@ -43,6 +47,24 @@ class KernelSpec:
         return self.is_ipykernel or (
             "-m" in self.argv and bool(_PYTHON.match(Path(self.argv[0]).name))
         )
+
+    def fill_environment(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables the spec adds, references to `environment` filled in."""
+        return {
+            name: string.Template(value).safe_substitute(environment)
+            for name, value in self.env.items()
+        }
+
+    def prepared_options(self, interpreter: str) -> list[str] | None:
+        """Return the options of `interpreter` when this is its IPython kernel and no more, else `None`."""
+        command = self.command(Path("f"))
+        if self.env or command[0] != interpreter or "-m" not in command:
+            return None
+        module = command.index("-m")
+        options = command[1:module]
+        is_plain = all(option.startswith("-X") for option in options)
+        is_kernel = command[module + 1 : module + 4] == ["ipykernel_launcher", "-f", "f"]
+        return options if is_plain and is_kernel else None
 
     def command(self, connection_file: Path) -> list[str]:
         """Return the command line, its placeholders filled as jupyter_client does."""

@@ -147,6 +147,18 @@ def total_memory() -> int:
         return 0
 
 
+def available_memory() -> int:
+    """Return the bytes that can be had without swapping; a lot where that is unknown."""
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name == "MemAvailable":
+                return int(value.split()[0]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    return sys.maxsize
+
+
 def resident_bytes(pid: int) -> int:
     """Return the resident bytes of one process, cheaply; 0 where that is not to be had."""
     try:

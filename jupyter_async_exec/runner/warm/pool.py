@@ -1,0 +1,333 @@
+"""Which kernels are kept warm, and for how long.
+
+Nothing is prepared before the first execution of a kernel, nothing while
+memory is short, and everything goes when nobody has run anything for a while.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import select
+import shutil
+import site
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_async_exec.core.execution import new_id
+from jupyter_async_exec.errors import AsyncExecError
+from jupyter_async_exec.runner.bell import GO, READY
+from jupyter_async_exec.runner.kernelspec import find_kernelspec
+from jupyter_async_exec.runner.launch import launch_spare, safe_environment, terminate
+from jupyter_async_exec.runner.lock import is_held
+from jupyter_async_exec.runner.system import available_memory
+from jupyter_async_exec.runner.warm.handle import ForkServer, is_possible
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping
+
+#: Of the folder a spare waits in; no attempt is named so.
+SPARE_PREFIX = ".spare-"
+#: A spare is made when nothing has started for so long: in a burst it would only be in the way.
+QUIET_S = 0.3
+#: What nobody has used for so long goes.
+IDLE_S = 600.0
+#: With less memory left than this, in bytes, nothing is kept ready.
+MEMORY_RESERVE_BYTES = 1_000_000_000
+#: Kernels kept ready at the same time; the one used longest ago gives way.
+MAX_KERNELS = 2
+_READY_TIMEOUT_S = 60.0
+_MAX_FAILURES = 3
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class SpareRunner:
+    """A runner that waits in `directory` with its kernel ready."""
+
+    directory: Path
+    bell: socket.socket
+
+    def move_to(self, directory: Path) -> None:
+        """Make the folder it waits in the attempt's; its life lock is now the attempt's.
+
+        Raises
+        ------
+        OSError
+            It could not be moved.
+        """
+        self.directory.rename(directory)
+        self.directory = directory
+
+    def begin(self) -> socket.socket:
+        """Tell it that its task is in place; return our end of its bell.
+
+        When it is gone already, the attempt has ended before its first cell.
+        """
+        with contextlib.suppress(OSError):
+            self.bell.send(GO)
+        return self.bell
+
+    def end(self) -> None:
+        """Let it go unused, and remove its folder."""
+        self.bell.close()
+        with contextlib.suppress(AsyncExecError, OSError):
+            terminate(self.directory)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still waits."""
+        # All it could say now is its end.
+        return not select.select([self.bell], [], [], 0)[0]
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What is kept of one kernel."""
+
+    identity: object
+    server: ForkServer | None = None
+    spare: SpareRunner | None = None
+    used_s: float = 0.0
+    started_s: float = 0.0
+    n_uses: int = 0
+    n_failures: int = 0
+
+    def end(self) -> None:
+        if self.spare is not None:
+            self.spare.end()
+            self.spare = None
+        if self.server is not None:
+            self.server.close()
+            self.server = None
+
+
+class WarmPool:
+    """Fork servers and spare runners of the kernels used lately.
+
+    Works in a thread of its own, which is there only while something is kept.
+    All methods may be called from any thread.
+
+    Parameters
+    ----------
+    directory
+        Where attempts live; spares wait there.
+    nice
+        Added niceness of spares.
+    spares
+        Spare runners for each kernel, 0 or 1; without one, runners are still forked.
+    quiet_s, idle_s
+        Instead of `QUIET_S` and `IDLE_S`.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        nice: int,
+        spares: int = 1,
+        quiet_s: float = QUIET_S,
+        idle_s: float = IDLE_S,
+    ) -> None:
+        self._directory = directory
+        self._nice = nice
+        self._spares = spares
+        self._quiet_s = quiet_s
+        self._idle_s = idle_s
+        self._kept: dict[str, _Kept] = {}
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+
+    def take(self, kernel_name: str) -> SpareRunner | None:
+        """Return a spare with this kernel ready, if there is one; it is the caller's now."""
+        with self._changed:
+            kept = self._kept.get(kernel_name)
+            if kept is None or kept.spare is None or not self._is_current(kernel_name, kept):
+                return None
+            spare, kept.spare = kept.spare, None
+            self._changed.notify()
+        if spare.is_alive:
+            return spare
+        spare.end()
+        return None
+
+    def fork_server(self, kernel_name: str) -> ForkServer | None:
+        """Return what can fork a runner of this kernel, if there is something."""
+        with self._changed:
+            kept = self._kept.get(kernel_name)
+            if kept is None or not self._is_current(kernel_name, kept):
+                return None
+            return kept.server
+
+    def note_use(self, kernel_name: str) -> None:
+        """Remember that an execution of this kernel starts; what it needs is prepared soon."""
+        if not is_possible():
+            return
+        with self._changed:
+            if self._is_closed:
+                return
+            kept = self._kept.get(kernel_name)
+            if kept is None:
+                kept = self._kept[kernel_name] = _Kept(identity=_identity(kernel_name))
+            kept.used_s = time.monotonic()
+            kept.n_uses += 1
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="warm-pool", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Let everything go."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def sweep(self) -> None:
+        """Remove the folders of spares that ended with the server they waited for."""
+        for directory in self._directory.glob(f"{SPARE_PREFIX}*"):
+            if not is_held(directory):
+                shutil.rmtree(directory, ignore_errors=True)
+
+    # ------------------------------------------------------------ the thread
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                name, wait_s = self._choose()
+                if name is None:
+                    if self._is_closed or not self._kept:
+                        self._end_all()
+                        self._thread = None
+                        return
+                    self._changed.wait(wait_s)
+                    continue
+                kept = self._kept[name]
+            self._prepare(name, kept)
+
+    def _choose(self) -> tuple[str | None, float]:
+        """Return the kernel to do something for now, or for how long there is nothing to do."""
+        if self._is_closed:
+            return None, 0.0
+        now = time.monotonic()
+        self._drop(now)
+        if not self._kept:
+            return None, 0.0
+        wait_s = self._idle_s
+        for name, kept in self._kept.items():
+            wait_s = min(wait_s, kept.used_s + self._idle_s - now)
+            if kept.n_failures >= _MAX_FAILURES or not self._wants(kept):
+                continue
+            left_s = max(k.used_s for k in self._kept.values()) + self._quiet_s - now
+            if left_s <= 0 or kept.server is None:
+                return name, 0.0
+            wait_s = min(wait_s, left_s)
+        return None, max(wait_s, 0.01)
+
+    def _wants(self, kept: _Kept) -> bool:
+        if available_memory() < MEMORY_RESERVE_BYTES:
+            return False
+        if kept.server is None:
+            # Preparing costs as much as a start: for a single run of a command it never pays.
+            return self._spares > 0 or kept.n_uses > 1
+        return self._spares > 0 and kept.spare is None
+
+    def _drop(self, now: float) -> None:
+        """Let go what is old, outdated, or too much."""
+        newest = sorted(self._kept.items(), key=lambda item: -item[1].used_s)
+        for rank, (name, kept) in enumerate(newest):
+            is_old = now - kept.used_s >= self._idle_s
+            if is_old or rank >= MAX_KERNELS:
+                del self._kept[name]
+                kept.end()
+            elif not self._is_current(name, kept):
+                kept.end()
+                kept.identity = _identity(name)
+            elif kept.spare is not None and available_memory() < MEMORY_RESERVE_BYTES:
+                kept.spare.end()
+                kept.spare = None
+
+    def _end_all(self) -> None:
+        for kept in self._kept.values():
+            kept.end()
+        self._kept.clear()
+
+    def _prepare(self, name: str, kept: _Kept) -> None:
+        """Start what is missing; without the lock, since it takes a while."""
+        try:
+            if kept.server is None:
+                server = self._start_server(name)
+                with self._changed:
+                    kept.server = server
+            else:
+                spare = self._start_spare(name, kept.server)
+                with self._changed:
+                    kept.spare = spare
+        except (AsyncExecError, OSError) as error:
+            _log.info("The kernel %r cannot be kept ready: %s", name, error)
+            with self._changed:
+                kept.n_failures += 1
+
+    def _start_server(self, name: str) -> ForkServer:
+        spec = find_kernelspec(name)
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        options = spec.prepared_options(sys.executable)
+        return ForkServer(
+            options=options or (),
+            environment=safe_environment(os.environ),
+            log=self._directory / ".fork-server.log",
+        )
+
+    def _start_spare(self, name: str, server: ForkServer) -> SpareRunner | None:
+        directory = self._directory / f"{SPARE_PREFIX}{new_id()}"
+        directory.mkdir(mode=0o700)
+        try:
+            bell = launch_spare(
+                directory, fork_server=server, kernel_name=name, nice=self._nice
+            )
+        except BaseException:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
+        spare = SpareRunner(directory, bell)
+        if select.select([bell], [], [], _READY_TIMEOUT_S)[0] and bell.recv(1) == READY:
+            return spare
+        spare.end()
+        raise AsyncExecError("its spare runner did not become ready")
+
+    def _is_current(self, name: str, kept: _Kept) -> bool:
+        return kept.identity == _identity(name)
+
+
+def _identity(kernel_name: str) -> object:
+    """Return what a new kernel's start depends on; another value makes the prepared one outdated."""
+    try:
+        spec: object = find_kernelspec(kernel_name)
+    except AsyncExecError:
+        spec = None
+    return spec, _packages(), safe_environment(os.environ)
+
+
+def _packages() -> Mapping[str, int]:
+    """Return when each folder of packages last got, or lost, something.
+
+    Installing, upgrading and removing change the folder; links to projects
+    (`*.pth`) may change inside.
+    """
+    times = {}
+    for folder in {*site.getsitepackages(), site.getusersitepackages()}:
+        with contextlib.suppress(OSError):
+            times[folder] = Path(folder).stat().st_mtime_ns
+            for link in Path(folder).glob("*.pth"):
+                times[str(link)] = link.stat().st_mtime_ns
+    return times

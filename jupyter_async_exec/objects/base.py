@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from jupyter_async_exec.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 OBJECT_ID = re.compile(r"[0-9a-f]{64}")
@@ -37,6 +37,9 @@ class ObjectWriter(Protocol):
 
     def put_file(self, path: Path) -> str:
         """Keep the content of a file; return its id."""
+
+    def size_bytes(self, object_id: str) -> int:
+        """Return the size of what was put here."""
 
 
 class ObjectStore(ABC):
@@ -93,6 +96,27 @@ class ObjectStore(ABC):
         DiskFullError
             There is no room; nothing was kept.
         """
+
+    def put_files(self, paths: Sequence[Path]) -> tuple[str | None, ...]:
+        """Keep the contents of several files, all durable together.
+
+        Parameters
+        ----------
+        paths
+            Regular files; links are refused.
+
+        Returns
+        -------
+        tuple of str or None
+            The ids, in the same order; `None` for a file that is missing.
+
+        Raises
+        ------
+        InvalidRequestError, OSError, DiskFullError
+            As `put_file` does.
+        """
+        with self.batch() as batch:
+            return tuple(_put_if_there(batch, path) for path in paths)
 
     @abstractmethod
     def get(self, object_id: str) -> bytes:
@@ -182,4 +206,11 @@ class ObjectStore(ABC):
     @property
     def local_directory(self) -> Path | None:
         """The folder on this machine that holds the objects, which is never captured itself."""
+        return None
+
+
+def _put_if_there(writer: ObjectWriter, path: Path) -> str | None:
+    try:
+        return writer.put_file(path)
+    except FileNotFoundError:
         return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -22,6 +21,7 @@ from jupyter_async_exec.snapshots.manifest import (
     check_path,
 )
 from jupyter_async_exec.snapshots.notebook import normalise
+from jupyter_async_exec.snapshots.portions import read_in_portions
 from jupyter_async_exec.snapshots.stat_cache import StatCache
 from jupyter_async_exec.snapshots.tree import (
     FoundFile,
@@ -79,10 +79,6 @@ CODE_SUFFIXES = frozenset(
 #: More linked files than this are counted, not listed.
 N_LINKED_LISTED = 1_000
 N_NAMED_TOO_BIG = 10
-#: More would make the server's own thread wait for the interpreter.
-N_READERS = 4
-#: Files that a reader takes at once.
-PORTION = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -349,14 +345,12 @@ class _Reader:
             else:
                 unknown.append(file)
         if unknown:
-            with self._objects.batch() as batch, ThreadPoolExecutor(N_READERS) as pool:
-                # In portions: a future for each of thousands of files is so many
-                # objects that the garbage collector halts the whole server.
-                portions = (
-                    unknown[start : start + PORTION] for start in range(0, len(unknown), PORTION)
+            with self._objects.batch() as batch:
+                captured += read_in_portions(
+                    unknown,
+                    size_bytes=lambda file: file.status.st_size,
+                    read=partial(self._read_all, batch=batch),
                 )
-                for read in pool.map(partial(self._read_all, batch=batch), portions):
-                    captured += read
             self._cache.save()
         return captured
 
@@ -381,7 +375,7 @@ class _Reader:
             self._notes.add("could not be read and was not captured", file.path)
             return None
         self._notes.add("changed while it was read: it was captured as it was found", file.path)
-        return _captured(file, object_id, self._objects.size_bytes(object_id), after)
+        return _captured(file, object_id, batch.size_bytes(object_id), after)
 
 
 def _captured(

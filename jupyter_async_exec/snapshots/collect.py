@@ -8,7 +8,7 @@ import mimetypes
 import os
 import stat
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from jupyter_async_exec.core.execution import Artifact, Remark
 from jupyter_async_exec.errors import InvalidRequestError
 from jupyter_async_exec.snapshots.ignore import is_environment, is_junk
+from jupyter_async_exec.snapshots.portions import read_in_portions
 from jupyter_async_exec.snapshots.tree import listed, relative_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.objects.base import ObjectStore, ObjectWriter
@@ -32,8 +33,6 @@ N_ORIGINALS = 20_000
 N_ENTRIES = 200_000
 FILE_BYTES = 5_000_000_000
 N_FILES = 10_000
-#: More would make the server's own thread wait for the interpreter.
-N_READERS = 4
 
 #: Size, mtime, ctime (ns) and inode.
 Fingerprint: TypeAlias = tuple[int, int, int, int]
@@ -105,6 +104,7 @@ def collect(
     baseline: Baseline,
     *,
     objects: ObjectStore,
+    batch: ObjectWriter | None = None,
     file_bytes: int = FILE_BYTES,
     n_files: int = N_FILES,
 ) -> Collected:
@@ -118,6 +118,9 @@ def collect(
         What was there before.
     objects
         Where to put the bytes.
+    batch
+        An open batch of `objects`: the bytes become durable with the rest of
+        it. Without one they are durable on return.
     file_bytes
         A larger file is left out, with a remark.
     n_files
@@ -142,12 +145,10 @@ def collect(
     """
     gathering = _Gathering(tree, baseline, file_bytes, n_files)
     gathering.look()
-    with objects.batch() as batch, ThreadPoolExecutor(N_READERS) as pool:
-        kept = list(
-            pool.map(
-                lambda name: gathering.keep(name, batch=batch, objects=objects), gathering.names
-            )
-        )
+    kept: list[Artifact | None] = []
+    if gathering.found:
+        with nullcontext(batch) if batch is not None else objects.batch() as writer:
+            kept = gathering.keep(writer)
     artifacts = sorted((artifact for artifact in kept if artifact), key=lambda item: item.name)
     remarks = [*gathering.remarks(), *_written_through(baseline)]
     remarks += [Remark(kind="working_directory", message=note) for note in tree.notes]
@@ -162,12 +163,12 @@ class _Gathering:
     baseline: Baseline
     file_bytes: int
     n_files: int
-    #: Artifact name to the file.
-    names: dict[str, Path] = field(default_factory=dict)
+    #: Artifact name to the file and its size in bytes.
+    found: dict[str, tuple[Path, int]] = field(default_factory=dict)
     left_out: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def look(self) -> None:
-        changed: list[tuple[str, Path]] = []
+        changed: list[tuple[str, Path, int]] = []
         for path, entry, status in _entries(self.tree.root, self._leave_out):
             if stat.S_ISLNK(status.st_mode) or self.baseline.files.get(path) == _fingerprint(
                 status
@@ -179,19 +180,27 @@ class _Gathering:
             elif len(changed) >= self.n_files:
                 self._leave_out("artifacts_too_many", "there are too many files", path)
             else:
-                changed.append((path, Path(entry)))
+                changed.append((path, Path(entry), status.st_size))
         self._name(changed)
 
-    def keep(self, name: str, *, batch: ObjectWriter, objects: ObjectStore) -> Artifact | None:
+    def keep(self, writer: ObjectWriter) -> list[Artifact | None]:
+        def keep_all(names: Sequence[str]) -> list[Artifact | None]:
+            return [self._keep(name, writer) for name in names]
+
+        return read_in_portions(
+            list(self.found), size_bytes=lambda name: self.found[name][1], read=keep_all
+        )
+
+    def _keep(self, name: str, writer: ObjectWriter) -> Artifact | None:
         try:
-            object_id = batch.put_file(self.names[name])
+            object_id = writer.put_file(self.found[name][0])
         except (OSError, InvalidRequestError):
             self._leave_out("artifact_unreadable", "it could not be read", name)
             return None
         return Artifact(
             name=name,
             object_id=object_id,
-            size_bytes=objects.size_bytes(object_id),
+            size_bytes=writer.size_bytes(object_id),
             media_type=mimetypes.guess_type(name)[0] or "application/octet-stream",
         )
 
@@ -215,20 +224,20 @@ class _Gathering:
     def _leave_out(self, kind: str, why: str, path: str) -> None:
         self.left_out.setdefault((kind, why), []).append(path)
 
-    def _name(self, changed: list[tuple[str, Path]]) -> None:
+    def _name(self, changed: list[tuple[str, Path, int]]) -> None:
         folder_path = relative_path(self.tree.folder, self.tree.root)
         prefix = f"{folder_path}/" if folder_path else ""
-        elsewhere: list[tuple[str, Path]] = []
-        for path, place in changed:
+        elsewhere: list[tuple[str, Path, int]] = []
+        for path, place, size_bytes in changed:
             if path.startswith(prefix):
-                self.names[path[len(prefix) :]] = place
+                self.found[path[len(prefix) :]] = (place, size_bytes)
             else:
-                elsewhere.append((path, place))
-        for path, place in elsewhere:
+                elsewhere.append((path, place, size_bytes))
+        for path, place, size_bytes in elsewhere:
             name = path
-            while name in self.names:
+            while name in self.found:
                 name = f"outside/{name}"
-            self.names[name] = place
+            self.found[name] = (place, size_bytes)
 
 
 def _ignore(kind: str, why: str, path: str) -> None:

@@ -290,6 +290,84 @@ def test_a_file_that_changes_all_the_time_is_kept_under_the_hash_of_what_was_kep
         assert hashlib.sha256(objects.get(object_id)).hexdigest() == object_id
 
 
+def test_several_files_are_kept_together_and_a_missing_one_is_said_to_be(
+    objects: LocalObjectStore, tmp_path: Path
+) -> None:
+    (tmp_path / "small").write_bytes(b"small")
+    (tmp_path / "big").write_bytes(BIG)
+
+    small, missing, big, again = objects.put_files(
+        [tmp_path / "small", tmp_path / "absent", tmp_path / "big", tmp_path / "small"]
+    )
+
+    assert missing is None
+    assert small == again
+    assert objects.get(str(small)) == b"small"
+    assert objects.get(str(big)) == BIG
+
+
+def test_a_batch_names_its_objects_once_all_are_on_the_disk(
+    objects: LocalObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    sync, rename = os.fsync, os.replace
+
+    def note_sync(descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        sync(descriptor)
+        done.append("folder" if is_folder else "file")
+
+    def note_rename(source: str, target: str) -> None:
+        rename(source, target)
+        done.append("name")
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(os, "replace", note_rename)
+    with objects.batch() as batch:
+        ids = [batch.put(b"%d" % index) for index in (1, 2, 1)]
+
+    assert len(set(ids)) == 2
+    # Two folders of objects and the top folder, in which they are new.
+    assert done == ["file"] * 2 + ["name"] * 2 + ["folder"] * 3
+
+    done.clear()
+    objects.put(b"1")
+    assert done == ["folder"]
+
+
+def test_a_batch_that_fails_leaves_nothing_behind(objects: LocalObjectStore) -> None:
+    def fail() -> None:
+        with objects.batch() as batch:
+            object_id = batch.put(b"data")
+            assert batch.size_bytes(object_id) == 4
+            batch.put(BIG)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail()
+
+    assert [path for path in objects.local_directory.rglob("*") if path.is_file()] == []
+
+
+def test_a_disk_that_is_full_when_it_syncs_leaves_nothing_behind(
+    objects: LocalObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def put_two() -> None:
+        with objects.batch() as batch:
+            batch.put(b"one")
+            batch.put(b"two")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", no_room)
+        with pytest.raises(DiskFullError, match="no room"):
+            put_two()
+
+    assert [path for path in objects.local_directory.rglob("*") if path.is_file()] == []
+
+
 def test_many_threads_putting_the_same_bytes_make_one_object(objects: LocalObjectStore) -> None:
     with ThreadPoolExecutor(8) as pool:
         ids = set(pool.map(lambda index: objects.put(b"%d" % (index % 10)), range(400)))

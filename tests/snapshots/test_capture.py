@@ -444,6 +444,9 @@ class MeddlingStore(LocalObjectStore):
                     path.write_bytes(change)
                 return object_id
 
+            def size_bytes(self, object_id: str) -> int:
+                return self.inner.size_bytes(object_id)
+
         return Meddling()
 
 

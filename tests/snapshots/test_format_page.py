@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_async_exec.objects import local
+from jupyter_async_exec.objects import local_file
 from jupyter_async_exec.snapshots import manifest, notebook
 from jupyter_async_exec.snapshots.capture import CODE_SUFFIXES, CaptureLimits
 
@@ -28,8 +28,8 @@ def test_the_numbers_are_those_of_the_code(page: str) -> None:
     limits = CaptureLimits()
 
     assert f"# Snapshot format {manifest.FORMAT}" in page
-    assert f"`0x{local.HEADER_MAGIC:X}`" in page
-    assert f"4\u20137 | {local.HEADER_PAYLOAD_BYTES}," in page
+    assert f"`0x{local_file.HEADER_MAGIC:X}`" in page
+    assert f"4\u20137 | {local_file.HEADER_PAYLOAD_BYTES}," in page
     assert (
         f"{limits.file_bytes // 10**6} MB a file, {limits.total_bytes // 10**6} MB "
         f"and {limits.n_files:,} files"

@@ -1,0 +1,1 @@
+"""Measures us beside the peers, in the same run, alternating: ``python -m bench``."""

@@ -1,0 +1,109 @@
+"""What every bench is given, and how it takes turns."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+T = TypeVar("T")
+#: Names a measurement's processes in their environment, so that all are found and ended.
+COOKIE = "JUPYTER_BENCH_COOKIE"
+
+
+@dataclass(slots=True)
+class Context:
+    """One run of the benches.
+
+    Parameters
+    ----------
+    folder
+        Everything is written below it and goes with it.
+    rounds
+        How often each contender is measured.
+    quick
+        Less of everything.
+    """
+
+    folder: Path
+    rounds: int = 5
+    quick: bool = False
+    #: Longest halts of each server's event loop in ms, by extension and bench.
+    stalls_ms: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    #: The bench now running.
+    topic: str = ""
+    _n_folders: int = 0
+
+    def new_folder(self, name: str) -> Path:
+        """Return a new empty folder."""
+        self._n_folders += 1
+        made = self.folder / f"{self._n_folders}-{name}"
+        made.mkdir(parents=True)
+        return made
+
+    def choose(self, full: T, quick: T) -> T:
+        """Return what fits this run."""
+        return quick if self.quick else full
+
+    def say(self, text: str) -> None:
+        """Tell who waits."""
+        print(f"  {text}", file=sys.stderr, flush=True)
+
+    def note_stall(self, extension: str, longest_ms: float) -> None:
+        """Remember how long a server's loop halted at most."""
+        by_topic = self.stalls_ms.setdefault(extension, {})
+        by_topic.setdefault(self.topic, []).append(longest_ms)
+
+    @property
+    def has_scheduler(self) -> bool:
+        """Whether jupyter-scheduler is installed."""
+        return find_spec("jupyter_scheduler") is not None
+
+    def environment(self, home: Path) -> dict[str, str]:
+        """Return variables under which Jupyter and IPython write below `home` alone."""
+        names = {
+            "JUPYTER_DATA_DIR": "data",
+            "JUPYTER_RUNTIME_DIR": "runtime",
+            "JUPYTER_CONFIG_DIR": "config",
+            "IPYTHONDIR": "ipython",
+            "TMPDIR": "tmp",
+        }
+        for name in names.values():
+            (home / name).mkdir(exist_ok=True)
+        paths = {variable: str(home / name) for variable, name in names.items()}
+        return {**os.environ, **paths}
+
+    def alternate(
+        self,
+        contenders: Mapping[str, Callable[[], T]],
+        *,
+        rounds: int | None = None,
+        at_most: Mapping[str, int] | None = None,
+    ) -> dict[str, list[T]]:
+        """Measure A, B, C, A, B, C, …
+
+        Parameters
+        ----------
+        contenders
+            Name → one measurement.
+        rounds
+            How often; by default as often as this run asks.
+        at_most
+            Contenders too slow for every round, and how often they are measured.
+        """
+        found: dict[str, list[T]] = {name: [] for name in contenders}
+        for round_ in range(self.rounds if rounds is None else rounds):
+            for name, measure in contenders.items():
+                if round_ >= (at_most or {}).get(name, sys.maxsize):
+                    continue
+                began = time.perf_counter()
+                found[name].append(measure())
+                self.say(f"round {round_ + 1}: {name}, {time.perf_counter() - began:.1f} s")
+        return found

@@ -1,0 +1,1 @@
+"""Who is measured: we, and those one would use instead. Each runs one notebook at a time."""

@@ -1,0 +1,82 @@
+"""We, as the page uses us: submitted through REST, the end heard from the server's events."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from bench.event_stream import EventStream
+from bench.peers.base import LIMIT_S, Outcome, Peer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.servers import Server
+
+
+class Ours(Peer):
+    """Submits to one server.
+
+    Parameters
+    ----------
+    server
+        A server with us.
+    name
+        As tables call it.
+    """
+
+    def __init__(self, server: Server, name: str = "jupyter_async_exec") -> None:
+        self.name = name
+        self.server = server
+        self.family = server.family
+        self.events = EventStream(server)
+        self.events.__enter__()
+
+    def place(self, notebook: Path) -> str:
+        """Copy a notebook below the server's root; return its Jupyter path."""
+        # A folder of its own, so that nothing lies beside it that would be captured too.
+        folder = self.server.root / notebook.stem
+        folder.mkdir(exist_ok=True)
+        (folder / notebook.name).write_bytes(notebook.read_bytes())
+        return f"{notebook.stem}/{notebook.name}"
+
+    def submit(self, path: str, **fields: Any) -> int:
+        """Submit what is at this Jupyter path; return its number."""
+        body = {"path": path, **fields}
+        answer = self.server.http.post("async-exec/executions", json=body)
+        if answer.is_error:
+            raise RuntimeError(f"We refused: {answer.text}")
+        return int(answer.json()["number"])
+
+    @override
+    def run(self, notebook: Path) -> Outcome:
+        path = self.place(notebook)
+        asked_at = time.time()
+        number = self.submit(path)
+        answered_at = time.time()
+        self.events.wait_for_end(number, limit_s=LIMIT_S)
+        status, known_at = self.events.ended[number]
+        outcome = Outcome(
+            asked_at=asked_at,
+            answered_at=answered_at,
+            known_at=known_at,
+            status=status,
+            number=number,
+        )
+        outcome.take_notebook(self.read_notebook(number))
+        return outcome
+
+    def read_notebook(self, number: int) -> bytes:
+        """Return the executed notebook's bytes."""
+        answer = self.server.http.get(f"async-exec/executions/{number}/notebook")
+        return answer.raise_for_status().content
+
+    def set_slots(self, slots: int) -> None:
+        """Let so many run at once."""
+        self.server.http.patch("async-exec/status", json={"slots": slots}).raise_for_status()
+
+    @override
+    def close(self) -> None:
+        self.events.__exit__()

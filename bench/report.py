@@ -1,0 +1,131 @@
+"""What a bench found, as data and as the page docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+
+@dataclass(slots=True)
+class Table:
+    """Rows of text under a heading row."""
+
+    head: Sequence[str]
+    rows: list[Sequence[str]] = field(default_factory=list)
+    #: One sentence above it.
+    caption: str = ""
+
+    def add(self, *cells: str) -> None:
+        """Append a row."""
+        self.rows.append(cells)
+
+    def to_markdown(self) -> str:
+        """Return the table as GitHub shows it."""
+        lines = [_row(self.head), _row(["---"] * len(self.head)), *map(_row, self.rows)]
+        return "\n".join([*([self.caption, ""] if self.caption else []), *lines])
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """One thing to reach, and what was reached."""
+
+    work: str
+    must: str
+    reached: str
+    holds: bool
+
+
+@dataclass(slots=True)
+class Section:
+    """Everything one bench found."""
+
+    name: str
+    title: str
+    #: What was done, in a few sentences; plain Markdown.
+    text: str
+    tables: list[Table] = field(default_factory=list)
+    goals: list[Goal] = field(default_factory=list)
+    #: Filled in by who runs the bench.
+    command: str = ""
+    measured_at: str = ""
+    machine: str = ""
+
+    def to_markdown(self) -> str:
+        """Return the section of the page."""
+        parts = [f"## {self.title}", self.text]
+        if self.command:
+            parts.append(f"`{self.command}`, {self.measured_at}.")
+        parts += [table.to_markdown() for table in self.tables]
+        if self.goals:
+            parts.append(_goals(self.goals).to_markdown())
+        return "\n\n".join(parts)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Section:
+        """Read what `asdict` wrote.
+
+        Raises
+        ------
+        TypeError
+            `fields` are not those of a section.
+        """
+        made = cls(**fields)
+        made.tables = [Table(**table) for table in fields.get("tables", [])]
+        made.goals = [Goal(**goal) for goal in fields.get("goals", [])]
+        return made
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _goals(goals: Iterable[Goal]) -> Table:
+    table = Table(["Work", "Must reach", "Reached", ""])
+    for goal in goals:
+        table.add(goal.work, goal.must, goal.reached, "✓" if goal.holds else "short of it")
+    return table
+
+
+def read_results(path: Path) -> dict[str, Section]:
+    """Return the sections kept in a results file, by name; none when there is no file."""
+    if not path.exists():
+        return {}
+    return {
+        name: Section.from_json(fields)
+        for name, fields in json.loads(path.read_text(encoding="utf-8")).items()
+    }
+
+
+def write_results(path: Path, sections: dict[str, Section]) -> None:
+    """Keep sections, so that one bench alone can be run again."""
+    content = {name: asdict(section) for name, section in sections.items()}
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def page(sections: dict[str, Section], order: Sequence[str]) -> str:
+    """Return docs/benchmarks.md: the goals first, then every section in its order."""
+    known = [sections[name] for name in order if name in sections]
+    known += [section for name, section in sections.items() if name not in order]
+    machines = list(dict.fromkeys(section.machine for section in known if section.machine))
+    parts = [
+        "# Benchmarks",
+        "Measured beside the peers, in the same run, alternating; `make bench` writes this page.\n"
+        "A figure is the median, in brackets the smallest and the largest; "
+        "a ratio is taken round by round.\n"
+        "[What each bench does](../bench/README.md) is described with the code.",
+        *machines,
+    ]
+    goals = [goal for section in known for goal in section.goals]
+    if goals:
+        parts += ["## What must hold", _goals(goals).to_markdown()]
+    # The goals stand above, once.
+    for section in known:
+        plain = Section.from_json({**asdict(section), "goals": []})
+        parts.append(plain.to_markdown())
+    return "\n\n".join(parts) + "\n"

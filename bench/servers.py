@@ -1,0 +1,183 @@
+"""A real Jupyter server on a free port of 127.0.0.1, with us, with jupyter-scheduler, or with neither."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+
+from bench.context import COOKIE
+from bench.processes import Family
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bench.context import Context
+
+OURS = "jupyter_async_exec"
+SCHEDULER = "jupyter_scheduler"
+PROBE = "bench.loop_probe"
+_START_S = 60
+_STOP_S = 60
+_ROOT = Path(__file__).parent.parent
+
+
+class Server:
+    """One running server.
+
+    Parameters
+    ----------
+    process
+        It.
+    url
+        Its address, with a slash at the end.
+    token
+        What it asks for.
+    home
+        Folder of its data, configuration and log.
+    root
+        Folder it serves.
+    """
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], *, url: str, token: str, home: Path, root: Path
+    ) -> None:
+        self._process = process
+        self.url = url
+        self.token = token
+        self.home = home
+        self.root = root
+        self.family = Family(cookie(home))
+        self.http = httpx.Client(
+            base_url=url, headers={"Authorization": f"token {token}"}, timeout=300, trust_env=False
+        )
+        #: Seconds from its start to its first answer.
+        self.start_s = 0.0
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def wait_until_up(self, began: float) -> None:
+        """Wait for the first answer.
+
+        Raises
+        ------
+        RuntimeError
+            It did not come; its log tells why.
+        """
+        deadline = time.monotonic() + _START_S
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                if self.http.get("api/status").status_code == httpx.codes.OK:
+                    self.start_s = time.perf_counter() - began
+                    return
+            except httpx.TransportError:
+                time.sleep(0.01)
+        log = (self.home / "server.log").read_text(errors="replace")
+        raise RuntimeError(f"The server did not start:\n{log[-3000:]}")
+
+    def take_stall_ms(self) -> float:
+        """Return the longest halt of its event loop since the last call; 0 at the first."""
+        return float(self.http.get("bench/stall").raise_for_status().json()["longest_ms"])
+
+    def memory_bytes(self) -> dict[str, int]:
+        """Return `pss_bytes` and `uss_bytes` of the server itself, after collecting garbage."""
+        found: dict[str, int] = self.http.get("bench/memory").raise_for_status().json()
+        return found
+
+    def stop(self) -> None:
+        """End it, and everything it started."""
+        self.http.close()
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_STOP_S)
+        self._process.kill()
+        self._process.wait()
+        self.family.end()
+
+
+@contextmanager
+def serve(
+    context: Context,
+    extension: str | None,
+    *,
+    root: Path | None = None,
+    options: Sequence[str] = (),
+    data_dir: Path | None = None,
+) -> Iterator[Server]:
+    """Run a server with one of the extensions, or with none.
+
+    Parameters
+    ----------
+    extension
+        `OURS`, `SCHEDULER`, or `None`.
+    root
+        Folder to serve; by default a new one.
+    options
+        More of its command line.
+    data_dir
+        Where we keep executions; by default a new folder.
+    """
+    home = context.new_folder(extension or "plain")
+    environment = context.environment(home)
+    root = root or context.new_folder("root")
+    token = secrets.token_hex(16)
+    port = _free_port()
+    enabled = {OURS: extension == OURS, SCHEDULER: extension == SCHEDULER, PROBE: True}
+    command = [
+        *(sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"),
+        *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
+        *(f"--ServerApp.root_dir={root}", f"--IdentityProvider.token={token}"),
+        f"--ServerApp.jpserver_extensions={enabled}",
+        *options,
+    ]
+    environment |= {
+        COOKIE: cookie(home),
+        "PYTHONPATH": str(_ROOT),
+        "JUPYTER_ASYNC_EXEC_DATA_DIR": str(data_dir or home / "data" / "async_exec"),
+    }
+    began = time.perf_counter()
+    with (home / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            # Ctrl-C is for us; we end it then.
+            start_new_session=True,
+        )
+    server = Server(
+        process, url=f"http://127.0.0.1:{port}/", token=token, home=home, root=root
+    )
+    try:
+        server.wait_until_up(began)
+        server.take_stall_ms()
+        yield server
+        if extension:
+            context.note_stall(extension, server.take_stall_ms())
+    finally:
+        server.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def cookie(home: Path) -> str:
+    """Return what marks the processes that work in this folder, unique among all runs."""
+    return f"{home.parent.name}-{home.name}"
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port

@@ -1,0 +1,24 @@
+"""Every bench: one file here, one line below."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.topics import (
+    cells,
+    latency,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.context import Context
+    from bench.report import Section
+
+#: In the order of the page.
+TOPICS: dict[str, Callable[[Context], Section]] = {
+    "latency": latency.measure,
+    "cells": cells.measure,
+}
+#: Sections that others write, with ``python -m bench --add FILE``, and where they stand.
+ORDER = (*TOPICS, "sidebar")

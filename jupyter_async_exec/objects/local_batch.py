@@ -1,0 +1,291 @@
+"""Writing many objects so that the disk is waited for as seldom as is safe."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+import stat
+import threading
+import zlib
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import zstandard
+
+from jupyter_async_exec.errors import DiskFullError, InvalidRequestError
+from jupyter_async_exec.objects.local_file import (
+    CHUNK_BYTES,
+    HEADER,
+    READ_FLAGS,
+    pack_header,
+    plausible_size_bytes,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import ThreadPoolExecutor
+    from pathlib import Path
+
+ZSTD_LEVEL = 3
+#: Syncs that wait for the disk at the same time: it answers several with one flush.
+N_SYNCERS = 4
+
+WRITE_FLAGS = (
+    os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+)
+_NO_ROOM = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_local = threading.local()
+
+
+class LocalBatch:
+    """Writes objects under temporary names; `sync` makes all durable and then names them.
+
+    Parameters
+    ----------
+    directory
+        The top folder of the store.
+    syncers
+        `N_SYNCERS` threads that may wait for the disk.
+    durable_places
+        Names of folders of objects known to survive a power loss; added to here.
+    """
+
+    def __init__(
+        self, directory: str, syncers: ThreadPoolExecutor, durable_places: set[str]
+    ) -> None:
+        self._directory = directory
+        self._syncers = syncers
+        self._durable_places = durable_places
+        self._lock = threading.Lock()
+        #: Object id to its temporary file.
+        self._unnamed: dict[str, str] = {}
+        #: Object id to size (bytes), of all that was put here.
+        self._sizes: dict[str, int] = {}
+        #: Folders whose names must reach the disk.
+        self._touched: set[str] = set()
+        #: Folders of objects whose own names must reach the disk.
+        self._new_places: set[str] = set()
+
+    def put(self, data: bytes) -> str:
+        """Keep `data`; return its id."""
+        object_id = hashlib.sha256(data).hexdigest()
+        if not self._has(object_id):
+            compressed = _compressor().compress(data)
+            header = pack_header(len(data), len(compressed), zlib.crc32(compressed))
+            with _new_file(self._place(object_id)) as (descriptor, path):
+                write_all(descriptor, header + compressed)
+            self._keep(object_id, path, len(data))
+        return object_id
+
+    def put_file(self, path: Path) -> str:
+        """Keep the content of a file; return its id."""
+        descriptor = _open_source(path)
+        try:
+            size_bytes = os.fstat(descriptor).st_size
+            if size_bytes <= CHUNK_BYTES:
+                return self.put(_read_up_to(descriptor, size_bytes))
+            return self._put_stream(descriptor, size_bytes)
+        finally:
+            os.close(descriptor)
+
+    def size_bytes(self, object_id: str) -> int:
+        """Return the size of what was put here."""
+        with self._lock:
+            return self._sizes[object_id]
+
+    def sync(self) -> None:
+        """Make everything that was put so far durable, then give it its name.
+
+        Raises
+        ------
+        DiskFullError
+            There is no room.
+        """
+        with translating(self._directory):
+            self._sync_all(list(self._unnamed.values()))
+            while self._unnamed:
+                object_id, path = next(iter(self._unnamed.items()))
+                place = self._place_of(object_id)
+                os.replace(path, f"{place}/{object_id[2:]}")  # noqa: PTH105  a text, many times
+                del self._unnamed[object_id]
+                self._touched.add(place)
+            if self._new_places:
+                self._touched.add(self._directory)
+            self._sync_all(sorted(self._touched))
+        self._durable_places |= self._new_places
+        self._touched.clear()
+        self._new_places.clear()
+
+    def discard(self) -> None:
+        """Remove what has no name yet."""
+        for path in self._unnamed.values():
+            _remove(path)
+        self._unnamed.clear()
+
+    def _sync_all(self, paths: Sequence[str]) -> None:
+        # Few futures: thousands of them would call the garbage collector.
+        portions = [paths[start::N_SYNCERS] for start in range(min(N_SYNCERS, len(paths)))]
+        if len(portions) > 1:
+            for _ in self._syncers.map(_sync, portions):
+                pass
+        else:
+            _sync(paths)
+
+    def _put_stream(self, source: int, limit_bytes: int) -> str:
+        with _new_file(self._directory) as (descriptor, path):
+            object_id, size_bytes = _compress(source, descriptor, limit_bytes)
+        if self._has(object_id):
+            _remove(path)
+        else:
+            self._place(object_id)
+            self._keep(object_id, path, size_bytes)
+        return object_id
+
+    def _has(self, object_id: str) -> bool:
+        with self._lock:
+            if object_id in self._sizes:
+                return True
+        place = self._place_of(object_id)
+        size_bytes = plausible_size_bytes(f"{place}/{object_id[2:]}")
+        if size_bytes is None:
+            return False
+        with self._lock:
+            self._sizes[object_id] = size_bytes
+            # Another writer may have renamed it and not yet synced the folder.
+            self._touched.add(place)
+        return True
+
+    def _keep(self, object_id: str, path: str, size_bytes: int) -> None:
+        with self._lock:
+            is_first = object_id not in self._sizes
+            if is_first:
+                self._unnamed[object_id] = path
+                self._sizes[object_id] = size_bytes
+        if not is_first:
+            # Another thread was quicker with the same bytes.
+            _remove(path)
+
+    def _place(self, object_id: str) -> str:
+        """Return the folder of an object, which is there afterwards."""
+        place = self._place_of(object_id)
+        name = object_id[:2]
+        try:
+            with translating(place):
+                os.mkdir(place, 0o700)  # noqa: PTH102  a text, many times
+        except FileExistsError:
+            if name in self._durable_places:
+                return place
+        with self._lock:
+            self._new_places.add(name)
+        return place
+
+    def _place_of(self, object_id: str) -> str:
+        return f"{self._directory}/{object_id[:2]}"
+
+
+@contextmanager
+def translating(place: str) -> Iterator[None]:
+    """Turn "no space left" into our error, with a sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise DiskFullError(
+            f"There is no room left at {place}; nothing was stored. Free some space and try again."
+        ) from error
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of `data`."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+@contextmanager
+def _new_file(place: str) -> Iterator[tuple[int, str]]:
+    """Open a temporary file; it is removed if writing it fails."""
+    path = f"{place}/.new-{secrets.token_hex(8)}"
+    with translating(place):
+        descriptor = os.open(path, WRITE_FLAGS, 0o600)
+        try:
+            try:
+                yield descriptor, path
+            finally:
+                os.close(descriptor)
+        except BaseException:
+            _remove(path)
+            raise
+
+
+def _compress(source: int, target: int, limit_bytes: int) -> tuple[str, int]:
+    """Write the object of what `source` gives; return its id and its size in bytes."""
+    digest = hashlib.sha256()
+    compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compressobj()
+    size_bytes = compressed_bytes = crc = 0
+    write_all(target, bytes(HEADER.size))
+    ended = False
+    while not ended:
+        chunk = os.read(source, min(CHUNK_BYTES, limit_bytes - size_bytes))
+        ended = not chunk
+        size_bytes += len(chunk)
+        digest.update(chunk)
+        piece = compressor.flush() if ended else compressor.compress(chunk)
+        compressed_bytes += len(piece)
+        crc = zlib.crc32(piece, crc)
+        write_all(target, piece)
+    os.lseek(target, 0, os.SEEK_SET)
+    write_all(target, pack_header(size_bytes, compressed_bytes, crc))
+    return digest.hexdigest(), size_bytes
+
+
+def _compressor() -> zstandard.ZstdCompressor:
+    # One for each thread: it must not be shared, and making one is dear.
+    compressor: zstandard.ZstdCompressor | None = getattr(_local, "compressor", None)
+    if compressor is None:
+        compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
+        _local.compressor = compressor
+    return compressor
+
+
+def _open_source(path: Path) -> int:
+    try:
+        # Without O_NONBLOCK opening a pipe would wait for its writer.
+        descriptor = os.open(path, READ_FLAGS | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO, errno.EISDIR}:
+            raise InvalidRequestError(f"{path} is not a regular file.") from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InvalidRequestError(f"{path} is not a regular file.")
+    return descriptor
+
+
+def _read_up_to(descriptor: int, size_bytes: int) -> bytes:
+    pieces = []
+    while size_bytes > 0 and (piece := os.read(descriptor, size_bytes)):
+        pieces.append(piece)
+        size_bytes -= len(piece)
+    return b"".join(pieces)
+
+
+def _sync(paths: Sequence[str]) -> None:
+    """Wait until these files and folders are on the disk."""
+    for path in paths:
+        if os.name == "nt" and os.path.isdir(path):  # noqa: PTH112  # pragma: no cover
+            continue  # Windows cannot open folders.
+        # Windows syncs only what is open for writing.
+        descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _remove(path: str) -> None:
+    with suppress(OSError):
+        os.unlink(path)  # noqa: PTH108  a text, many times

@@ -1,0 +1,228 @@
+"""The file of one object: its header, and how it is read and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+import struct
+import threading
+import zlib
+
+import zstandard
+
+from jupyter_async_exec.errors import CorruptObjectError, NotFoundError
+
+CHUNK_BYTES = 1024 * 1024
+#: A skippable zstd frame, which `zstd -d` passes over, precedes the data: its
+#: magic number and length, then the size of the bytes, the size of the
+#: compressed bytes, and the CRC-32 of the compressed bytes and these two sizes.
+HEADER = struct.Struct("<IIQQI")
+HEADER_MAGIC = 0x184D2A5A
+HEADER_PAYLOAD_BYTES = HEADER.size - 8
+SIZES = struct.Struct("<QQ")
+
+READ_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+_local = threading.local()
+
+
+def pack_header(size_bytes: int, compressed_bytes: int, crc: int) -> bytes:
+    """Return the header of an object.
+
+    Parameters
+    ----------
+    size_bytes, compressed_bytes
+        Of the bytes as they were put, and as they follow the header.
+    crc
+        CRC-32 of the compressed bytes.
+    """
+    crc = zlib.crc32(SIZES.pack(size_bytes, compressed_bytes), crc)
+    return HEADER.pack(HEADER_MAGIC, HEADER_PAYLOAD_BYTES, size_bytes, compressed_bytes, crc)
+
+
+def read_header(descriptor: int, object_id: str) -> tuple[int, int, int]:
+    """Return size, compressed size (bytes) and checksum.
+
+    Raises
+    ------
+    CorruptObjectError
+        The file is not as long as they say, or no file.
+    """
+    status = os.fstat(descriptor)
+    data = os.read(descriptor, HEADER.size) if stat.S_ISREG(status.st_mode) else b""
+    if len(data) != HEADER.size:
+        raise corrupt(object_id)
+    magic, payload_bytes, size_bytes, compressed_bytes, crc = HEADER.unpack(data)
+    if (
+        magic != HEADER_MAGIC
+        or payload_bytes != HEADER_PAYLOAD_BYTES
+        or status.st_size != HEADER.size + compressed_bytes
+    ):
+        raise corrupt(object_id)
+    return size_bytes, compressed_bytes, crc
+
+
+def open_object(path: str, object_id: str) -> int:
+    """Open the file of an object; return its descriptor.
+
+    Raises
+    ------
+    NotFoundError
+        There is none.
+    CorruptObjectError
+        It is a link or cannot be read.
+    """
+    try:
+        return os.open(path, READ_FLAGS)
+    except FileNotFoundError as error:
+        raise NotFoundError(f"There is no object {object_id}.") from error
+    except OSError as error:
+        # Such as a link where a file should be, or an unreadable sector.
+        raise CorruptObjectError(f"The object {object_id} cannot be read: {error}.") from error
+
+
+def is_plausible(path: str) -> bool:
+    """Tell whether a whole object seems to be at `path`, without reading all of it."""
+    return plausible_size_bytes(path) is not None
+
+
+def plausible_size_bytes(path: str) -> int | None:
+    """Return the size of the object at `path`, `None` if none seems to be there."""
+    try:
+        descriptor = os.open(path, READ_FLAGS)
+    except OSError:
+        return None
+    try:
+        return read_header(descriptor, path)[0]
+    except (CorruptObjectError, OSError):
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def read_small(descriptor: int, object_id: str) -> bytes | None:
+    """Return the checked bytes of an object up to `CHUNK_BYTES`, `None` for a larger one.
+
+    Raises
+    ------
+    CorruptObjectError
+        The bytes are not what was put.
+    """
+    size_bytes, compressed_bytes, crc = read_header(descriptor, object_id)
+    if max(size_bytes, compressed_bytes) > CHUNK_BYTES:
+        return None
+    compressed = os.read(descriptor, compressed_bytes)
+    running_crc = zlib.crc32(SIZES.pack(size_bytes, compressed_bytes), zlib.crc32(compressed))
+    if len(compressed) != compressed_bytes or running_crc != crc:
+        raise corrupt(object_id)
+    try:
+        data = _decompressor().decompress(compressed, max_output_size=CHUNK_BYTES)
+    except zstandard.ZstdError as error:
+        raise corrupt(object_id) from error
+    if hashlib.sha256(data).hexdigest() != object_id:
+        raise corrupt(object_id)
+    return data
+
+
+class VerifiedReader(io.RawIOBase):
+    """Decompresses an object and, at its end, insists that it is what its name says.
+
+    Parameters
+    ----------
+    descriptor
+        At the start of the file; closed with the reader.
+    object_id
+        The object that it should be.
+
+    Raises
+    ------
+    CorruptObjectError
+        It is not; may be raised by any read.
+    """
+
+    def __init__(self, descriptor: int, object_id: str) -> None:
+        super().__init__()
+        self._object_id = object_id
+        size_bytes, compressed_bytes, self._crc = read_header(descriptor, object_id)
+        self._descriptor = descriptor
+        self._left_bytes = compressed_bytes
+        self._sizes = SIZES.pack(size_bytes, compressed_bytes)
+        self._running_crc = 0
+        self._hash = hashlib.sha256()
+        self._decompressor = zstandard.ZstdDecompressor().decompressobj()
+        self._pending = b""
+        self._done = False
+
+    def readable(self) -> bool:
+        """Return true."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Fill `buffer` as far as the next bytes go; return how far."""
+        while not self._pending and not self._done:
+            self._pending = self._next()
+        piece = self._pending[: len(buffer)]
+        buffer[: len(piece)] = piece
+        self._pending = self._pending[len(piece) :]
+        return len(piece)
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return up to `size` bytes, all that are left if it is negative."""
+        if size is None or size < 0:
+            return self.readall()
+        while not self._pending and not self._done:
+            self._pending = self._next()
+        piece, self._pending = self._pending[:size], self._pending[size:]
+        return piece
+
+    def readall(self) -> bytes:
+        """Return all bytes that are left."""
+        pieces = [self._pending]
+        self._pending = b""
+        while not self._done:
+            pieces.append(self._next())
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        """Close the file."""
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()
+
+    def _next(self) -> bytes:
+        """Return some more bytes; at the end, set `_done` after all checks."""
+        chunk = os.read(self._descriptor, min(CHUNK_BYTES // 4, self._left_bytes))
+        self._left_bytes -= len(chunk)
+        self._running_crc = zlib.crc32(chunk, self._running_crc)
+        try:
+            piece = self._decompressor.decompress(chunk) if chunk else b""
+        except zstandard.ZstdError as error:
+            raise corrupt(self._object_id) from error
+        self._hash.update(piece)
+        if not chunk or not self._left_bytes:
+            self._done = True
+            if (
+                self._left_bytes
+                or zlib.crc32(self._sizes, self._running_crc) != self._crc
+                or self._hash.hexdigest() != self._object_id
+            ):
+                raise corrupt(self._object_id)
+        return piece
+
+
+def corrupt(object_id: str) -> CorruptObjectError:
+    """Return the error that says an object is damaged."""
+    return CorruptObjectError(
+        f"The stored bytes of object {object_id} are damaged.", {"object_id": object_id}
+    )
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    # One for each thread: it must not be shared, and making one is dear.
+    decompressor: zstandard.ZstdDecompressor | None = getattr(_local, "decompressor", None)
+    if decompressor is None:
+        decompressor = zstandard.ZstdDecompressor()
+        _local.decompressor = decompressor
+    return decompressor

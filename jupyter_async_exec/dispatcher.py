@@ -72,6 +72,8 @@ class _Followed:
     recorded_s: float = 0.0
     cancel_sent: bool = False
     result_seen_s: float | None = None
+    #: Whether the store knows its end.
+    is_final: bool = False
 
     @property
     def key(self) -> AttemptKey:
@@ -233,6 +235,7 @@ class Dispatcher:
         for backend in self._backends.values():
             for key in await backend.attempts():
                 if key not in known:
+                    await self._keep_late(backend, key)
                     await _discard(backend, key)
 
     async def _notice_cancels(self) -> None:
@@ -304,7 +307,9 @@ class Dispatcher:
         end = ExecutionFinished(
             at=self._clock(), status=Status.FAILED, reason=Reason.INTERNAL, message=message
         )
-        await self._finish(followed, (end,))
+        await self._make_final(followed, (end,))
+        self._let_go(followed)
+        await _discard(followed.backend, followed.key)
         return True
 
     async def _try_later(self, followed: _Followed, why: str) -> None:
@@ -328,10 +333,12 @@ class Dispatcher:
             return False
         if followed.result_seen_s is None:
             followed.result_seen_s = time.monotonic()
+        if not followed.is_final and await self._end(followed, observation.result):
+            return True
         waited_s = time.monotonic() - followed.result_seen_s
-        if observation.events or (observation.alive and waited_s < TEARDOWN_LIMIT_S):
+        if observation.alive and waited_s < TEARDOWN_LIMIT_S:
             return False
-        await self._end(followed, observation.result)
+        await self._leave(followed)
         return True
 
     async def _record_progress(self, followed: _Followed) -> None:
@@ -355,12 +362,13 @@ class Dispatcher:
         self._changed()
         return recorded
 
-    async def _end(self, followed: _Followed, result: Result) -> None:
+    async def _end(self, followed: _Followed, result: Result) -> bool:
+        """Make it final; return whether there is nothing more to wait for."""
         never_began = result.reason is Reason.LOST and result.started_at is None
         if never_began and followed.execution.attempt < MAX_ATTEMPTS:
             await self._return_to_queue(followed)
             LOGGER.info("#%d goes back to the queue.", followed.execution.number)
-            return
+            return True
         harvest = await self._harvest(followed)
         remarked = (Remarked(at=result.finished_at, remark=each) for each in harvest.remarks)
         end = ExecutionFinished(
@@ -374,7 +382,25 @@ class Dispatcher:
             log_object=harvest.log_object,
             artifacts=harvest.artifacts,
         )
-        await self._finish(followed, (*followed.pending, *remarked, end))
+        await self._make_final(followed, (*followed.pending, *remarked, end))
+        return False
+
+    async def _leave(self, followed: _Followed) -> None:
+        """Keep what it wrote while it was taken down, then let it go."""
+        self._let_go(followed)
+        await self._keep_late(followed.backend, followed.key)
+        await _discard(followed.backend, followed.key)
+
+    async def _keep_late(self, backend: Backend, key: AttemptKey) -> None:
+        try:
+            late = await backend.harvest_late(key)
+            if late.artifacts or late.remarks:
+                await asyncio.to_thread(
+                    self._store.add_late, key.execution_id, key.attempt, late.artifacts, late.remarks
+                )
+                self._changed()
+        except Exception:
+            LOGGER.exception("What the attempt %s wrote at its very end cannot be kept.", key)
 
     async def _harvest(self, followed: _Followed) -> Harvest:
         """Keep what the attempt left; an error is raised, and tried again, for some minutes."""
@@ -388,11 +414,10 @@ class Dispatcher:
             remark = Remark(kind="results_lost", message=f"Its results could not be kept: {error}")
             return Harvest(remarks=(remark,))
 
-    async def _finish(self, followed: _Followed, events: Sequence[Event]) -> None:
+    async def _make_final(self, followed: _Followed, events: Sequence[Event]) -> None:
         execution = await self._record(followed, events)
+        followed.is_final = True
         LOGGER.info("#%d is %s.", execution.number, execution.status)
-        self._let_go(followed)
-        await _discard(followed.backend, followed.key)
 
     def _let_go(self, followed: _Followed) -> None:
         self._followed.pop(followed.execution.id, None)

@@ -33,7 +33,7 @@ class Observation:
     events: tuple[Event, ...] = ()
     #: Where the next look starts, in bytes of the journal.
     offset: int = 0
-    #: The end, once there is one. It may come before the processes are gone.
+    #: The end, once there is one; no event comes after it. The processes may live a little longer.
     result: Result | None = None
     #: Whether a process of the attempt still lives.
     alive: bool = True
@@ -95,7 +95,16 @@ class Backend(ABC):
 
     @abstractmethod
     async def harvest(self, key: AttemptKey, execution: Execution) -> Harvest:
-        """Move everything worth keeping of an ended attempt into the object store."""
+        """Move everything worth keeping of an attempt with a result into the object store."""
+
+    async def harvest_late(self, key: AttemptKey) -> Harvest:  # noqa: ARG002
+        """Keep what came after `harvest`, of an attempt that lives no more.
+
+        Whatever the notebook has written while its processes were taken down:
+        `atexit` functions, other processes. Only artifacts and remarks count.
+        A backend whose attempts are over with their result has nothing to keep.
+        """
+        return Harvest()
 
     @abstractmethod
     async def discard(self, key: AttemptKey) -> None:

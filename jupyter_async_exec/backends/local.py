@@ -71,14 +71,16 @@ class LocalBackend(Backend):
         self._objects = objects
         self._nice = nice
         self._warm = WarmPool(directory, nice=nice, spares=spares)
-        self._bells: dict[AttemptKey, _Ear] = {}
+        self._ears: dict[AttemptKey, _Ear] = {}
+        #: What a working tree held when its files were kept.
+        self._kept: dict[AttemptKey, Baseline] = {}
 
     @override
     async def start(self, execution: Execution) -> None:
         bell = await asyncio.to_thread(self._start, execution)
         if bell is not None:
             key = AttemptKey(execution.id, execution.attempt)
-            self._bells[key] = _Ear(bell, asyncio.get_running_loop())
+            self._ears[key] = _Ear(bell, asyncio.get_running_loop())
 
     @override
     async def observe(self, key: AttemptKey, *, offset: int) -> Observation:
@@ -86,7 +88,7 @@ class LocalBackend(Backend):
 
     @override
     async def wait(self, key: AttemptKey, *, timeout_s: float) -> None:
-        ear = self._bells.get(key)
+        ear = self._ears.get(key)
         if ear is None:
             await asyncio.sleep(timeout_s)
         else:
@@ -101,10 +103,16 @@ class LocalBackend(Backend):
         return await asyncio.to_thread(self._harvest, key)
 
     @override
+    async def harvest_late(self, key: AttemptKey) -> Harvest:
+        collected = await asyncio.to_thread(self._collect, key)
+        return Harvest(artifacts=collected.artifacts, remarks=collected.remarks)
+
+    @override
     async def discard(self, key: AttemptKey) -> None:
-        ear = self._bells.pop(key, None)
+        ear = self._ears.pop(key, None)
         if ear is not None:
             ear.close()
+        self._kept.pop(key, None)
         await asyncio.to_thread(self._discard, key)
 
     @override
@@ -123,9 +131,9 @@ class LocalBackend(Backend):
 
     @override
     async def close(self) -> None:
-        for ear in self._bells.values():
+        for ear in self._ears.values():
             ear.close()
-        self._bells.clear()
+        self._ears.clear()
         await asyncio.to_thread(self._warm.close)
 
     def _path(self, key: AttemptKey) -> Path:
@@ -193,8 +201,9 @@ class LocalBackend(Backend):
         directory = self._path(key)
         # Liveness first: what is dead at this point has written all it ever will.
         alive = directory.exists() and is_held(directory)
-        events, offset = read_events(directory / files.JOURNAL, offset)
+        # Then the result: it is written last, so that no event can be missed.
         result = read_result(directory)
+        events, offset = read_events(directory / files.JOURNAL, offset)
         if result is None and not alive:
             result = conclude_lost(directory)
         return Observation(events=tuple(events), offset=offset, result=result, alive=alive)
@@ -215,31 +224,33 @@ class LocalBackend(Backend):
                 conclude_attempt(directory)
             finally:
                 os.close(lock)
-        collected = self._collect(directory)
+        collected = self._collect(key)
+        output, journal, log = self._objects.put_files(
+            [directory / name for name in (files.OUTPUT, files.JOURNAL, files.LOG)]
+        )
         return Harvest(
-            output_object=self._keep(directory / files.OUTPUT),
-            journal_object=self._keep(directory / files.JOURNAL),
-            log_object=self._keep(directory / files.LOG),
+            output_object=output,
+            journal_object=journal,
+            log_object=log,
             artifacts=collected.artifacts,
             remarks=collected.remarks,
         )
 
-    def _collect(self, directory: Path) -> Collected:
-        """Keep the files it made; what is damaged costs these, never the notebook."""
-        path = directory / BASELINE
+    def _collect(self, key: AttemptKey) -> Collected:
+        """Keep the files it made since we last did; damage costs these, never the notebook."""
+        path = self._path(key) / BASELINE
         if not path.exists():
             return Collected(artifacts=(), remarks=())
         try:
             saved = json.loads(path.read_bytes())
             tree = WorkingTree.from_json(saved["tree"])
-            baseline = Baseline.from_json(saved["baseline"])
+            baseline = self._kept.get(key) or Baseline.from_json(saved["baseline"])
         except (ValueError, KeyError, TypeError, InvalidRequestError) as error:
             sentence = f"The files it made are not kept: their list is damaged ({error})."
             return Collected(artifacts=(), remarks=(Remark(kind="files_lost", message=sentence),))
+        # Before anything is read: what changes from here on is found the next time.
+        self._kept[key] = record_baseline(tree)
         return collect(tree, baseline, objects=self._objects)
-
-    def _keep(self, path: Path) -> str | None:
-        return self._objects.put_file(path) if path.exists() else None
 
     def _rebuild(self, directory: Path) -> bytes:
         source: JSONObject = json.loads((directory / files.SOURCE).read_bytes())

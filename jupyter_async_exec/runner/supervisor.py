@@ -219,7 +219,8 @@ class _Supervisor:
 
     def _clear(self, *, keep: Process) -> None:
         """End every process of the attempt but us and the guard."""
-        left = self._find(keep)
+        # Twice: a list of children may miss one while another ends.
+        left = self._find(keep) or self._find(keep)
         for process in left:
             send(process, signal.SIGTERM)
         deadline = time.monotonic() + _TERMINATE_GRACE_S
@@ -237,7 +238,11 @@ class _Supervisor:
             _log.error("processes %s do not end", [process.pid for process in left])
 
     def _find(self, keep: Process) -> set[Process]:
-        return _find_all(self._own, self._cookie) - {self._own, keep}
+        """Return what is left below us; on Linux nothing can be left elsewhere, orphans come to us."""
+        found = set(find_descendants(self._own))
+        if not system.ADOPTS and self._cookie:
+            found |= set(find_marked(self._cookie, not_before=self._own.started))
+        return found - {self._own, keep}
 
     def _conclude(self) -> None:
         """Write the result the engine did not live to write."""
@@ -297,13 +302,6 @@ def _guard(sense: int, cookie: str, supervisor: Process) -> None:
             left |= set(find_descendants(process))
         kill_all(left - {own})
         time.sleep(0.02)
-
-
-def _find_all(root: Process, cookie: str) -> set[Process]:
-    found = set(find_descendants(root))
-    if cookie:
-        found |= set(find_marked(cookie, not_before=root.started))
-    return found
 
 
 def _reap() -> tuple[int, int] | None:

@@ -17,6 +17,8 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 #: The system, short of memory, ends the kernel before supervisor and server.
 _OOM_SCORE = 800
+#: Whether `adopt_orphans` works here.
+ADOPTS = sys.platform == "linux"
 
 
 def _prctl(option: int, value: int) -> None:

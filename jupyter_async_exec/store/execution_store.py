@@ -21,9 +21,9 @@ from jupyter_async_exec.core.events import (
     ExecutionFinished,
     ExecutionStarted,
 )
-from jupyter_async_exec.core.execution import Execution, Status, Submission
+from jupyter_async_exec.core.execution import Artifact, Execution, Remark, Status, Submission
 from jupyter_async_exec.core.transitions import apply
-from jupyter_async_exec.errors import ConflictError, UnavailableError
+from jupyter_async_exec.errors import ConflictError, NotFoundError, UnavailableError
 from jupyter_async_exec.store import codec, database, queries, records
 from jupyter_async_exec.store.ballast import Ballast
 from jupyter_async_exec.store.migrate import migrate
@@ -225,6 +225,37 @@ class ExecutionStore:
             return _apply_all(connection, execution, events)
 
         return self._writer.run(work)
+
+    def add_late(
+        self,
+        execution_id: str,
+        attempt: int,
+        artifacts: Sequence[Artifact],
+        remarks: Sequence[Remark],
+    ) -> None:
+        """Add what that attempt wrote after its end was recorded.
+
+        An artifact of the same name gives way. Nothing happens unless the
+        execution is final and this was its last attempt.
+        """
+
+        def work(connection: sa.Connection) -> None:
+            try:
+                old = records.read(connection, execution_id, include_deleted=True)
+            except NotFoundError:
+                return
+            if not old.is_final or old.attempt != attempt:
+                return
+            merged = {each.name: each for each in (*old.artifacts, *artifacts)}
+            new = replace(
+                old,
+                artifacts=tuple(merged[name] for name in sorted(merged)),
+                remarks=tuple(dict.fromkeys((*old.remarks, *remarks))),
+            )
+            if new != old:
+                records.save(connection, old, new)
+
+        self._writer.run(work)
 
     def request_cancel(self, ref: str | int) -> Execution:
         """Ask for its end; one that still waits is cancelled at once.

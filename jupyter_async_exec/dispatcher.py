@@ -396,7 +396,11 @@ class Dispatcher:
             late = await backend.harvest_late(key)
             if late.artifacts or late.remarks:
                 await asyncio.to_thread(
-                    self._store.add_late, key.execution_id, key.attempt, late.artifacts, late.remarks
+                    self._store.add_late,
+                    key.execution_id,
+                    key.attempt,
+                    artifacts=late.artifacts,
+                    remarks=late.remarks,
                 )
                 self._changed()
         except Exception:

@@ -12,7 +12,7 @@ import pytest
 from jupyter_async_exec.backends.base import Harvest
 from jupyter_async_exec.core.clock import utc_now
 from jupyter_async_exec.core.events import CellFinished, CellStarted, ExecutionStarted
-from jupyter_async_exec.core.execution import Execution, Reason, Remark, Status
+from jupyter_async_exec.core.execution import Artifact, Execution, Reason, Remark, Status
 from jupyter_async_exec.dispatcher import MAX_ATTEMPTS, Dispatcher
 from jupyter_async_exec.errors import CorruptObjectError, UnavailableError
 from jupyter_async_exec.store import ExecutionStore
@@ -57,6 +57,10 @@ def dispatch(store: ExecutionStore, backend: ScriptedBackend, tmp_path: Path) ->
             await dispatcher.stop()
 
     return start
+
+
+def make_artifact(name: str, digit: str) -> Artifact:
+    return Artifact(name=name, object_id=digit * 64, size_bytes=1, media_type="text/plain")
 
 
 def submit(store: ExecutionStore) -> Execution:
@@ -301,3 +305,75 @@ async def test_an_adoption_that_fails_half_way_follows_nothing_twice(
         await until(lambda: store.get(1).is_final)
 
     assert store.get(1).cells_done == 1
+
+
+async def test_an_end_is_known_before_its_processes_are_gone(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
+    execution = submit(store)
+    async with dispatch():
+        await until(lambda: _has_started(backend, 1))
+        backend.end(execution.number)
+        backend.attempts_by_number[execution.number].alive = True
+
+        await until(lambda: store.get(execution.id).status is Status.SUCCEEDED)
+
+        assert not backend.discarded
+
+
+async def test_a_slot_is_free_when_the_processes_are_gone(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
+    first, second = submit(store), submit(store)
+    async with dispatch(slots=1):
+        await until(lambda: _has_started(backend, 1))
+        backend.end(first.number)
+        backend.attempts_by_number[first.number].alive = True
+        await until(lambda: store.get(first.id).is_final)
+
+        assert store.get(second.id).status is Status.QUEUED
+        backend.attempts_by_number[first.number].alive = False
+
+        await until(lambda: store.get(second.id).status is Status.RUNNING)
+
+
+async def test_what_is_written_while_processes_end_is_kept(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
+    execution = submit(store)
+    early = make_artifact("model.bin", "a")
+    backend.harvest_result = Harvest(artifacts=(early, make_artifact("log.txt", "b")))
+    backend.late_result = Harvest(
+        artifacts=(make_artifact("log.txt", "c"), make_artifact("bye.txt", "d")),
+        remarks=(Remark(kind="wrote_through_link", message="Wrote x."),),
+    )
+    async with dispatch():
+        await until(lambda: _has_started(backend, 1))
+        backend.end(execution.number)
+
+        await until(lambda: bool(backend.discarded))
+
+    kept = store.get(execution.id)
+    assert [(each.name, each.object_id[0]) for each in kept.artifacts] == [
+        ("bye.txt", "d"),
+        ("log.txt", "c"),
+        ("model.bin", "a"),
+    ]
+    assert [remark.kind for remark in kept.remarks] == ["wrote_through_link"]
+
+
+async def test_a_dispatcher_that_returns_keeps_what_was_written_at_the_very_end(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
+    execution = submit(store)
+    async with dispatch():
+        await until(lambda: _has_started(backend, 1))
+        backend.end(execution.number)
+        await until(lambda: bool(backend.discarded))
+    backend.leave_behind(execution.id)
+    backend.late_result = Harvest(artifacts=(make_artifact("bye.txt", "d"),))
+
+    async with dispatch():
+        await until(lambda: len(backend.discarded) > 1)
+
+    assert [each.name for each in store.get(execution.id).artifacts] == ["bye.txt"]

@@ -124,7 +124,7 @@ class Backend(ABC):
     async def attempts(self) -> tuple[AttemptKey, ...]:
         """Return every attempt this backend still holds something of."""
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027  not everyone has something
         """Let go of what belongs to this process; attempts go on.
 
         Called once, last. The default has nothing to let go of.

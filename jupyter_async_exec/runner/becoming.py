@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Become(BaseException):  # noqa: N818  not an error
+class Become(BaseException):
     """Raised in a fresh child, up to `run`, which then does `act` in its place.
 
     Parameters

@@ -56,7 +56,7 @@ class KernelSpec:
         }
 
     def prepared_options(self, interpreter: str) -> list[str] | None:
-        """Return the options of `interpreter` when this is its IPython kernel and no more, else `None`."""
+        """Return the options of `interpreter` if this is its plain IPython kernel, else `None`."""
         command = self.command(Path("f"))
         if self.env or command[0] != interpreter or "-m" not in command:
             return None

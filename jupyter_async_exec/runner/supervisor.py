@@ -21,8 +21,8 @@ import signal
 import sys
 import tempfile
 import time
-from pathlib import Path
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.runner import files, system
@@ -75,9 +75,7 @@ class Equipment:
     nice: int = 0
 
 
-def supervise(
-    directory: Path, lock: int | None = None, equipment: Equipment | None = None
-) -> int:
+def supervise(directory: Path, lock: int | None = None, equipment: Equipment | None = None) -> int:
     """Run the attempt in `directory` to its end; return the exit code of this process.
 
     Parameters
@@ -155,7 +153,7 @@ class _Supervisor:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             try:
                 code = _run_engine(self._directory, sockets, self._equipment)
-            except Exception:
+            except Exception:  # noqa: BLE001  whatever it is, the supervisor has to hear of it
                 _log.exception("the engine failed")
                 code = 1
             sys.stderr.flush()
@@ -238,7 +236,7 @@ class _Supervisor:
             _log.error("processes %s do not end", [process.pid for process in left])
 
     def _find(self, keep: Process) -> set[Process]:
-        """Return what is left below us; on Linux nothing can be left elsewhere, orphans come to us."""
+        """Return what is left of the attempt; on Linux every orphan has come to us."""
         found = set(find_descendants(self._own))
         if not system.ADOPTS and self._cookie:
             found |= set(find_marked(self._cookie, not_before=self._own.started))

@@ -41,7 +41,6 @@ class Task:
         """What marks every process of this attempt, in its environment."""
         return f"{self.execution_id}-{self.attempt}"
 
-
     @property
     def variables(self) -> dict[str, str]:
         """What the kernel's environment says of this execution."""

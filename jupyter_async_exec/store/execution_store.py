@@ -230,6 +230,7 @@ class ExecutionStore:
         self,
         execution_id: str,
         attempt: int,
+        *,
         artifacts: Sequence[Artifact],
         remarks: Sequence[Remark],
     ) -> None:

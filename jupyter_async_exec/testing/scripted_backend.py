@@ -38,8 +38,8 @@ class ScriptedBackend(Backend):
         The newest attempt of each execution, by its number.
     start_error
         Raised by `start` when set.
-    harvest_result
-        What every attempt leaves behind.
+    harvest_result, late_result
+        What every attempt leaves behind with its result, and after it.
     discard_error
         Raised by every `discard` when set.
     harvest_errors, listing_errors
@@ -54,6 +54,7 @@ class ScriptedBackend(Backend):
         self.discarded: list[AttemptKey] = []
         self.start_error: AsyncExecError | None = None
         self.harvest_result = Harvest()
+        self.late_result = Harvest()
         self.discard_error: Exception | None = None
         self.harvest_errors: list[Exception] = []
         self.listing_errors: list[Exception] = []
@@ -135,6 +136,10 @@ class ScriptedBackend(Backend):
         if self.harvest_errors:
             raise self.harvest_errors.pop()
         return self.harvest_result
+
+    @override
+    async def harvest_late(self, key: AttemptKey) -> Harvest:
+        return self.late_result
 
     @override
     async def discard(self, key: AttemptKey) -> None:

@@ -29,7 +29,6 @@ from jupyter_async_exec.runner.becoming import Become, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Mapping, Sequence
 
     from jupyter_async_exec.runner.kernel import Child
@@ -125,10 +124,10 @@ def _ask_a_kernel() -> list[str]:
 
 def _report_modules(tell: int) -> int:
     before = set(sys.modules)
-    from ipykernel.kernelapp import IPKernelApp
-
     import shutil
     import tempfile
+
+    from ipykernel.kernelapp import IPKernelApp
 
     folder = tempfile.mkdtemp()
     try:
@@ -137,7 +136,9 @@ def _report_modules(tell: int) -> int:
         os.environ.pop("PYTHONSTARTUP", None)
         app = IPKernelApp.instance()
         options = [f"--ip={folder}/k", "--transport=ipc", f"--f={folder}/c.json"]
-        app.initialize([*options, "--HistoryManager.hist_file=:memory:"])
+        app.initialize(  # type: ignore[no-untyped-call]
+            [*options, "--HistoryManager.hist_file=:memory:"]
+        )
         ours = {name for name in before if name.split(".")[0] == "jupyter_async_exec"}
         names = [name for name in sys.modules if name not in ours and not name.isspace()]
         content = "\n".join(names).encode()
@@ -286,6 +287,10 @@ def _become_kernel(
     sys.argv[:] = [_KERNEL_MODULE, *command[module + 1 :]]
     sys.orig_argv[:] = command
     _forget(known)
+    # ipykernel reads this variable when it is imported, which was long ago.
+    from ipykernel.kernelapp import IPKernelApp
+
+    IPKernelApp.instance(parent_handle=parent)
     runpy.run_module(_KERNEL_MODULE, run_name="__main__", alter_sys=True)
     return 0
 
@@ -326,7 +331,7 @@ def _forget(known: frozenset[str]) -> None:
     for name in [n for n in logging.root.manager.loggerDict if n.startswith("jupyter_async_exec")]:
         del logging.root.manager.loggerDict[name]
     tempfile.tempdir = None
-    tempfile._name_sequence = None  # noqa: SLF001
+    vars(tempfile)["_name_sequence"] = None
     importlib.invalidate_caches()
     for name in [name for name in sys.modules if name not in known and name != "__main__"]:
         del sys.modules[name]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from jupyter_async_exec.core.json_types import JSONObject
+
 #: Imports on a busy machine; a fork takes milliseconds.
 _PREPARE_TIMEOUT_S = 60.0
 _FORK_TIMEOUT_S = 10.0
@@ -69,9 +71,7 @@ class ForkServer:
         finally:
             theirs.close()
         try:
-            answer = self._answer(_PREPARE_TIMEOUT_S)
-            if not answer.get("is_able"):
-                raise UnavailableError("This Python starts threads; it cannot be forked safely.")
+            self._await_ready()
         except BaseException:
             self.close()
             raise
@@ -133,7 +133,11 @@ class ForkServer:
             self._process.kill()
             self._process.wait()
 
-    def _answer(self, timeout_s: float) -> dict[str, object]:
+    def _await_ready(self) -> None:
+        if not self._answer(_PREPARE_TIMEOUT_S).get("is_able"):
+            raise UnavailableError("This Python starts threads; it cannot be forked safely.")
+
+    def _answer(self, timeout_s: float) -> JSONObject:
         self._socket.settimeout(timeout_s)
         try:
             content = self._socket.recv(_LONGEST_ANSWER_BYTES)
@@ -141,7 +145,7 @@ class ForkServer:
             raise UnavailableError(f"The fork server does not answer: {error}") from error
         if not content:
             raise UnavailableError("The fork server ended.")
-        answer: dict[str, object] = json.loads(content)
+        answer: JSONObject = json.loads(content)
         return answer
 
 

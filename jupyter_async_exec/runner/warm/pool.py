@@ -150,8 +150,8 @@ class WarmPool:
     def take(self, kernel_name: str) -> SpareRunner | None:
         """Return a spare with this kernel ready, if there is one; it is the caller's now."""
         with self._changed:
-            kept = self._kept.get(kernel_name)
-            if kept is None or kept.spare is None or not self._is_current(kernel_name, kept):
+            kept = self._current(kernel_name)
+            if kept is None or kept.spare is None:
                 return None
             spare, kept.spare = kept.spare, None
             self._changed.notify()
@@ -163,10 +163,8 @@ class WarmPool:
     def fork_server(self, kernel_name: str) -> ForkServer | None:
         """Return what can fork a runner of this kernel, if there is something."""
         with self._changed:
-            kept = self._kept.get(kernel_name)
-            if kept is None or not self._is_current(kernel_name, kept):
-                return None
-            return kept.server
+            kept = self._current(kernel_name)
+            return None if kept is None else kept.server
 
     def note_use(self, kernel_name: str) -> None:
         """Remember that an execution of this kernel starts; what it needs is prepared soon."""
@@ -199,6 +197,13 @@ class WarmPool:
         for directory in self._directory.glob(f"{SPARE_PREFIX}*"):
             if not is_held(directory):
                 shutil.rmtree(directory, ignore_errors=True)
+
+    def _current(self, kernel_name: str) -> _Kept | None:
+        kept = self._kept.get(kernel_name)
+        if kept is None or self._is_current(kernel_name, kept):
+            return kept
+        self._changed.notify()
+        return None
 
     # ------------------------------------------------------------ the thread
 
@@ -293,9 +298,7 @@ class WarmPool:
         directory = self._directory / f"{SPARE_PREFIX}{new_id()}"
         directory.mkdir(mode=0o700)
         try:
-            bell = launch_spare(
-                directory, fork_server=server, kernel_name=name, nice=self._nice
-            )
+            bell = launch_spare(directory, fork_server=server, kernel_name=name, nice=self._nice)
         except BaseException:
             shutil.rmtree(directory, ignore_errors=True)
             raise
@@ -310,7 +313,7 @@ class WarmPool:
 
 
 def _identity(kernel_name: str) -> object:
-    """Return what a new kernel's start depends on; another value makes the prepared one outdated."""
+    """Return what a new kernel's start depends on; when it changes, what is kept is outdated."""
     try:
         spec: object = find_kernelspec(kernel_name)
     except AsyncExecError:

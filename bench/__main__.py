@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,10 +38,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Ending us is ending everything we started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    context = Context(folder, rounds=options.rounds or (2 if options.quick else 5), quick=options.quick)
+    context = Context(
+        folder, rounds=options.rounds or (2 if options.quick else 5), quick=options.quick
+    )
+    failed: list[str] = []
     try:
         for name in options.only or TOPICS:
-            sections[name] = _run(context, name, options)
+            try:
+                sections[name] = _run(context, name)
+            except Exception:  # noqa: BLE001  one bench that fails hides no other
+                traceback.print_exc()
+                failed.append(name)
     except KeyboardInterrupt:
         print("Stopped; nothing is written.", file=sys.stderr)
         return 130
@@ -48,10 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         shutil.rmtree(folder, ignore_errors=True)
     if not options.quick:
         _write(results, sections)
-    return 0
+    if failed:
+        print(f"Failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
 
 
-def _run(context: Context, name: str, options: argparse.Namespace) -> report.Section:
+def _run(context: Context, name: str) -> report.Section:
     context.topic = name
     print(f"{name}:", file=sys.stderr, flush=True)
     began = time.perf_counter()

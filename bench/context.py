@@ -87,7 +87,7 @@ class Context:
         rounds: int | None = None,
         at_most: Mapping[str, int] | None = None,
     ) -> dict[str, list[T]]:
-        """Measure A, B, C, A, B, C, …
+        """Measure A, B, C, A, B, C, and so on.
 
         Parameters
         ----------

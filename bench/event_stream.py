@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import websocket
-from typing_extensions import Self
 
 from jupyter_async_exec.events import SCHEMA_ID
 
@@ -46,7 +45,7 @@ class EventStream:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.shutdown()
+        self._socket.shutdown()  # type: ignore[no-untyped-call]
         self._thread.join(5)
 
     def _listen(self) -> None:

@@ -59,7 +59,10 @@ def lines(n_lines: int) -> list[str]:
 
 def displays(n_displays: int) -> list[str]:
     """Return cells that display that many values."""
-    return [WHO, f"from IPython.display import display\nfor i in range({n_displays}):\n    display(i)"]
+    return [
+        WHO,
+        f"from IPython.display import display\nfor i in range({n_displays}):\n    display(i)",
+    ]
 
 
 def updates(n_updates: int) -> list[str]:
@@ -118,7 +121,9 @@ def kernel_pid(notebook: dict[str, Any]) -> int:
 
 def lost_lines(notebook: dict[str, Any], n_lines: int) -> int:
     """Return how many of the lines are missing, `n_lines` when their order is broken."""
-    found = [int(number) for number in re.findall(r"^line (\d{6})$", stream_text(notebook, 1), re.M)]
+    found = [
+        int(number) for number in re.findall(r"^line (\d{6})$", stream_text(notebook, 1), re.M)
+    ]
     if found != sorted(set(found)):
         return n_lines
     return n_lines - len(found)

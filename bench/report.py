@@ -6,9 +6,13 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bench.figures import number, spread
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
+
+    from bench.figures import Sample
 
 
 @dataclass(slots=True)
@@ -38,6 +42,18 @@ class Goal:
     must: str
     reached: str
     holds: bool
+
+
+def at_most(limit: float, yardstick: str, work: str, reached: Sample) -> Goal:
+    """Return the goal of needing at most `limit` times what `yardstick` needs."""
+    must = f"≤ {limit:.2f} × {yardstick}"
+    return Goal(work, must, spread(reached, digits=3), reached.median <= limit)
+
+
+def within(limit: float, unit: str, work: str, reached: Sample) -> Goal:
+    """Return the goal of a median of at most `limit`, in the unit of the sample."""
+    must = f"≤ {number(limit)} {unit}"
+    return Goal(work, must, spread(reached, unit, digits=3), reached.median <= limit)
 
 
 @dataclass(slots=True)

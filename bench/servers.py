@@ -1,4 +1,4 @@
-"""A real Jupyter server on a free port of 127.0.0.1, with us, with jupyter-scheduler, or with neither."""
+"""A real Jupyter server on 127.0.0.1: with us, with jupyter-scheduler, or with neither."""
 
 from __future__ import annotations
 
@@ -45,16 +45,27 @@ class Server:
         Folder of its data, configuration and log.
     root
         Folder it serves.
+    data_dir
+        Folder where we keep executions.
     """
 
     def __init__(
-        self, process: subprocess.Popen[bytes], *, url: str, token: str, home: Path, root: Path
+        self,
+        process: subprocess.Popen[bytes],
+        *,
+        url: str,
+        token: str,
+        home: Path,
+        root: Path,
+        data_dir: Path,
     ) -> None:
         self._process = process
         self.url = url
         self.token = token
         self.home = home
         self.root = root
+        #: Where we keep executions.
+        self.data_dir = data_dir
         self.family = Family(cookie(home))
         self.http = httpx.Client(
             base_url=url, headers={"Authorization": f"token {token}"}, timeout=300, trust_env=False
@@ -131,6 +142,7 @@ def serve(
     home = context.new_folder(extension or "plain")
     environment = context.environment(home)
     root = root or context.new_folder("root")
+    data_dir = data_dir or home / "data" / "async_exec"
     token = secrets.token_hex(16)
     port = _free_port()
     enabled = {OURS: extension == OURS, SCHEDULER: extension == SCHEDULER, PROBE: True}
@@ -144,7 +156,7 @@ def serve(
     environment |= {
         COOKIE: cookie(home),
         "PYTHONPATH": str(_ROOT),
-        "JUPYTER_ASYNC_EXEC_DATA_DIR": str(data_dir or home / "data" / "async_exec"),
+        "JUPYTER_ASYNC_EXEC_DATA_DIR": str(data_dir),
     }
     began = time.perf_counter()
     with (home / "server.log").open("wb") as log:
@@ -157,9 +169,8 @@ def serve(
             # Ctrl-C is for us; we end it then.
             start_new_session=True,
         )
-    server = Server(
-        process, url=f"http://127.0.0.1:{port}/", token=token, home=home, root=root
-    )
+    url = f"http://127.0.0.1:{port}/"
+    server = Server(process, url=url, token=token, home=home, root=root, data_dir=data_dir)
     try:
         server.wait_until_up(began)
         server.take_stall_ms()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 
 #: The store's file in the data folder.
 STORE_FILE = "store.sqlite"
+#: What was captured before, so that it is not read again; may be deleted at any time.
+STAT_CACHE_FILE = "stat-cache.jsonl"
+#: How long a list of installed kernels holds while their folders stay as they are.
+KERNELS_AGE_S = 5.0
 #: Environment variable that names the data folder, for server and command line alike.
 DATA_DIR_VARIABLE = "JUPYTER_ASYNC_EXEC_DATA_DIR"
 
@@ -85,9 +90,19 @@ class InstalledKernels(KernelCatalog):
     def __init__(self, manager: KernelSpecManager, default_name: str = "python3") -> None:
         self._manager = manager
         self._default_name = default_name
+        self._found: Mapping[str, KernelInfo] = {}
+        self._known: tuple[int | None, ...] | None = None
+        self._until_s = 0.0
 
     @override
     def find(self) -> Mapping[str, KernelInfo]:
+        known = tuple(_changed_ns(folder) for folder in self._manager.kernel_dirs)
+        if known != self._known or time.monotonic() >= self._until_s:
+            self._found = self._read()
+            self._known, self._until_s = known, time.monotonic() + KERNELS_AGE_S
+        return self._found
+
+    def _read(self) -> Mapping[str, KernelInfo]:
         specs = self._manager.get_all_specs()
         return {
             name: KernelInfo(
@@ -101,6 +116,13 @@ class InstalledKernels(KernelCatalog):
     @override
     def default_name(self) -> str:
         return self._default_name
+
+
+def _changed_ns(folder: str) -> int | None:
+    try:
+        return os.stat(folder).st_mtime_ns  # noqa: PTH116  a text, many times
+    except OSError:
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +206,7 @@ def compose(
         data_dir=data_dir,
         presence=presence,
         capture_limits=settings.capture_limits,
-        stat_cache=StatCache(),
+        stat_cache=StatCache(data_dir / STAT_CACHE_FILE),
         changed=changed,
     )
     dispatcher = Dispatcher(

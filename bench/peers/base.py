@@ -6,9 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
-
-from typing_extensions import Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
     from bench.processes import Family
 
 #: Seconds after which a run is given up.
-LIMIT_S = 900
+LIMIT_S = 300
 
 
 @dataclass(slots=True)

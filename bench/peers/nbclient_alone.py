@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 from nbclient import NotebookClient
 
 from bench.peers.child import answer_requests
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def run(source: Path, target: Path) -> dict[str, Any]:

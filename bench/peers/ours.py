@@ -58,12 +58,11 @@ class Ours(Peer):
         answered_at = time.time()
         self.events.wait_for_end(number, limit_s=LIMIT_S)
         status, known_at = self.events.ended[number]
+        if status != "succeeded":
+            answer = self.server.http.get(f"async-exec/executions/{number}")
+            raise RuntimeError(f"Our execution of {path} {status}: {answer.json()['message']}")
         outcome = Outcome(
-            asked_at=asked_at,
-            answered_at=answered_at,
-            known_at=known_at,
-            status=status,
-            number=number,
+            asked_at=asked_at, answered_at=answered_at, known_at=known_at, number=number
         )
         outcome.take_notebook(self.read_notebook(number))
         return outcome

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 from bench.topics import (
     cells,
+    displays,
+    large,
     latency,
+    lines,
 )
 
 if TYPE_CHECKING:
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 TOPICS: dict[str, Callable[[Context], Section]] = {
     "latency": latency.measure,
     "cells": cells.measure,
+    "lines": lines.measure,
+    "displays": displays.measure,
+    "large": large.measure,
 }
 #: Sections that others write, with ``python -m bench --add FILE``, and where they stand.
 ORDER = (*TOPICS, "sidebar")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bench import notebooks
@@ -11,7 +12,7 @@ from bench.peers.child import ChildPeer
 from bench.peers.ours import Ours
 from bench.peers.papermill_cli import PapermillCli
 from bench.peers.scheduler import Scheduler
-from bench.report import Goal, Section, Table
+from bench.report import Section, Table, at_most, within
 from bench.servers import OURS, SCHEDULER, serve
 from bench.spares import NO_SPARES
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from bench.context import Context
     from bench.peers.base import Outcome
+    from bench.report import Goal
 
 WARM = "ours, warm"
 COLD = "ours, no spare"
@@ -42,20 +44,20 @@ def measure(context: Context) -> Section:
     """Measure all of them."""
     notebook = notebooks.write(context.folder, "trivial", notebooks.TRIVIAL)
     with ExitStack() as stack:
-        contenders: dict[str, Callable[[], Outcome]] = {FIRST: lambda: _first(context, notebook)}
+        contenders: dict[str, Callable[[], Outcome]] = {FIRST: partial(_first, context, notebook)}
         for name, options in ((WARM, ()), (COLD, NO_SPARES)):
             ours = _warm_server(context, stack, notebook, options)
-            contenders[name] = lambda ours=ours: _rested(ours, notebook)
-        contenders[CLI] = lambda cli=stack.enter_context(PapermillCli(context)): cli.run(notebook)
+            contenders[name] = partial(_rested, ours, notebook)
+        contenders[CLI] = partial(stack.enter_context(PapermillCli(context)).run, notebook)
         for name, module in (
             ("papermill in process", "papermill_in_process"),
             ("nbclient", "nbclient_alone"),
         ):
             peer = stack.enter_context(ChildPeer(context, name, module))
-            contenders[name] = lambda peer=peer: peer.run(notebook)
+            contenders[name] = partial(peer.run, notebook)
         if context.has_scheduler:
             server = stack.enter_context(serve(context, SCHEDULER))
-            contenders[SCHEDULER_NAME] = lambda: Scheduler(server).run(notebook)
+            contenders[SCHEDULER_NAME] = partial(Scheduler(server).run, notebook)
         found = context.alternate(contenders, at_most={SCHEDULER_NAME: context.choose(5, 1)})
     return _section(found)
 
@@ -110,28 +112,19 @@ def _parts(runs: list[Outcome]) -> list[list[float]]:
 
 
 def _goals(found: dict[str, list[Outcome]], took: dict[str, Sample]) -> list[Goal]:
-    goals = []
-    for name, peer, limit in (
-        (WARM, CLI, 0.10),
-        (WARM, SCHEDULER_NAME, 0.06),
-        (COLD, CLI, 0.25),
-        (FIRST, CLI, 0.25),
-    ):
-        if peer in took:
-            reached = ratio(took[name], took[peer])
-            goals.append(
-                Goal(
-                    f"3 trivial cells: {name}",
-                    f"≤ {limit:.2f} of {peer}",
-                    spread(reached),
-                    reached.median <= limit,
-                )
-            )
-    _, before, _, after = _parts(found[WARM])
-    for work, times in (
-        ("before the first cell starts, warm", before),
-        ("from the last cell until the final status is visible, warm", after),
-    ):
-        sample = Sample.of(times)
-        goals.append(Goal(work, "≤ 60 ms", duration(sample), sample.median <= 0.060))
-    return goals
+    goals = [
+        at_most(limit, peer, f"3 trivial cells: {name}", ratio(took[name], took[peer]))
+        for name, peer, limit in (
+            (WARM, CLI, 0.10),
+            (WARM, SCHEDULER_NAME, 0.06),
+            (COLD, CLI, 0.25),
+            (FIRST, CLI, 0.25),
+        )
+        if peer in took
+    ]
+    _, before, _, after = (Sample.of(times).times(1e3) for times in _parts(found[WARM]))
+    return [
+        *goals,
+        within(60, "ms", "before the first cell starts, warm", before),
+        within(60, "ms", "from the last cell until the final status is visible, warm", after),
+    ]

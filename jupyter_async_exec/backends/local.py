@@ -17,7 +17,7 @@ from jupyter_async_exec.core.execution import Remark
 from jupyter_async_exec.errors import InvalidRequestError, UnavailableError
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.conclude import conclude_attempt
-from jupyter_async_exec.runner.journal import read_events, read_journal
+from jupyter_async_exec.runner.journal import iterate_journal, read_events
 from jupyter_async_exec.runner.launch import launch, terminate
 from jupyter_async_exec.runner.lock import is_held, take_lock
 from jupyter_async_exec.runner.rebuild import rebuild_notebook
@@ -254,7 +254,7 @@ class LocalBackend(Backend):
 
     def _rebuild(self, directory: Path) -> bytes:
         source: JSONObject = json.loads((directory / files.SOURCE).read_bytes())
-        records, _ = read_journal(directory / files.JOURNAL)
+        records = iterate_journal(directory / files.JOURNAL)
         notebook = rebuild_notebook(source, read_task(directory), records)
         return b"".join(notebook_pieces(notebook))
 

@@ -193,7 +193,10 @@ class ObjectStore(ABC):
 
     @abstractmethod
     def used_bytes(self) -> int:
-        """Return how much room the objects take where they are kept."""
+        """Return how much room the objects take where they are kept, in bytes.
+
+        May take minutes the first time; afterwards as long as much has changed.
+        """
 
     @contextmanager
     def batch(self) -> Iterator[ObjectWriter]:

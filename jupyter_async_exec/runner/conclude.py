@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_async_exec.errors import AsyncExecError
 from jupyter_async_exec.runner import files
-from jupyter_async_exec.runner.journal import JournalWriter, read_journal
+from jupyter_async_exec.runner.journal import JournalWriter, iterate_journal
 from jupyter_async_exec.runner.json_text import load_json
 from jupyter_async_exec.runner.rebuild import end_record, rebuild_notebook
 from jupyter_async_exec.runner.recorder import notebook_pieces
@@ -27,16 +27,17 @@ def conclude_attempt(directory: Path) -> Result:
     """
     result = conclude_lost(directory)
     journal = directory / files.JOURNAL
-    records, _ = read_journal(journal)
-    if not any(record["type"] == "execution_finished" for record in records):
-        writer = JournalWriter(journal, first=records[-1].get("seq", 0) + 1 if records else 1)
-        record = writer.stamp("execution_finished", end_record(result))
-        writer.append(record)
+    last, has_ended = 0, False
+    for record in iterate_journal(journal, outputs=False):
+        last = record.get("seq", last)
+        has_ended = has_ended or record["type"] == "execution_finished"
+    if not has_ended:
+        writer = JournalWriter(journal, first=last + 1)
+        writer.append(writer.stamp("execution_finished", end_record(result)))
         writer.close()
-        records.append(record)
     with contextlib.suppress(OSError, ValueError, AsyncExecError):  # no source, no notebook
         source = load_json((directory / files.SOURCE).read_bytes())
-        notebook = rebuild_notebook(source, read_task(directory), records)
+        notebook = rebuild_notebook(source, read_task(directory), iterate_journal(journal))
         files.write_whole(directory / files.OUTPUT, notebook_pieces(notebook))
     write_result(directory, result)
     return result

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.runner.endings import KernelDiedError
+from jupyter_async_exec.runner.large import Text
 from jupyter_async_exec.runner.widgets import Widgets
 from jupyter_async_exec.runner.wire import Message, Wire
 
@@ -364,10 +365,11 @@ def _output_of(message: Message) -> JSONObject | None:
     content = message.content
     match message.kind:
         case "stream":
+            text = content.get("text", "")
             return {
                 "output_type": "stream",
                 "name": "stderr" if content.get("name") == "stderr" else "stdout",
-                "text": str(content.get("text", "")),
+                "text": text if isinstance(text, Text) else str(text),
             }
         case "display_data" | "execute_result":
             output: JSONObject = {

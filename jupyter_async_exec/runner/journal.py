@@ -9,26 +9,37 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from jupyter_async_exec.core.clock import Clock, format_at, parse_at, utc_now
-from jupyter_async_exec.core.events import (
-    CellFinished,
-    CellStarted,
-    Event,
-    ExecutionStarted,
-    MetricRecorded,
-    Remarked,
-)
-from jupyter_async_exec.core.execution import Remark
+from jupyter_async_exec.core.clock import Clock, format_at, utc_now
 from jupyter_async_exec.errors import DiskFullError
-from jupyter_async_exec.runner.json_text import iterate_json, load_json
+from jupyter_async_exec.runner.journal_events import to_event
+from jupyter_async_exec.runner.json_text import (
+    Encoded,
+    encode_json,
+    iterate_json,
+    json_parts,
+    load_json,
+)
+from jupyter_async_exec.runner.large import (
+    Held,
+    OpenFile,
+    Stored,
+    Text,
+    check,
+    hold_large,
+    insert,
+    map_large,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
+    from jupyter_async_exec.core.events import Event
     from jupyter_async_exec.core.json_types import JSONObject
 
 FORMAT = 1
@@ -38,11 +49,15 @@ BATCH_BYTES = 64 * 1024
 #: For how long a full disk may stay full before the attempt fails.
 DISK_PATIENCE_S = 30.0
 
-#: Types that `to_event` may turn into events; `read_events` looks at no other.
-_EVENT_TYPES = frozenset({"execution_started", "cell_started", "cell_finished", "metric", "remark"})
+#: Types whose records show something; they may be large.
+OUTPUT_TYPES = frozenset({"output", "output_updated"})
+
 _CHUNK_BYTES = 1024 * 1024
-#: A line up to its type, as the writer lays it out.
-_TYPE_WITHIN_BYTES = 160
+_HEAD_FIELDS = ("seq", "at", "type")
+#: How the writer begins a line, up to where its large values are.
+_HEAD = re.compile(
+    rb'(\{"seq":\d+,"at":"[^"\\]*","type":"([a-z_]+)")(?:,"large":(\[[0-9,\[\]]*\]))?,'
+)
 
 
 class JournalWriter:
@@ -60,6 +75,7 @@ class JournalWriter:
 
     def __init__(self, path: Path, *, first: int = 1, clock: Clock = utc_now) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self._file = OpenFile(path)
         self._clock = clock
         self._seq = first - 1
         self._pending = bytearray()
@@ -76,17 +92,77 @@ class JournalWriter:
         head = {"seq": self._seq, "at": format_at(self._clock()), "type": kind}
         return head | {name: value for name, value in fields.items() if name not in head}
 
-    def append(self, record: JSONObject) -> None:
-        """Add a stamped record; it is written at the latest with the next `flush`."""
+    def append(self, record: JSONObject) -> JSONObject:
+        """Add a stamped record; it is written at the latest with the next `flush`.
+
+        Returns
+        -------
+        JSONObject
+            The record, with `Stored` in the place of each large output.
+        """
+        is_small = True
+        if record["type"] in OUTPUT_TYPES:
+            record, held = hold_large(record)
+            if held:
+                return self._append_large(record)
+        else:
+            is_small = record["type"] != "widget_updated"
         if self._pending_since is None:
             self._pending_since = time.monotonic()
-        for piece in iterate_json(record):
+        for piece in (encode_json(record),) if is_small else iterate_json(record):
             self._pending += piece
             if len(self._pending) >= 16 * BATCH_BYTES:
                 self.flush()
         self._pending += b"\n"
         if len(self._pending) >= BATCH_BYTES:
             self.flush()
+        return record
+
+    def _append_large(self, record: JSONObject) -> JSONObject:
+        """Write a record at once, its large values straight from where they are."""
+        head = {name: record[name] for name in _HEAD_FIELDS}
+        content: list[bytes | memoryview] = []
+        places: dict[int, int] = {}
+        ranges: list[list[int]] = []
+        position = 0
+        for part in json_parts({n: v for n, v in record.items() if n not in head}):
+            if isinstance(part, Held):
+                places[id(part)] = position
+                ranges.append([position, part.size_bytes])
+            piece = part.content if isinstance(part, Held) else _bytes_of(part)
+            content.append(piece)
+            position += len(piece)
+        start = encode_json(head)[:-1] + b',"large":' + encode_json(ranges)
+        # A comma in the place of the brace with which the rest alone would begin.
+        content[0] = b"," + bytes(content[0][1:])
+        content = [start, *content, b"\n"]
+        self.flush()
+        origin = os.lseek(self._descriptor, 0, os.SEEK_END) + len(start)
+        if not self._write(content):
+            # On a full disk it waits in memory; what is in memory needs no place.
+            return map_large(record, Text.load)
+        return map_large(
+            record,
+            lambda held: Stored(
+                self._file, origin + places[id(held)], held.size_bytes, folds=held.folds
+            ),
+        )
+
+    def _write(self, content: list[bytes | memoryview]) -> bool:
+        """Write all of `content`, or add to what is pending what does not fit."""
+        for index, piece in enumerate(content):
+            written = 0
+            try:
+                while not self._pending and written < len(piece):
+                    written += os.write(self._descriptor, piece[written : written + _CHUNK_BYTES])
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+            if written < len(piece):
+                self._pending += b"".join((piece[written:], *content[index + 1 :]))
+                self._wait_for_room()
+                return False
+        return True
 
     @property
     def is_due(self) -> bool:
@@ -166,79 +242,97 @@ def read_journal(
     return records, position
 
 
+def iterate_journal(path: Path, *, outputs: bool = True) -> Iterator[JSONObject]:
+    """Give the complete records one by one, large outputs in them as `Stored`.
+
+    Never raises because of the content, and never holds more than one record.
+
+    Parameters
+    ----------
+    path
+        A journal; one that does not exist is empty.
+    outputs
+        `False` gives of records that show something only number, moment and type.
+    """
+    try:
+        file = OpenFile(path)
+        lines = path.open("rb")
+    except OSError:
+        return
+    with lines:
+        for first, start, end in _extents(lines, 0):
+            head = _HEAD.match(first)
+            record = None
+            if head is not None and not outputs and head[2].decode() in OUTPUT_TYPES:
+                record = _parse(head[1] + b"}")
+            elif head is not None and head[3] is not None:
+                record = _parse_large(file, head, start, end)
+            if record is None:
+                line = first if len(first) == end - start else file.read(start, end - start)
+                record = _parse(line)
+            if record is not None:
+                yield record
+
+
 def read_events(path: Path, offset: int = 0) -> tuple[list[Event], int]:
     """Return the events from byte `offset` on, without parsing any output.
 
     What a dispatcher follows; outputs may be large and are none of its business.
     """
     events: list[Event] = []
-    position = offset
     try:
-        file = path.open("rb")
+        lines = path.open("rb")
     except OSError:
         return events, offset
-    with file:
-        file.seek(offset)
-        while line := file.readline(_CHUNK_BYTES):
-            size = len(line)
-            is_output = b'"type":"output' in line[:_TYPE_WITHIN_BYTES]
-            while not line.endswith(b"\n"):
-                piece = file.readline(_CHUNK_BYTES)
-                if not piece:
-                    return events, position
-                size += len(piece)
-                line = piece if is_output else line + piece
-            position += size
-            record = None if is_output else _parse(line)
+    with lines:
+        for first, start, end in _extents(lines, offset):
+            offset = end
+            head = _HEAD.match(first)
+            if head is not None and head[2].decode() in OUTPUT_TYPES:
+                continue
+            line = first
+            if len(first) != end - start:
+                lines.seek(start)
+                line = lines.read(end - start)
+            record = _parse(line)
             event = None if record is None else to_event(record)
             if event is not None:
                 events.append(event)
-    return events, position
+    return events, offset
 
 
-def to_event(record: JSONObject) -> Event | None:
-    """Return what a record means to the execution; `None` for all that changes only outputs."""
-    kind = record.get("type")
-    if kind not in _EVENT_TYPES:
-        return None
+def _extents(lines: BinaryIO, offset: int) -> Iterator[tuple[bytes, int, int]]:
+    """Give each complete line: at most its first megabyte, where it starts and ends."""
+    lines.seek(offset)
+    while first := lines.readline(_CHUNK_BYTES):
+        start, offset = offset, offset + len(first)
+        last = first
+        while not last.endswith(b"\n"):
+            last = lines.readline(_CHUNK_BYTES)
+            if not last:
+                return
+            offset += len(last)
+        yield first, start, offset
+
+
+def _parse_large(file: OpenFile, head: re.Match[bytes], start: int, end: int) -> JSONObject | None:
+    """Parse a line around its large values; `None` when they are not where it says."""
+    parts: list[bytes] = []
+    values: list[Stored] = []
+    position, origin = start, start + head.end() - 1
     try:
-        return _to_event(str(kind), record)
-    except (KeyError, TypeError, ValueError):
+        for offset, size_bytes in load_json(head[3]):
+            at = origin + offset
+            if not position <= at < at + size_bytes < end:
+                return None
+            values.append(Stored(file, at, size_bytes))
+            parts.append(file.read(position, at - position))
+            position = at + size_bytes
+        parts.append(file.read(position, end - position))
+        record = insert(parts, values) if all(map(check, values)) else None
+        return record if _is_record(record) else None
+    except (ValueError, TypeError, OSError, RecursionError):
         return None
-
-
-def _to_event(kind: str, record: JSONObject) -> Event | None:
-    at = parse_at(record["at"])
-    match kind:
-        case "execution_started":
-            return ExecutionStarted(at=at, cells_total=_whole(record["cells_total"]))
-        case "cell_started":
-            return CellStarted(at=at, cell_index=_whole(record["cell_index"]))
-        case "cell_finished" if record["status"] in ("ok", "error"):
-            return CellFinished(at=at, cell_index=_whole(record["cell_index"]))
-        case "metric":
-            step = record.get("step")
-            return MetricRecorded(
-                at=at,
-                name=str(record["name"]),
-                value=record["value"],
-                step=None if step is None else _whole(step),
-            )
-        case "remark":
-            index = record.get("cell_index")
-            remark = Remark(
-                kind=str(record["kind"]),
-                message=str(record["message"]),
-                cell_index=None if index is None else _whole(index),
-            )
-            return Remarked(at=at, remark=remark)
-    return None
-
-
-def _whole(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{value!r} is not a whole number")
-    return value
 
 
 def _lines(path: Path, offset: int) -> Iterator[bytes]:
@@ -254,11 +348,17 @@ def _lines(path: Path, offset: int) -> Iterator[bytes]:
             yield line
 
 
+def _bytes_of(part: bytes | Encoded) -> bytes:
+    return part if isinstance(part, bytes) else b"".join(part.pieces())
+
+
 def _parse(line: bytes) -> JSONObject | None:
     try:
         record = load_json(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(record, dict) or not isinstance(record.get("type"), str):
-        return None
-    return record
+    return record if _is_record(record) else None
+
+
+def _is_record(value: object) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("type"), str)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,6 +23,20 @@ def _no_number(_name: str) -> None:
 
 
 _decode = json.JSONDecoder(parse_constant=_no_number).decode
+
+
+class Encoded(ABC):
+    """A value that is kept as its JSON text; `iterate_json` copies it."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def pieces(self) -> Iterator[bytes]:
+        """Give the JSON text, none of its pieces much larger than a megabyte."""
+
+    def load(self) -> Any:
+        """Return the value itself."""
+        return load_json(b"".join(self.pieces()))
 
 
 def load_json(content: bytes | str) -> Any:
@@ -43,7 +58,18 @@ def encode_json(value: Any) -> bytes:
 
 def iterate_json(value: Any) -> Iterator[bytes]:
     """Give the pieces of `encode_json(value)`, none much larger than a megabyte."""
-    if not _is_large(value):
+    for part in json_parts(value):
+        if isinstance(part, Encoded):
+            yield from part.pieces()
+        else:
+            yield part
+
+
+def json_parts(value: Any) -> Iterator[bytes | Encoded]:
+    """Give the pieces of the JSON of `value`, each `Encoded` in it as it is."""
+    if isinstance(value, Encoded):
+        yield value
+    elif not _is_large(value):
         yield encode_json(value)
     elif isinstance(value, str):
         yield b'"'
@@ -54,14 +80,14 @@ def iterate_json(value: Any) -> Iterator[bytes]:
         opening = b"{"
         for key, item in value.items():
             yield opening + encode_json(str(key)) + b":"
-            yield from iterate_json(item)
+            yield from json_parts(item)
             opening = b","
         yield b"}"
     else:
         opening = b"["
         for item in value:
             yield opening
-            yield from iterate_json(item)
+            yield from json_parts(item)
             opening = b","
         yield b"]"
 
@@ -73,7 +99,7 @@ def _is_large(value: Any) -> bool:
         return any(_is_large(item) for item in value.values())
     if isinstance(value, list):
         return len(value) > _PIECE // 64 or any(_is_large(item) for item in value)
-    return False
+    return isinstance(value, Encoded)
 
 
 def _without_surrogates(value: Any) -> Any:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import copy
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from jupyter_async_exec.core.clock import format_at, parse_at
+from jupyter_async_exec.runner.json_text import Encoded
 from jupyter_async_exec.runner.result import error_to_json
 from jupyter_async_exec.runner.stream_text import StreamText
 
@@ -25,6 +27,8 @@ WIDGET_STATE_TYPE = "application/vnd.jupyter.widget-state+json"
 #: Cell tags that keep a cell from being run.
 SKIP_TAGS = frozenset({"skip-execution", "local-only"})
 INJECTED_TAG = "injected-parameters"
+#: Characters of an output in which an error is looked for.
+_LAST_TEXT = 20_000
 _SMALLEST_STREAM_LIMIT = 4096
 _CELL_STATUS = {"ok": "completed", "error": "failed", "aborted": "failed", "skipped": "pending"}
 
@@ -82,11 +86,30 @@ def tags_of(cell: JSONObject) -> list[str]:
     return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
 
 
+class _Shown:
+    """What all outputs of one display id show; gone with the last of them."""
+
+    def __init__(self) -> None:
+        self.data: JSONObject = {}
+        self.metadata: JSONObject = {}
+
+
+class _Display:
+    """An output with a display id."""
+
+    def __init__(self, output: JSONObject, shown: _Shown) -> None:
+        self._output = output
+        self._shown = shown
+
+    def to_json(self) -> JSONObject:
+        return {**self._output, "data": self._shown.data, "metadata": self._shown.metadata}
+
+
 class _Cell:
     """The outputs of one code cell, not yet rendered."""
 
     def __init__(self) -> None:
-        self.outputs: list[JSONObject | StreamText] = []
+        self.outputs: list[JSONObject | StreamText | _Display] = []
         self.clears_next = False
         self.is_full = False
 
@@ -107,7 +130,7 @@ class ExecutedNotebook:
         self._notebook = copy.deepcopy(source)
         self._notebook.setdefault("metadata", {})
         self._cells: dict[int, _Cell] = {}
-        self._displays: dict[str, dict[int, list[JSONObject]]] = {}
+        self._displays: WeakValueDictionary[str, _Shown] = WeakValueDictionary()
         self._widgets: dict[str, JSONObject] = {}
         self._buffers: dict[str, dict[tuple[Any, ...], JSONObject]] = {}
         self._room = task.limits.output_bytes
@@ -172,10 +195,13 @@ class ExecutedNotebook:
         """Return the end of what a cell has shown as text, for errors that say nothing else."""
         for output in reversed(self._cell(cell_index).outputs):
             if isinstance(output, StreamText):
-                return output.render()[-20_000:]
-            data = output.get("data")
-            if isinstance(data, dict) and isinstance(data.get("text/plain"), str):
-                return str(data["text/plain"])[-20_000:]
+                return output.tail(_LAST_TEXT)[-_LAST_TEXT:]
+            data = _output_to_json(output).get("data")
+            text = data.get("text/plain") if isinstance(data, dict) else None
+            if isinstance(text, Encoded):
+                text = text.load()
+            if isinstance(text, str):
+                return text[-_LAST_TEXT:]
         return ""
 
     # ------------------------------------------------------------ records
@@ -267,10 +293,12 @@ class ExecutedNotebook:
             return
         if not self._has_room(cell, output):
             return
-        output = dict(output)
-        cell.outputs.append(output)
-        if display_id:
-            self._displays.setdefault(display_id, {}).setdefault(index, []).append(output)
+        if not display_id:
+            cell.outputs.append(output)
+            return
+        shown = self._displays.setdefault(display_id, _Shown())
+        shown.data, shown.metadata = output["data"], output["metadata"]
+        cell.outputs.append(_Display(output, shown))
 
     def _stream(self, cell: _Cell, output: JSONObject, *, appends: bool) -> None:
         last = cell.outputs[-1] if cell.outputs else None
@@ -316,10 +344,9 @@ class ExecutedNotebook:
         self._update(record["display_id"], record)
 
     def _update(self, display_id: str, output: JSONObject) -> None:
-        for shown in self._displays.get(display_id, {}).values():
-            for one in shown:
-                one["data"] = output["data"]
-                one["metadata"] = output["metadata"]
+        shown = self._displays.get(display_id)
+        if shown is not None:
+            shown.data, shown.metadata = output["data"], output["metadata"]
 
     def _outputs_cleared(self, record: JSONObject) -> None:
         if record.get("wait"):
@@ -329,14 +356,11 @@ class ExecutedNotebook:
 
     def _clear(self, index: int) -> None:
         cell = self._cell(index)
-        for output in cell.outputs:
-            size = output.size if isinstance(output, StreamText) else _size(output.get("data"))
-            self._take(-size)
+        if self._room is not None:
+            self._room += sum(map(_size_of, cell.outputs))
         cell.outputs.clear()
         cell.clears_next = False
         cell.is_full = False
-        for shown in self._displays.values():
-            shown.pop(index, None)
 
     def _widget_updated(self, record: JSONObject) -> None:
         comm_id = record["comm_id"]
@@ -377,12 +401,7 @@ class ExecutedNotebook:
     def _cell_to_json(self, index: int, cell: JSONObject) -> JSONObject:
         if index not in self._cells:
             return copy.deepcopy(cell)
-        outputs = [
-            {"output_type": "stream", "name": output.name, "text": output.render()}
-            if isinstance(output, StreamText)
-            else dict(output)
-            for output in self._cells[index].outputs
-        ]
+        outputs = list(map(_output_to_json, self._cells[index].outputs))
         return {**cell, "metadata": copy.deepcopy(cell["metadata"]), "outputs": outputs}
 
     def _widgets_to_json(self) -> JSONObject:
@@ -403,7 +422,21 @@ class ExecutedNotebook:
         return {WIDGET_STATE_TYPE: {"state": state, "version_major": 2, "version_minor": 0}}
 
 
+def _output_to_json(output: JSONObject | StreamText | _Display) -> JSONObject:
+    if isinstance(output, StreamText):
+        return {"output_type": "stream", "name": output.name, "text": output.render()}
+    return output.to_json() if isinstance(output, _Display) else output
+
+
+def _size_of(output: JSONObject | StreamText | _Display) -> int:
+    if isinstance(output, StreamText):
+        return output.size
+    return _size(_output_to_json(output).get("data"))
+
+
 def _size(data: Any) -> int:
+    if isinstance(data, Encoded):
+        data = data.load()
     if isinstance(data, str):
         return len(data)
     if isinstance(data, dict):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.journal import BATCH_BYTES, BATCH_S, JournalWriter
 from jupyter_async_exec.runner.json_text import encode_json, iterate_json
+from jupyter_async_exec.runner.large import Text
 from jupyter_async_exec.runner.rebuild import ExecutedNotebook
 from jupyter_async_exec.runner.stream_text import fold_batch
 
@@ -72,8 +73,11 @@ class Recorder:
         self._end_stream()
         return self._write(kind, fields)
 
-    def stream(self, cell_index: int, name: str, text: str) -> None:
+    def stream(self, cell_index: int, name: str, text: str | Text) -> None:
         """Add stream text to a cell; it is recorded with what follows it shortly."""
+        if isinstance(text, Text):
+            self._stream_large(cell_index, name, text)
+            return
         if self._stream != (cell_index, name):
             self._end_stream()
             self._stream = (cell_index, name)
@@ -83,14 +87,27 @@ class Recorder:
         if self._texts_size >= BATCH_BYTES:
             self._end_stream()
 
+    def _stream_large(self, cell_index: int, name: str, text: Text) -> None:
+        if text.folds:
+            for piece in text.plain():
+                self.stream(cell_index, name, piece.decode())
+            return
+        self._end_stream()
+        for piece in text.plain():
+            self._log_bytes(piece, cell_index)
+        self._write_stream(cell_index, name, text)
+
     def log(self, text: str, *, cell_index: int | None = None) -> None:
         """Add plain text to the log, under its cell's heading."""
+        self._log_bytes(text.encode("utf-8", "replace"), cell_index)
+
+    def _log_bytes(self, text: bytes, cell_index: int | None) -> None:
         if cell_index is not None and cell_index != self._log_cell:
             self._log_cell = cell_index
             start = "\n" if self._log_line_open else ""
             self._log.write(f"{start}── cell {cell_index + 1} ──\n".encode())
-        self._log.write(text.encode("utf-8", "replace"))
-        self._log_line_open = not text.endswith("\n")
+        self._log.write(text)
+        self._log_line_open = not text.endswith(b"\n")
 
     def log_error(self, content: JSONObject, *, cell_index: int) -> None:
         """Add an error's traceback to the log, without colours."""
@@ -158,12 +175,14 @@ class Recorder:
         self._texts.clear()
         self._texts_size = 0
         self.log(text, cell_index=cell_index)
-        output = {"output_type": "stream", "name": name, "text": fold_batch(text)}
+        self._write_stream(cell_index, name, fold_batch(text))
+
+    def _write_stream(self, cell_index: int, name: str, text: str | Text) -> None:
+        output = {"output_type": "stream", "name": name, "text": text}
         self._write("output", {"cell_index": cell_index, "append": True, "output": output})
 
     def _write(self, kind: str, fields: JSONObject) -> JSONObject:
-        record = self.journal.stamp(kind, fields)
-        self.journal.append(record)
+        record = self.journal.append(self.journal.stamp(kind, fields))
         self.notebook.apply(record)
         self._changed = True
         if self._observer is not None:

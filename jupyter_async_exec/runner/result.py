@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from jupyter_async_exec.core.clock import format_at, parse_at, utc_now
 from jupyter_async_exec.core.execution import CellError, Reason, Status
 from jupyter_async_exec.runner import files
-from jupyter_async_exec.runner.journal import read_journal
+from jupyter_async_exec.runner.journal import iterate_journal
 from jupyter_async_exec.runner.json_text import encode_json, load_json
 
 if TYPE_CHECKING:
@@ -120,9 +120,8 @@ def conclude_lost(directory: Path) -> Result:
     `failed`: `out_of_memory` when the system's counter of such kills grew and the
     signal fits, else `lost`.
     """
-    records, _ = read_journal(directory / files.JOURNAL)
     return conclude(
-        records,
+        iterate_journal(directory / files.JOURNAL, outputs=False),
         evidence=read_evidence(directory),
         attempt=_attempt(directory),
         is_cancelled=(directory / files.CANCEL).exists(),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections import deque
 
+from jupyter_async_exec.runner.large import Joined, Text
+
 #: Everything on a line up to a `\r` that more text of the same line follows.
 _OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\r\n])")
 
@@ -38,21 +40,28 @@ class StreamText:
     def __init__(self, name: str, *, limit: int | None = None) -> None:
         self.name = name
         self._limit = limit
-        self._head: list[str] = []
+        self._head: list[str | Text] = []
         self._head_size = 0
         self._rest: deque[str] = deque()
         self._rest_size = 0
         self._left_out = 0
+        #: The last line, or its end, if the head does not end with a newline.
         self._line = ""
+        self._is_open = False
         self._returned = False
 
     @property
     def size(self) -> int:
-        """Characters kept."""
+        """Characters kept; exact with a limit only."""
         return self._head_size + self._rest_size + len(self._line)
 
-    def append(self, text: str) -> None:
+    def append(self, text: str | Text) -> None:
         """Add `text` at the end."""
+        if isinstance(text, Text):
+            if self._limit is None and not self._returned and not text.folds:
+                self._append_unread(text)
+                return
+            text = str(text.load())
         if not self._returned and "\r" not in text and "\b" not in text:
             end = text.rfind("\n") + 1
             if end:
@@ -61,6 +70,7 @@ class StreamText:
             else:
                 self._line += text
         else:
+            self._read_line()
             first, *others = text.split("\n")
             self._fold(first)
             for other in others:
@@ -72,15 +82,48 @@ class StreamText:
             self._keep(self._line)
             self._line = ""
 
-    def render(self) -> str:
+    def render(self) -> str | Joined:
         """Return the text as a notebook holds it."""
-        if len(self._head) > 1:
-            self._head = ["".join(self._head)]
         note = ""
         if self._left_out:
             note = f"\n… {self._left_out:,} characters left out here; the log has all of them …\n"
-        end = "\r" if self._returned else ""
-        return "".join((*self._head, note, *self._rest, self._line, end))
+        end = self._line + ("\r" if self._returned else "")
+        texts = [part for part in self._head if isinstance(part, str)]
+        if len(texts) < len(self._head):
+            return Joined([*self._head, end])
+        if len(texts) > 1:
+            self._head = ["".join(texts)]
+        return "".join((*texts, note, *self._rest, end))
+
+    def tail(self, size: int) -> str:
+        """Return at least the last `size` characters, if there are so many."""
+        parts = [self._line]
+        for part in (*self._head, *self._rest)[::-1]:
+            if sum(map(len, parts)) >= size:
+                break
+            parts.append(part if isinstance(part, str) else str(part.load()))
+        return "".join(reversed(parts))
+
+    def _append_unread(self, text: Text) -> None:
+        """Keep what contains nothing to fold without looking at it."""
+        if self._line:
+            self._head.append(self._line)
+            self._line = ""
+        self._head.append(text)
+        self._is_open = True
+
+    def _read_line(self) -> None:
+        """Have the last line in memory: what comes may fold it."""
+        while self._is_open:
+            self._is_open = bool(self._head)
+            last = self._head.pop() if self._head else ""
+            before, newline, line = (
+                last if isinstance(last, str) else str(last.load())
+            ).rpartition("\n")
+            self._line = line + self._line
+            if newline:
+                self._head.append(before + newline)
+                self._is_open = False
 
     def _fold(self, part: str) -> None:
         """Add a part without newlines to the line."""
@@ -108,6 +151,7 @@ class StreamText:
             self._returned = False
 
     def _keep(self, text: str) -> None:
+        self._is_open = False
         if self._limit is None:
             self._head.append(text)
             self._head_size += len(text)

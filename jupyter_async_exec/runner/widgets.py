@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
+from jupyter_async_exec.runner.large import Text, map_large
 from jupyter_async_exec.runner.stream_text import StreamText
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class Widgets:
         widget = self._captor(message)
         if widget is None:
             return False
-        widget.add(output, message.parent)
+        widget.add(map_large(output, Text.load), message.parent)
         return True
 
     def capture_clear(self, message: Message) -> bool:

@@ -18,6 +18,7 @@ import zmq
 
 from jupyter_async_exec.core.clock import format_at, utc_now
 from jupyter_async_exec.runner.json_text import encode_json, load_json
+from jupyter_async_exec.runner.large import LARGE_BYTES, load_lifted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,6 +58,8 @@ class Wire:
     def __init__(self, connection: Mapping[str, Any]) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._signature = hmac.new(connection["key"].encode(), digestmod="sha256")
+        # A socket in a private folder can only be reached by ourselves.
+        self._is_open = connection["transport"] != "ipc"
         self._session = secrets.token_hex(16)
         self._counter = itertools.count()
         self._parents: tuple[bytes, JSONObject] = (b"{}", {})
@@ -92,14 +95,19 @@ class Wire:
     def receive(self, socket: zmq.Socket[bytes]) -> Message | None:
         """Return the next message; `None` when nothing waits.
 
-        What is not signed with the kernel's key, or no message at all, is passed over.
+        What is not signed with the kernel's key (over TCP, which others can
+        reach), or no message at all, is passed over.
         """
         while True:
             try:
-                parts = socket.recv_multipart(zmq.NOBLOCK)
+                frame = socket.recv(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return None
-            message = self._parse(parts)
+            frames = [frame]
+            while frame.more:
+                frame = socket.recv(copy=False)
+                frames.append(frame)
+            message = self._parse(frames)
             if message is not None:
                 return message
 
@@ -107,29 +115,31 @@ class Wire:
         """Drop the connection."""
         self._context.destroy(linger=0)
 
-    def _parse(self, parts: list[bytes]) -> Message | None:
-        """Check and parse; empties `parts`, so that a large output is held twice at most."""
+    def _parse(self, frames: list[zmq.Frame]) -> Message | None:
+        """Check and parse; what is large stays where ZeroMQ has put it."""
+        parts = [frame.buffer for frame in frames]
         start = 1 if len(parts) > 1 and parts[1] == _DELIMITER else 0
         if parts[start] != _DELIMITER or len(parts) < start + 6:
             return None
         signature, header, parent, _, content = parts[start + 1 : start + 6]
-        if not hmac.compare_digest(signature, self._sign(parts[start + 2 : start + 6])):
+        if self._is_open and not hmac.compare_digest(
+            bytes(signature), self._sign(parts[start + 2 : start + 6])
+        ):
             return None
-        buffers = parts[start + 6 :]
-        parts.clear()
         try:
-            head = _decode(header.decode())
-            above = self._parse_parent(parent)
-            text = content.decode("utf-8", "replace")
-            del content
-            inside = load_json(text)
+            head = _decode(str(header, "utf-8"))
+            above = self._parse_parent(bytes(parent))
+            if len(content) < LARGE_BYTES:
+                inside = load_json(bytes(content))
+            else:
+                inside = load_lifted(content)
             return Message(
                 kind=str(head["msg_type"]),
                 date=str(head.get("date", "")),
                 parent_id=above.get("msg_id"),
                 parent=above,
                 content=inside if isinstance(inside, dict) else {},
-                buffers=buffers,
+                buffers=[bytes(part) for part in parts[start + 6 :]],
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
@@ -140,7 +150,7 @@ class Wire:
             self._parents = (raw, _decode(raw.decode()))
         return self._parents[1]
 
-    def _sign(self, parts: Sequence[bytes]) -> bytes:
+    def _sign(self, parts: Sequence[bytes | memoryview]) -> bytes:
         signature = self._signature.copy()
         for part in parts:
             signature.update(part)

@@ -91,6 +91,7 @@ class Sealer:
             objects=self._objects,
             stat_cache=self._stat_cache,
             limits=self._limits,
+            is_normal=True,
         )
         return Submission(
             id=new_id(),

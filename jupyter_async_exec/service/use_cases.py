@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import time
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.core.clock import Clock, utc_now
 from jupyter_async_exec.errors import InvalidRequestError
+from jupyter_async_exec.service.disk_use import DiskUse
 from jupyter_async_exec.service.results import LogPiece, ResultReader
 from jupyter_async_exec.service.submission import Sealer
 from jupyter_async_exec.snapshots.capture import CaptureLimits
@@ -33,6 +35,8 @@ SLOTS_SETTING = "slots"
 #: What common file systems allow, and half of it, to leave room for the mirror's own folders.
 LONGEST_NAME_BYTES = 255
 LONGEST_PATH_BYTES = 2_000
+#: A reason to wait may be told for so long without looking again.
+REASON_AGE_S = 0.1
 
 
 class ExecutionService:
@@ -80,6 +84,9 @@ class ExecutionService:
         self._data_dir = data_dir
         self._presence = presence
         self._changed = changed
+        #: When the last reason to wait was found, and the reason.
+        self._reason: tuple[float, str] | None = None
+        self._disk_use = DiskUse(objects.used_bytes)
         self._results = ResultReader(objects, backends)
         self._sealer = Sealer(
             objects=objects,
@@ -113,7 +120,7 @@ class ExecutionService:
         notebook = request.notebook
         if notebook is None:
             notebook = await self._notebook_files.read(request.path)
-        return await self._accept(await asyncio.to_thread(self._sealer.seal, request, notebook))
+        return await self._accept(self._sealer.seal, request, notebook)
 
     async def rerun(
         self,
@@ -126,7 +133,7 @@ class ExecutionService:
     ) -> Execution:
         """Queue the snapshot of `ref` again; `parameters` replace the old ones."""
         parent = await self.get(ref)
-        submission = await asyncio.to_thread(
+        return await self._accept(
             self._sealer.reseal,
             parent,
             parameters=parameters,
@@ -134,10 +141,19 @@ class ExecutionService:
             request_id=request_id,
             submitted_by=submitted_by,
         )
-        return await self._accept(submission)
 
-    async def _accept(self, submission: Submission) -> Execution:
-        execution, _ = await asyncio.to_thread(self._store.accept, submission)
+    async def _accept(
+        self, seal: Callable[..., Submission], /, *request: object, **changes: object
+    ) -> Execution:
+        def accept() -> Execution:
+            execution, _ = self._store.accept(seal(*request, **changes))
+            # Whoever submitted asks for it next.
+            self._waiting_reason()
+            return execution
+
+        # One thread for all of it: with many executions running, each change
+        # of threads waits for the interpreter.
+        execution = await asyncio.to_thread(accept)
         self._changed()
         return execution
 
@@ -180,6 +196,7 @@ class ExecutionService:
         self, action: Callable[..., Execution], ref: str, **changes: Any
     ) -> Execution:
         execution = await asyncio.to_thread(action, ref, **changes)
+        self._reason = None
         self._changed()
         return execution
 
@@ -250,6 +267,7 @@ class ExecutionService:
         if slots < 1:
             raise InvalidRequestError(f"There must be at least one slot, not {slots}.")
         await asyncio.to_thread(self._store.set_setting, SLOTS_SETTING, int(slots))
+        self._reason = None
         self._changed()
 
     async def status(self) -> JSONObject:
@@ -258,13 +276,18 @@ class ExecutionService:
 
     async def waiting_reason(self) -> str:
         """Return, as a sentence, why a queued execution waits at this moment."""
+        known = self._reason
+        if known is not None and time.monotonic() - known[0] < REASON_AGE_S:
+            return known[1]
         return await asyncio.to_thread(self._waiting_reason)
 
     def _waiting_reason(self) -> str:
         busy, slots = self._store.counts().running, self.slots()
+        reason = "Waits for its turn."
         if busy >= slots:
-            return f"Waits for a free slot ({busy} of {slots} busy)."
-        return "Waits for its turn."
+            reason = f"Waits for a free slot ({busy} of {slots} busy)."
+        self._reason = (time.monotonic(), reason)
+        return reason
 
     def _status(self) -> JSONObject:
         counts = self._store.counts()
@@ -274,7 +297,7 @@ class ExecutionService:
             "slots": self.slots(),
             "waiting_reason": self._waiting_reason() if counts.queued else None,
             "disk": {
-                "used_bytes": self._objects.used_bytes(),
+                "used_bytes": self._disk_use.read(),
                 "free_bytes": shutil.disk_usage(self._data_dir).free,
                 "directory": str(self._data_dir),
             },

@@ -120,6 +120,7 @@ def capture(
     objects: ObjectStore,
     stat_cache: StatCache | None = None,
     limits: CaptureLimits | None = None,
+    is_normal: bool = False,
 ) -> Capture:
     """Store a notebook and the files beside it; return their snapshot.
 
@@ -145,6 +146,8 @@ def capture(
         Spares reading unchanged files; saved here.
     limits
         How much to capture.
+    is_normal
+        Whether `notebook` comes from `normalise`, which is not asked again then.
 
     Raises
     ------
@@ -159,7 +162,7 @@ def capture(
     -----
     Source: snapshot format 1, `docs/reference/snapshot-format.md`.
     """
-    source = _canonical(normalise(notebook))
+    source = _canonical(notebook if is_normal else normalise(notebook))
     name = _notebook_name(notebook_path)
     notes = Notes()
     tree = _tree_of(folder, server_root)
@@ -397,7 +400,7 @@ def _is_same(before: os.stat_result, after: os.stat_result) -> bool:
     )
 
 
-def _canonical(notebook: JSONObject) -> bytes:
+def _canonical(notebook: Mapping[str, Any]) -> bytes:
     text = json.dumps(notebook, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.encode("utf-8")
 

@@ -71,7 +71,7 @@ def dump(execution: Execution) -> Row:
 
 
 def load(row: RowMapping | Mapping[str, Any]) -> Execution:
-    """Return the execution whose columns are `row`."""
+    """Return the execution whose columns are `row`; artifacts and provenance may be left out."""
     return Execution(
         id=row["id"],
         number=row["number"],
@@ -104,11 +104,13 @@ def load(row: RowMapping | Mapping[str, Any]) -> Execution:
         deleted_at=_parsed(row["deleted_at"]),
         submitted_by=row["submitted_by"],
         limits=Limits(**json.loads(row["limits"])),
-        provenance=json.loads(row["provenance"]),
+        provenance=json.loads(row.get("provenance", "{}")),
         output_object=row["output_object"],
         journal_object=row["journal_object"],
         log_object=row["log_object"],
-        artifacts=tuple(Artifact(**artifact) for artifact in json.loads(row["artifacts"])),
+        artifacts=tuple(
+            Artifact(**artifact) for artifact in json.loads(row.get("artifacts", "[]"))
+        ),
         rev=row["rev"],
     )
 

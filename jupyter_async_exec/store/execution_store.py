@@ -28,7 +28,7 @@ from jupyter_async_exec.store import codec, database, queries, records
 from jupyter_async_exec.store.ballast import Ballast
 from jupyter_async_exec.store.migrate import migrate
 from jupyter_async_exec.store.queries import Counts, ExecutionPage, ExecutionQuery
-from jupyter_async_exec.store.tables import executions, settings
+from jupyter_async_exec.store.tables import executions, listed_columns, settings
 from jupyter_async_exec.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -56,6 +56,29 @@ _OLDEST_QUEUED = (
     .order_by(executions.c.number)
     .limit(1)
 )
+
+_COUNTS = sa.select(
+    *(
+        sa.select(sa.func.count())
+        .select_from(executions)
+        .where(executions.c.status == status.value, executions.c.deleted_at.is_(None))
+        .scalar_subquery()
+        .label(status.value)
+        for status in (Status.QUEUED, Status.RUNNING)
+    )
+)
+_RUNNING = (
+    sa.select(executions)
+    .where(executions.c.status == Status.RUNNING.value, executions.c.deleted_at.is_(None))
+    .order_by(executions.c.number)
+)
+_CHANGES = (
+    sa.select(*listed_columns)
+    .where(executions.c.rev > sa.bindparam("after"))
+    .order_by(executions.c.rev)
+    .limit(sa.bindparam("at_most"))
+)
+_SETTING = sa.select(settings.c.value).where(settings.c.name == sa.bindparam("name"))
 
 #: Events that make a line of history; the others are progress.
 _NOTED: dict[type[Event], str] = {
@@ -367,32 +390,28 @@ class ExecutionStore:
         """Return what runs now (on `backend`), oldest first."""
 
         def work(connection: sa.Connection) -> list[Execution]:
-            statement = (
-                sa.select(executions)
-                .where(
-                    executions.c.status == Status.RUNNING.value, executions.c.deleted_at.is_(None)
-                )
-                .order_by(executions.c.number)
-            )
-            found = codec.load_all(connection.execute(statement).mappings())
+            found = codec.load_all(connection.execute(_RUNNING).mappings())
             return [each for each in found if backend is None or each.backend == backend]
 
         return self._read(work)
 
     def counts(self) -> Counts:
         """Return how many executions wait and run; counts the rows that do."""
-        return self._read(
-            lambda connection: Counts(
-                queued=_count(connection, Status.QUEUED), running=_count(connection, Status.RUNNING)
-            )
-        )
+
+        def work(connection: sa.Connection) -> Counts:
+            row = connection.execute(_COUNTS).one()
+            return Counts(queued=row.queued, running=row.running)
+
+        return self._read(work)
 
     def queued_count(self) -> int:
         """Return how many executions wait for a slot."""
-        return self._read(lambda connection: _count(connection, Status.QUEUED))
+        return self.counts().queued
 
     def changes_since(self, rev: int, *, limit: int = 500) -> list[Execution]:
         """Return what changed after revision `rev`, oldest change first, the trash included.
+
+        Without artifacts and provenance, as lists have them.
 
         Parameters
         ----------
@@ -403,13 +422,8 @@ class ExecutionStore:
         """
 
         def work(connection: sa.Connection) -> list[Execution]:
-            statement = (
-                sa.select(executions)
-                .where(executions.c.rev > rev)
-                .order_by(executions.c.rev)
-                .limit(limit)
-            )
-            return codec.load_all(connection.execute(statement).mappings())
+            found = connection.execute(_CHANGES, {"after": rev, "at_most": limit})
+            return codec.load_all(found.mappings())
 
         return self._read(work)
 
@@ -446,8 +460,7 @@ class ExecutionStore:
 
     def get_setting(self, name: str) -> JSONValue | None:
         """Return that store-wide choice, None when nobody made it."""
-        statement = sa.select(settings.c.value).where(settings.c.name == name)
-        text = self._read(lambda connection: connection.execute(statement).scalar())
+        text = self._read(lambda connection: connection.execute(_SETTING, {"name": name}).scalar())
         value: JSONValue | None = None if text is None else json.loads(text)
         return value
 
@@ -521,12 +534,3 @@ def _completed(execution: Execution, events: Sequence[Event]) -> Iterator[Event]
             end = ExecutionFinished(at=event.at, status=Status.CANCELLED, message=CANCELLED_EARLY)
             yield end
             execution = apply(execution, end)
-
-
-def _count(connection: sa.Connection, status: Status) -> int:
-    statement = (
-        sa.select(sa.func.count())
-        .select_from(executions)
-        .where(executions.c.status == status.value, executions.c.deleted_at.is_(None))
-    )
-    return int(connection.execute(statement).scalar_one())

@@ -12,7 +12,12 @@ import sqlalchemy as sa
 from jupyter_async_exec.core.execution import Execution, Status
 from jupyter_async_exec.errors import InvalidRequestError
 from jupyter_async_exec.store import codec, search
-from jupyter_async_exec.store.tables import SEARCH_TABLE, execution_tags, executions
+from jupyter_async_exec.store.tables import (
+    SEARCH_TABLE,
+    execution_tags,
+    executions,
+    listed_columns,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,6 +54,7 @@ class ExecutionQuery:
 class ExecutionPage:
     """One page of a list."""
 
+    #: Without their artifacts and provenance, which `ExecutionStore.get` gives.
     executions: tuple[Execution, ...]
     #: Ask with it for the next page; None on the last one.
     next_cursor: str | None
@@ -118,11 +124,11 @@ def number_lists(query: ExecutionQuery) -> list[Numbers]:
 
 
 def read_rows(connection: sa.Connection, numbers: Sequence[int]) -> list[Execution]:
-    """Return the executions with those numbers, in that order."""
+    """Return the executions with those numbers, in that order, as lists show them."""
     if not numbers:
         return []
     rows = connection.execute(
-        sa.select(executions).where(executions.c.number.in_(numbers))
+        sa.select(*listed_columns).where(executions.c.number.in_(numbers))
     ).mappings()
     found = {row["number"]: codec.load(row) for row in rows}
     return [found[number] for number in numbers if number in found]

@@ -53,6 +53,11 @@ executions = sa.Table(
     sqlite_autoincrement=True,
 )
 
+#: What lists show. The other two may be megabytes each: thousands of artifacts, of linked files.
+listed_columns = [
+    column for column in executions.c if column.name not in {"artifacts", "provenance"}
+]
+
 _live = sa.text("deleted_at IS NULL")
 _queued = sa.text("status = 'queued' AND cancel_requested = 0")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -470,6 +471,17 @@ class ExecutionStoreContract:
         assert changed[-1].rev == store.last_rev()
         assert store.changes_since(store.last_rev()) == []
         assert [each.number for each in store.changes_since(0, limit=1)] == [2]
+
+    def test_lists_leave_out_what_may_be_megabytes(self, store: ExecutionStore) -> None:
+        """Artifacts and provenance are for whoever asks for the one execution."""
+        ended = self._ended(store, provenance={"notes": ["far from here"]})
+
+        (listed,) = store.find(ExecutionQuery()).executions
+
+        assert ended.provenance == {"notes": ["far from here"]}
+        assert listed == replace(ended, provenance={}, artifacts=())
+        assert store.changes_since(0) == [listed]
+        assert store.get(1) == ended
 
     def test_the_data_version_tells_that_something_changed(self, store: ExecutionStore) -> None:
         """And that nothing did."""

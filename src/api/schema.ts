@@ -522,7 +522,8 @@ export interface components {
       /** @description Why the queue waits. */
       waiting_reason?: string | null;
       disk: {
-        used_bytes: number;
+        /** @description What the objects take; counted anew once a minute at most, null while they are counted for the first time. */
+        used_bytes: number | null;
         free_bytes: number;
         directory: string;
       };

@@ -23,6 +23,7 @@ from jupyter_async_exec.errors import (
     InvalidRequestError,
     NotFoundError,
 )
+from jupyter_async_exec.objects import local
 from jupyter_async_exec.objects.local import LocalObjectStore
 
 if TYPE_CHECKING:
@@ -220,6 +221,30 @@ def test_a_deleted_object_is_gone_and_its_room_too(objects: LocalObjectStore) ->
 
     assert list(objects.ids()) == [kept]
     assert 0 < objects.used_bytes() <= before - 100_000
+
+
+def test_used_room_is_counted_again_only_where_something_changed(
+    objects: LocalObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "RACY_NS", -(10**18))
+    ids = [objects.put(b"%d" % index) for index in range(20)]
+    before = objects.used_bytes()
+    scanned: list[str] = []
+    scan = os.scandir
+
+    def note_scan(path: Path) -> object:
+        scanned.append(str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", note_scan)
+    assert objects.used_bytes() == before
+    assert scanned == [str(objects.local_directory)]
+
+    time.sleep(0.02)  # a tick of the file system's clock
+    objects.delete(ids[0])
+
+    assert objects.used_bytes() == before * 19 // 20
+    assert stored_file(objects, ids[0]).parent.name in scanned[-1]
 
 
 def test_objects_are_private(objects: LocalObjectStore) -> None:

@@ -20,7 +20,8 @@ from jupyter_async_exec.core.events import (
 )
 from jupyter_async_exec.core.execution import Limits
 from jupyter_async_exec.runner import files
-from jupyter_async_exec.runner.journal import JournalWriter, read_events, read_journal, to_event
+from jupyter_async_exec.runner.journal import JournalWriter, read_events, read_journal
+from jupyter_async_exec.runner.journal_events import to_event
 from jupyter_async_exec.runner.json_text import encode_json, iterate_json, load_json
 from jupyter_async_exec.runner.rebuild import rebuild_notebook
 from jupyter_async_exec.runner.recorder import Recorder

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 #: The mirror of the user's tree, below an attempt's folder.
 WORK = "work"
+#: Where spare runners wait, beside the attempts folder.
+SPARES = "spares"
 #: What the mirror held before the notebook ran; artifacts are what differs.
 BASELINE = "baseline.json"
 #: From this journal size on a running notebook is shown from its last
@@ -70,7 +72,7 @@ class LocalBackend(Backend):
         self._directory = directory
         self._objects = objects
         self._nice = nice
-        self._warm = WarmPool(directory, nice=nice, spares=spares)
+        self._warm = WarmPool(directory.with_name(SPARES), nice=nice, spares=spares)
         self._ears: dict[AttemptKey, _Ear] = {}
         #: What a working tree held when its files were kept.
         self._kept: dict[AttemptKey, Baseline] = {}
@@ -154,6 +156,7 @@ class LocalBackend(Backend):
                 directory.mkdir(mode=0o700, parents=True)
                 self._prepare(execution, directory)
                 return launch(directory, fork_server=self._warm.fork_server(kernel_name))
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             spare.move_to(directory)
             self._prepare(execution, directory)
             return spare.begin()
@@ -284,8 +287,6 @@ class LocalBackend(Backend):
         self._warm.sweep()
         keys = []
         for path in self._directory.iterdir():
-            if path.name.startswith("."):
-                continue  # no attempt (yet)
             execution_id, _, attempt = path.name.partition("-")
             if attempt.isdecimal() and path.is_dir():
                 keys.append(AttemptKey(execution_id, int(attempt)))

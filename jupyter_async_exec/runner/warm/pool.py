@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
-#: Of the folder a spare waits in; no attempt is named so.
-SPARE_PREFIX = ".spare-"
 #: A spare is made when nothing has started for so long: in a burst it would only be in the way.
 QUIET_S = 0.3
 #: What nobody has used for so long goes.
@@ -44,6 +42,7 @@ MEMORY_RESERVE_BYTES = 1_000_000_000
 MAX_KERNELS = 2
 _READY_TIMEOUT_S = 60.0
 _MAX_FAILURES = 3
+_LOG = "fork-server.log"
 
 _log = logging.getLogger(__name__)
 
@@ -119,7 +118,7 @@ class WarmPool:
     Parameters
     ----------
     directory
-        Where attempts live; spares wait there.
+        Where spares wait; on the disk of the attempts, which they become.
     nice
         Added niceness of spares.
     spares
@@ -194,8 +193,8 @@ class WarmPool:
 
     def sweep(self) -> None:
         """Remove the folders of spares that ended with the server they waited for."""
-        for directory in self._directory.glob(f"{SPARE_PREFIX}*"):
-            if not is_held(directory):
+        for directory in self._directory.glob("*"):
+            if directory.is_dir() and not is_held(directory):
                 shutil.rmtree(directory, ignore_errors=True)
 
     def _current(self, kernel_name: str) -> _Kept | None:
@@ -291,11 +290,11 @@ class WarmPool:
         return ForkServer(
             options=options or (),
             environment=safe_environment(os.environ),
-            log=self._directory / ".fork-server.log",
+            log=self._directory / _LOG,
         )
 
     def _start_spare(self, name: str, server: ForkServer) -> SpareRunner | None:
-        directory = self._directory / f"{SPARE_PREFIX}{new_id()}"
+        directory = self._directory / new_id()
         directory.mkdir(mode=0o700)
         try:
             bell = launch_spare(directory, fork_server=server, kernel_name=name, nice=self._nice)

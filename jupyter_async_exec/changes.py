@@ -80,7 +80,7 @@ class ChangeFeed:
             self._wake.clear()
 
     def _look(self) -> list[Execution]:
-        """Return the next changes; for a thread, in one go, because each change of threads costs."""
+        """Return the next changes; for a thread, all in one go, because each hop costs."""
         if self._rev is None:
             self._rev = self._store.last_rev()
         version = self._store.data_version()

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 T = TypeVar("T")
-#: Names a measurement's processes in their environment, so that all are found and ended.
-COOKIE = "JUPYTER_BENCH_COOKIE"
+#: Names a measurement's processes in their environment, so that all are found and
+#: ended. Not called a cookie there: runners inherit nothing that may be a secret.
+COOKIE = "BENCH_FAMILY"
 
 
 @dataclass(slots=True)

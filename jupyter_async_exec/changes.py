@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: How often changes by other processes (another server, the command line) are looked for.
 POLL_INTERVAL_S = 1.0
-#: Changes passed on at once; more come in the next round.
+#: Changes read at once.
 BATCH = 500
 
 LOGGER = logging.getLogger("jupyter_async_exec.changes")
@@ -34,7 +34,8 @@ class ChangeFeed:
     store
         Where changes come from.
     listener
-        Called in the event loop with the executions that changed, oldest first.
+        Called in the event loop with each execution that changed, in order; of
+        several changes of one it is told the last.
     """
 
     def __init__(
@@ -44,6 +45,9 @@ class ChangeFeed:
         self._listener = listener
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        #: Up to which everything was passed on; `None` before the first look.
+        self._rev: int | None = None
+        self._version: int | None = None
 
     def wake(self) -> None:
         """Look now; for the loop's own thread."""
@@ -61,30 +65,36 @@ class ChangeFeed:
             self._task = None
 
     async def _run(self) -> None:
-        rev: int | None = None
-        version: int | None = None
         while True:
             try:
-                if rev is None:
-                    rev = await asyncio.to_thread(self._store.last_rev)
-                seen = await asyncio.to_thread(self._store.data_version)
-                if seen != version:
-                    rev = await self._pass_on(rev)
-                    version = seen
+                while len(changed := await asyncio.to_thread(self._look)) == BATCH:
+                    await self._pass_on(changed)
+                await self._pass_on(changed)
             except AsyncExecError as error:
                 LOGGER.warning("Changes are passed on later: %s", error)
             except Exception:
                 LOGGER.exception("A listener failed; the next changes are passed on all the same.")
-                rev = None
+                self._rev = None
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), POLL_INTERVAL_S)
             self._wake.clear()
 
-    async def _pass_on(self, rev: int) -> int:
-        while True:
-            changed = await asyncio.to_thread(self._store.changes_since, rev, limit=BATCH)
-            if changed:
-                self._listener(changed)
-                rev = changed[-1].rev
-            if len(changed) < BATCH:
-                return rev
+    def _look(self) -> list[Execution]:
+        """Return the next changes; for a thread, all in one go, because each hop costs."""
+        if self._rev is None:
+            self._rev = self._store.last_rev()
+        version = self._store.data_version()
+        if version == self._version:
+            return []
+        changed = self._store.changes_since(self._rev, limit=BATCH)
+        if len(changed) < BATCH:
+            self._version = version
+        return changed
+
+    async def _pass_on(self, changed: Sequence[Execution]) -> None:
+        for execution in changed:
+            self._rev = execution.rev
+            self._listener((execution,))
+            # Whatever the listener set off gets its turn before the next change:
+            # a burst of hundreds must not hold up the loop.
+            await asyncio.sleep(0)

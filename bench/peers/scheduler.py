@@ -34,6 +34,11 @@ class Scheduler(Peer):
         self._server = server
         self.family = server.family
 
+    def place(self, notebook: Path) -> str:
+        """Copy a notebook below the server's root; return its Jupyter path."""
+        (self._server.root / notebook.name).write_bytes(notebook.read_bytes())
+        return notebook.name
+
     def submit(self, path: str, *, package_input_folder: bool = False) -> str:
         """Create a job of the notebook at this Jupyter path; return its id."""
         answer = self._server.http.post(
@@ -59,10 +64,9 @@ class Scheduler(Peer):
 
     @override
     def run(self, notebook: Path) -> Outcome:
-        target = self._server.root / notebook.name
-        target.write_bytes(notebook.read_bytes())
+        path = self.place(notebook)
         asked_at = time.time()
-        job_id = self.submit(notebook.name)
+        job_id = self.submit(path)
         answered_at = time.time()
         while (status := self.find_status(job_id)) is None:
             if time.time() - asked_at > LIMIT_S:

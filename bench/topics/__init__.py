@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.topics import (
+    burst,
     cells,
     displays,
     large,
     latency,
     lines,
+    submit,
 )
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ TOPICS: dict[str, Callable[[Context], Section]] = {
     "lines": lines.measure,
     "displays": displays.measure,
     "large": large.measure,
+    "burst": burst.measure,
+    "submit": submit.measure,
 }
 #: Sections that others write, with ``python -m bench --add FILE``, and where they stand.
 ORDER = (*TOPICS, "sidebar")

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bench import notebooks
-from bench.figures import Sample, duration, number, ratio, size, spread
+from bench.figures import Sample, duration, ratio, size, spread
 from bench.report import Goal, Section, Table, at_most
 from bench.topics.outputs import FLOOR, NBCLIENT, PAPERMILL, US, Weighed, open_peers, weigh
 
@@ -72,7 +72,7 @@ def _kept(runs: list[Weighed], n_lines: int) -> tuple[str, str]:
     lost = [notebooks.lost_lines(run.outcome.notebook, n_lines) for run in runs]
     outputs = Sample.of(len(notebooks.outputs(run.outcome.notebook, 1)) for run in runs)
     affected = f", in {sum(map(bool, lost))} of {len(lost)} runs" if any(lost) else ""
-    return f"{sum(lost):,}{affected}", number(outputs.median, digits=6)
+    return f"{sum(lost):,}{affected}", f"{outputs.median:,.0f}"
 
 
 def _goals(found: dict[int, dict[str, list[Weighed]]]) -> list[Goal]:

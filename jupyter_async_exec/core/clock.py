@@ -28,7 +28,7 @@ def format_at(moment: datetime) -> str:
     if moment.tzinfo is None:
         message = "a moment without a time zone cannot be written"
         raise ValueError(message)
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_at(text: str) -> datetime:

@@ -98,7 +98,10 @@ class Publisher:
         self._set_timer(self._wait_s())
 
     def flush_due(self) -> float | None:
-        """Send what has waited long enough.
+        """Send the one that has waited longest, if it is due.
+
+        One at a time, because many listeners make an event dear: what else is
+        due follows at once, after the event loop served everybody else.
 
         Returns
         -------
@@ -106,10 +109,10 @@ class Publisher:
             Seconds until the next is due; None when nothing waits. Timers do
             this by themselves.
         """
-        now_s = self._monotonic()
-        for execution_id, execution in list(self._pending.items()):
-            if self._due_s(execution_id) <= now_s:
-                self._send(execution)
+        if self._pending:
+            execution_id = min(self._pending, key=self._due_s)
+            if self._due_s(execution_id) <= self._monotonic():
+                self._send(self._pending[execution_id])
         return self._wait_s()
 
     def _consider(self, execution: Execution) -> None:

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 _CHECK_S = 0.1
 #: One turn of receiving ends after this, so that cancel and limits stay prompt.
 _TURN_S = 0.05
+#: While messages pour in, taking a handful at once spares the kernel's processor.
+_MANY_OUTPUTS = 100
+_MANY_OUTPUTS_PAUSE_S = 0.002
+#: An output widget's whole content is written and sent at each synchronisation:
+#: not more often than this share of the time allows.
+_SYNCHRONISE_SHARE = 0.05
 #: After the reply, for the idle message that every sane kernel sends.
 _IDLE_GRACE_S = 5.0
 #: Quiet time that ends the drain after the last cell: with threads, without; its longest.
@@ -42,7 +48,11 @@ _MOVE_IN = (
     "slice(None), [__import__('pathlib').Path.cwd()])))"
     "(__import__('os'), get_ipython())"
 )
-_COUNT_THREADS = {"threads": "__import__('threading').active_count()"}
+#: A progress bar's monitor prints nothing; it would keep every drain waiting.
+_COUNT_THREADS = {
+    "threads": "sum(type(thread).__module__.partition('.')[0] != 'tqdm' "
+    "for thread in __import__('threading').enumerate())"
+}
 
 
 @dataclass(slots=True)
@@ -88,12 +98,15 @@ class Conversation:
         self._recorder = recorder
         self._check = check
         self._wire = wire or Wire(kernel.connection)
-        self._widgets = Widgets(keep=self._keep_widget, tell=self._tell_widget)
+        self._widgets = Widgets(keep=recorder.update_widget, tell=self._tell_widget)
         self._requests: dict[str, Request] = {}
         self._replies: dict[str, JSONObject] = {}
         self._last_index: int | None = None
+        #: Messages that came without a pause of a turn, or since a cell began or ended.
+        self._n_outputs = 0
         self._n_threads: int | None = None
         self._next_check = 0.0
+        self._next_synchronise = 0.0
         self._obeys = True
         self.is_ipython = False
         #: When something last came, 0 before.
@@ -211,28 +224,39 @@ class Conversation:
 
     def pump(self, timeout_s: float) -> None:
         """Receive what waits, or wait for it; look after everything else now and then."""
+        self._receive(timeout_s)
+        now = time.monotonic()
+        if now >= self._next_check:
+            self._next_check = now + _CHECK_S
+            if now >= self._next_synchronise:
+                self.synchronise()
+                took = time.monotonic() - now
+                self._next_synchronise = now + took / _SYNCHRONISE_SHARE
+            self._recorder.tick()
+            if self._obeys:
+                self._check()
+
+    def _receive(self, timeout_s: float) -> None:
         wire = self._wire
+        if self._n_outputs > _MANY_OUTPUTS:
+            time.sleep(_MANY_OUTPUTS_PAUSE_S)
         ready = dict(wire.poller.poll(int(timeout_s * 1000)))
         if wire.iopub in ready:
             until = time.monotonic() + _TURN_S
             while (message := wire.receive(wire.iopub)) is not None:
                 self.heard = time.monotonic()
+                self._n_outputs += 1
                 self._take_output(message)
                 if self.heard >= until:
                     break
+        else:
+            self._n_outputs = 0
         if wire.shell in ready:
             while (message := wire.receive(wire.shell)) is not None:
                 self._take_reply(message)
         if wire.control in ready:
             while wire.receive(wire.control) is not None:
                 pass
-        now = time.monotonic()
-        if now >= self._next_check:
-            self._next_check = now + _CHECK_S
-            self.synchronise()
-            self._recorder.tick()
-            if self._obeys:
-                self._check()
 
     def disobey(self) -> None:
         """Call `check` no more: the end is decided."""
@@ -308,6 +332,7 @@ class Conversation:
     def _take_progress(self, request: Request, message: Message) -> bool:
         """Note what a message says about the request itself; `False` when it is output."""
         if message.kind == "status":
+            self._n_outputs = 0
             state = message.content.get("execution_state")
             request.timing[f"iopub.status.{state}"] = message.date
             request.is_idle = request.is_idle or state == "idle"
@@ -330,12 +355,11 @@ class Conversation:
         display_id = transient.get("display_id") if isinstance(transient, dict) else None
         if message.kind == "update_display_data":
             if display_id:
-                self._recorder.record(
-                    "output_updated",
-                    cell_index=index,
-                    display_id=display_id,
-                    data=_mapping(content.get("data")),
-                    metadata=_mapping(content.get("metadata")),
+                self._recorder.update(
+                    index,
+                    display_id,
+                    _mapping(content.get("data")),
+                    _mapping(content.get("metadata")),
                 )
             return
         output = _output_of(message)
@@ -350,9 +374,6 @@ class Conversation:
             self._recorder.log_error(content, cell_index=index)
             if request is not None:
                 request.exception = content
-
-    def _keep_widget(self, comm_id: str, state: JSONObject, buffers: list[JSONObject]) -> None:
-        self._recorder.record("widget_updated", comm_id=comm_id, state=state, buffers=buffers)
 
     def _tell_widget(self, comm_id: str, state: JSONObject, parent: JSONObject) -> None:
         data = {"method": "update", "state": state, "buffer_paths": []}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
+import json
 import re
 import time
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,8 @@ _CHECKPOINT_SHARE = 0.03
 class Recorder:
     """Everything that is kept of an attempt while it runs.
 
-    Stream text is collected for a tenth of a second and becomes one record.
+    What comes fast is collected for a tenth of a second: stream text becomes one
+    record, and of several updates of one display or widget the last state counts.
 
     Parameters
     ----------
@@ -65,12 +66,21 @@ class Recorder:
         self._texts: list[str] = []
         self._texts_size = 0
         self._texts_since = 0.0
+        #: Last updates by display id, and changes by comm id; since when.
+        self._updates: dict[str, JSONObject] = {}
+        self._widgets: dict[str, tuple[JSONObject, dict[str, JSONObject]]] = {}
+        self._updates_since = 0.0
         self._changed = False
         self._next_checkpoint = time.monotonic() + _FIRST_CHECKPOINT_S
 
     def record(self, kind: str, /, **fields: Any) -> JSONObject:
         """Write a record of this type and apply it to the notebook."""
         self._end_stream()
+        if kind not in ("output", "outputs_cleared"):
+            self._end_updates()
+        elif "display_id" in fields:
+            # It updates the earlier ones of its id itself.
+            self._updates.pop(fields["display_id"], None)
         return self._write(kind, fields)
 
     def stream(self, cell_index: int, name: str, text: str | Text) -> None:
@@ -86,6 +96,41 @@ class Recorder:
         self._texts_size += len(text)
         if self._texts_size >= BATCH_BYTES:
             self._end_stream()
+
+    def update(
+        self, cell_index: int, display_id: str, data: JSONObject, metadata: JSONObject
+    ) -> None:
+        """Change what all outputs of this id show."""
+        self._collect_updates()
+        # Nothing between two updates depends on the first; the second undoes it.
+        self._updates[display_id] = {
+            "cell_index": cell_index,
+            "display_id": display_id,
+            "data": data,
+            "metadata": metadata,
+        }
+
+    def update_widget(self, comm_id: str, state: JSONObject, buffers: list[JSONObject]) -> None:
+        """Change fields of a widget's state."""
+        self._collect_updates()
+        fields, contents = self._widgets.setdefault(comm_id, ({}, {}))
+        fields.update(state)
+        contents.update((json.dumps(buffer["path"]), buffer) for buffer in buffers)
+
+    def _collect_updates(self) -> None:
+        if not self._updates and not self._widgets:
+            self._updates_since = time.monotonic()
+
+    def _end_updates(self) -> None:
+        updates, self._updates = self._updates, {}
+        widgets, self._widgets = self._widgets, {}
+        for fields in updates.values():
+            self._write("output_updated", fields)
+        for comm_id, (state, buffers) in widgets.items():
+            self._write(
+                "widget_updated",
+                {"comm_id": comm_id, "state": state, "buffers": list(buffers.values())},
+            )
 
     def _stream_large(self, cell_index: int, name: str, text: Text) -> None:
         if text.folds:
@@ -117,16 +162,20 @@ class Recorder:
 
     def tick(self) -> None:
         """Write what has waited long enough; called several times a second."""
-        if self._texts and time.monotonic() - self._texts_since >= BATCH_S:
+        now = time.monotonic()
+        if self._texts and now - self._texts_since >= BATCH_S:
             self._end_stream()
+        if (self._updates or self._widgets) and now - self._updates_since >= BATCH_S:
+            self._end_updates()
         if self.journal.is_due:
             self.flush()
-        if self._changed and time.monotonic() >= self._next_checkpoint:
+        if self._changed and now >= self._next_checkpoint:
             self._checkpoint()
 
     def flush(self, *, durable: bool = False) -> None:
         """Hand everything so far to the system; `durable` also to the disk."""
         self._end_stream()
+        self._end_updates()
         self.journal.flush(durable=durable)
         try:
             self._log.flush()
@@ -135,36 +184,38 @@ class Recorder:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
 
-    def save(self) -> None:
-        """Write the executed notebook, whole."""
-        files.write_whole(self._directory / files.OUTPUT, notebook_pieces(self.notebook.to_json()))
+    def save(self, *, durable: bool = True) -> None:
+        """Write the executed notebook, whole; `durable` so that it survives a power cut."""
+        pieces = notebook_pieces(self.notebook.to_json())
+        files.write_whole(self._directory / files.OUTPUT, pieces, durable=durable)
         self._changed = False
 
     def prepare_end(self, **fields: Any) -> JSONObject:
         """Apply the end to the notebook; it counts when `write_end` has written it."""
         self._end_stream()
+        self._end_updates()
         record = self.journal.stamp("execution_finished", fields)
         self.notebook.apply(record)
         return record
 
     def write_end(self, record: JSONObject) -> None:
-        """Write the end into the journal, durably, and close everything."""
+        """Write the end into the journal and close everything.
+
+        Journal and log are left to the system: they tell of an attempt that has
+        no notebook and no result, and this one has both, on the disk.
+        """
         self.journal.append(record)
         if self._observer is not None:
             self._observer(record)
-        self.journal.flush(durable=True)
         self.close()
 
     def close(self) -> None:
         """Write what is left."""
         self._end_stream()
+        self._end_updates()
         self.journal.close()
-        try:
-            self._log.flush()
-            os.fsync(self._log.fileno())
+        with contextlib.suppress(OSError):
             self._log.close()
-        except OSError:
-            pass
 
     def _end_stream(self) -> None:
         if self._stream is None:
@@ -192,7 +243,7 @@ class Recorder:
     def _checkpoint(self) -> None:
         start = time.monotonic()
         with contextlib.suppress(OSError):  # the next one, or the end, tells
-            self.save()
+            self.save(durable=False)
         took = time.monotonic() - start
         pause = max(_FIRST_CHECKPOINT_S, took / _CHECKPOINT_SHARE)
         self._next_checkpoint = time.monotonic() + pause

@@ -170,6 +170,19 @@ def test_each_execution_has_its_own_second(bus: Bus) -> None:
     assert bus.publisher.flush_due() is None
 
 
+def test_what_is_due_at_once_is_sent_one_by_one(bus: Bus) -> None:
+    ids = [f"{n:032x}" for n in range(3)]
+    bus.publisher.publish([running(0, id=each) for each in ids])
+    bus.publisher.publish([running(1, id=each) for each in ids])
+    bus.now_s += 1.0
+    del bus.events[:]
+
+    waits = [bus.publisher.flush_due() for _ in ids]
+
+    assert waits == [0.0, 0.0, None]
+    assert [event["id"] for event in bus.events] == ids
+
+
 async def test_the_servers_event_logger_takes_it() -> None:
     stream = StringIO()
     logger = EventLogger(handlers=[logging.StreamHandler(stream)])

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_async_exec.composition import STORE_FILE
+from jupyter_async_exec.defaults import STORE_FILE
 from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.runner.journal import read_journal
 from jupyter_async_exec.runner.rebuild import rebuild_notebook

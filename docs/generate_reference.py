@@ -20,7 +20,7 @@ from traitlets import Bool, DefaultHandler, Float, Integer, List, TraitType, Uni
 from jupyter_async_exec import errors
 from jupyter_async_exec.app import AsyncExecApp
 from jupyter_async_exec.cli import command, verbs
-from jupyter_async_exec.composition import DATA_DIR_VARIABLE
+from jupyter_async_exec.defaults import DATA_DIR_VARIABLE
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"

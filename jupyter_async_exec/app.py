@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Integer, Unicode, default
 
-from jupyter_async_exec import __version__
 from jupyter_async_exec.api.base import OPENER_KEY
 from jupyter_async_exec.api.contents_files import ContentsFiles
 from jupyter_async_exec.api.routes import routes
+from jupyter_async_exec.defaults import STORE_FILE, default_data_dir, default_slots
 from jupyter_async_exec.events.publisher import Publisher
 
 if TYPE_CHECKING:
@@ -91,8 +91,6 @@ class AsyncExecApp(ExtensionApp):
 
     @default("slots")
     def _default_slots(self) -> int:
-        from jupyter_async_exec.composition import default_slots
-
         return default_slots()
 
     def initialize_settings(self) -> None:
@@ -152,8 +150,6 @@ class AsyncExecApp(ExtensionApp):
         )
 
     def _data_dir(self) -> Path:
-        from jupyter_async_exec.composition import default_data_dir
-
         chosen = self.data_dir_path
         return Path(chosen).expanduser() if chosen else default_data_dir()
 
@@ -174,6 +170,8 @@ class AsyncExecApp(ExtensionApp):
         )
 
     def _presence(self) -> JSONObject:
+        from jupyter_async_exec import __version__
+
         return {
             "version": __version__,
             "boot_id": self._boot_id,
@@ -186,8 +184,6 @@ class AsyncExecApp(ExtensionApp):
         self._adoption = asyncio.get_running_loop().create_task(self._adopt())
 
     async def _adopt(self) -> None:
-        from jupyter_async_exec.composition import STORE_FILE
-
         # An empty house has nobody to adopt, and opening it costs memory.
         if (self._data_dir() / STORE_FILE).exists():
             await self.open_service()

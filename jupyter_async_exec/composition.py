@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
 from jupyter_async_exec.backends.local import LocalBackend
 from jupyter_async_exec.changes import ChangeFeed
+from jupyter_async_exec.defaults import (
+    DATA_DIR_VARIABLE,
+    STORE_FILE,
+    default_data_dir,
+    default_slots,
+)
 from jupyter_async_exec.dispatcher import Dispatcher
 from jupyter_async_exec.errors import UnavailableError
 from jupyter_async_exec.objects.local import LocalObjectStore
@@ -27,6 +32,7 @@ from jupyter_async_exec.store import ExecutionStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from jupyter_client.kernelspec import KernelSpecManager
 
@@ -35,31 +41,10 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.objects.base import ObjectStore
 
-#: The store's file in the data folder.
-STORE_FILE = "store.sqlite"
 #: What was captured before, so that it is not read again; may be deleted at any time.
 STAT_CACHE_FILE = "stat-cache.jsonl"
 #: How long a list of installed kernels holds while their folders stay as they are.
 KERNELS_AGE_S = 5.0
-#: Environment variable that names the data folder, for server and command line alike.
-DATA_DIR_VARIABLE = "JUPYTER_ASYNC_EXEC_DATA_DIR"
-
-
-def default_data_dir() -> Path:
-    """Return where executions are kept unless told otherwise."""
-    from jupyter_core.paths import jupyter_data_dir
-
-    chosen = os.environ.get(DATA_DIR_VARIABLE)
-    return Path(chosen) if chosen else Path(jupyter_data_dir()) / "async_exec"
-
-
-def default_slots() -> int:
-    """Return one slot fewer than there are cores to use, at least 1."""
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS and Windows have no affinity
-        cores = os.cpu_count() or 1
-    return max(1, cores - 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

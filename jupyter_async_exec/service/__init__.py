@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from jupyter_async_exec.service.ports import (
     KernelCatalog,
     KernelInfo,
@@ -9,7 +11,9 @@ from jupyter_async_exec.service.ports import (
     SubmitRequest,
 )
 from jupyter_async_exec.service.results import LogPiece, notebook_name
-from jupyter_async_exec.service.use_cases import ExecutionService
+
+if TYPE_CHECKING:
+    from jupyter_async_exec.service.use_cases import ExecutionService
 
 __all__ = [
     "ExecutionService",
@@ -20,3 +24,13 @@ __all__ = [
     "SubmitRequest",
     "notebook_name",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import the service when it is first asked for, with all that it needs to capture."""
+    if name == "ExecutionService":
+        from jupyter_async_exec.service.use_cases import ExecutionService
+
+        return ExecutionService
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)

@@ -27,7 +27,7 @@ from jupyter_async_exec.errors import ConflictError, NotFoundError, UnavailableE
 from jupyter_async_exec.store import codec, database, queries, records
 from jupyter_async_exec.store.ballast import Ballast
 from jupyter_async_exec.store.migrate import migrate
-from jupyter_async_exec.store.queries import Counts, ExecutionPage, ExecutionQuery
+from jupyter_async_exec.store.pages import Counts, ExecutionPage, ExecutionQuery
 from jupyter_async_exec.store.tables import executions, listed_columns, settings
 from jupyter_async_exec.store.writer import Writer
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sqlalchemy as sa
 
-from jupyter_async_exec.core.execution import Execution, Status
+from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.errors import InvalidRequestError
 from jupyter_async_exec.store import codec, search
+from jupyter_async_exec.store.pages import ExecutionPage, ExecutionQuery
 from jupyter_async_exec.store.tables import (
     SEARCH_TABLE,
     execution_tags,
@@ -22,50 +22,13 @@ from jupyter_async_exec.store.tables import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from jupyter_async_exec.core.execution import Execution
+
 MAX_LIMIT = 1_000
 #: SQLite's largest integer has 19 digits.
 MAX_CURSOR_LENGTH = 18
 
 Numbers: TypeAlias = "sa.Select[int]"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionQuery:
-    """Which executions a page shall hold; every condition that is given has to hold."""
-
-    #: Jupyter path, exactly.
-    notebook: str | None = None
-    #: None of them means all of them.
-    statuses: frozenset[Status] = frozenset()
-    #: Id of a sweep.
-    sweep: str | None = None
-    #: What a person typed into the search field.
-    text: str | None = None
-    tag: str | None = None
-    starred: bool | None = None
-    newest_first: bool = True
-    #: Executions per page (1 to 1,000).
-    limit: int = 25
-    #: `next_cursor` of the page before.
-    cursor: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionPage:
-    """One page of a list."""
-
-    #: Without their artifacts and provenance, which `ExecutionStore.get` gives.
-    executions: tuple[Execution, ...]
-    #: Ask with it for the next page; None on the last one.
-    next_cursor: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """How many executions are not over yet."""
-
-    queued: int
-    running: int
 
 
 def find(connection: sa.Connection, query: ExecutionQuery) -> ExecutionPage:

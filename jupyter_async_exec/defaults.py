@@ -1,0 +1,28 @@
+"""What holds unless somebody chose otherwise; imports nothing, because every server start asks."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+#: Environment variable that names the data folder, for server and command line alike.
+DATA_DIR_VARIABLE = "JUPYTER_ASYNC_EXEC_DATA_DIR"
+#: The store's file in the data folder.
+STORE_FILE = "store.sqlite"
+
+
+def default_data_dir() -> Path:
+    """Return where executions are kept unless told otherwise."""
+    from jupyter_core.paths import jupyter_data_dir
+
+    chosen = os.environ.get(DATA_DIR_VARIABLE)
+    return Path(chosen) if chosen else Path(jupyter_data_dir()) / "async_exec"
+
+
+def default_slots() -> int:
+    """Return one slot fewer than there are cores to use, at least 1."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows have no affinity
+        cores = os.cpu_count() or 1
+    return max(1, cores - 1)

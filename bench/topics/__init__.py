@@ -11,6 +11,7 @@ from bench.topics import (
     large,
     latency,
     lines,
+    lists,
     submit,
 )
 
@@ -29,6 +30,7 @@ TOPICS: dict[str, Callable[[Context], Section]] = {
     "large": large.measure,
     "burst": burst.measure,
     "submit": submit.measure,
+    "lists": lists.measure,
 }
 #: Sections that others write, with ``python -m bench --add FILE``, and where they stand.
 ORDER = (*TOPICS, "sidebar")

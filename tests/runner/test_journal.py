@@ -19,116 +19,46 @@ from jupyter_async_exec.core.events import (
     Remarked,
 )
 from jupyter_async_exec.core.execution import Limits
-from jupyter_async_exec.runner import files
-from jupyter_async_exec.runner.journal import JournalWriter, read_events, read_journal
+from jupyter_async_exec.runner import files, large
+from jupyter_async_exec.runner.journal import (
+    JournalWriter,
+    iterate_journal,
+    read_events,
+    read_journal,
+)
 from jupyter_async_exec.runner.journal_events import to_event
 from jupyter_async_exec.runner.json_text import encode_json, iterate_json, load_json
 from jupyter_async_exec.runner.rebuild import rebuild_notebook
-from jupyter_async_exec.runner.recorder import Recorder
-from jupyter_async_exec.runner.task import Task
+from jupyter_async_exec.runner.recorder import Recorder, notebook_pieces
 from tests.runner.helpers import make_cell, make_notebook
-
-TEXT = st.text(alphabet=st.one_of(st.sampled_from("\r\n\bab "), st.characters()), max_size=20)
-DATA = st.dictionaries(
-    st.sampled_from(["text/plain", "text/html", "image/png", "application/json"]),
-    st.one_of(TEXT, st.floats(), st.none(), st.lists(TEXT, max_size=2)),
-    max_size=3,
-)
-INDEX = st.integers(0, 2)
-DISPLAY = st.sampled_from([None, "one", "two"])
-
-STEP = st.one_of(
-    st.tuples(st.just("stream"), INDEX, st.sampled_from(["stdout", "stderr"]), TEXT),
-    st.tuples(st.just("display"), INDEX, DATA, DISPLAY),
-    st.tuples(st.just("result"), INDEX, DATA, DISPLAY),
-    st.tuples(st.just("error"), INDEX, TEXT),
-    st.tuples(st.just("update"), INDEX, DATA, st.sampled_from(["one", "two"])),
-    st.tuples(st.just("clear"), INDEX, st.booleans()),
-    st.tuples(st.just("widget"), st.sampled_from(["w1", "w2"]), DATA),
-    st.tuples(st.just("start"), INDEX),
-    st.tuples(st.just("finish"), INDEX, st.sampled_from(["ok", "error", "skipped", "aborted"])),
-    st.tuples(st.just("flush")),
-)
-
-
-def make_task(**fields: Any) -> Task:
-    return Task(
-        **{
-            "execution_id": "0" * 32,
-            "number": 7,
-            "attempt": 1,
-            "folder": "/",
-            "kernel_name": "python3",
-            "language": "python",
-            **fields,
-        }
-    )
-
-
-def play(recorder: Recorder, steps: list[tuple[Any, ...]]) -> None:
-    recorder.record(
-        "execution_started",
-        cells_total=3,
-        kernel={"name": "python3", "language_info": {"name": "python"}},
-        injected={"cell_index": 1, "replaces": False, "id": "i", "source": "# Parameters\n"},
-    )
-    for step in steps:
-        match step:
-            case ("stream", index, name, text):
-                recorder.stream(index, name, text)
-            case ("display" | "result" as kind, index, data, display_id):
-                output = {
-                    "output_type": {"display": "display_data", "result": "execute_result"}[kind],
-                    "data": data,
-                    "metadata": {},
-                }
-                extra = {"display_id": display_id} if display_id else {}
-                recorder.record("output", cell_index=index, output=output, **extra)
-            case ("error", index, text):
-                output = {"output_type": "error", "ename": text, "evalue": "", "traceback": [text]}
-                recorder.record("output", cell_index=index, output=output)
-            case ("update", index, data, display_id):
-                recorder.record(
-                    "output_updated",
-                    cell_index=index,
-                    display_id=display_id,
-                    data=data,
-                    metadata={},
-                )
-            case ("clear", index, wait):
-                recorder.record("outputs_cleared", cell_index=index, wait=wait)
-            case ("widget", comm_id, data):
-                state = {"_model_name": "M", **data}
-                recorder.record("widget_updated", comm_id=comm_id, state=state, buffers=[])
-            case ("start", index):
-                recorder.record("cell_started", cell_index=index)
-            case ("finish", index, status):
-                recorder.record(
-                    "cell_finished", cell_index=index, status=status, execution_count=index
-                )
-            case _:
-                recorder.flush()
-    recorder.record("execution_finished", status="succeeded")
+from tests.runner.steps import STEP, TEXT, make_task, play
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(STEP, max_size=25), st.sampled_from([None, 40]))
+@given(st.lists(STEP, max_size=25), st.sampled_from([None, 40]), st.sampled_from([None, 8, 40]))
 def test_what_is_rebuilt_is_what_was_written(
-    steps: list[tuple[Any, ...]], output_bytes: int | None
+    steps: list[tuple[Any, ...]], output_bytes: int | None, large_bytes: int | None
 ) -> None:
     source = make_notebook("a", "b", make_cell("# c", kind="markdown"), "d")
     task = make_task(limits=Limits(output_bytes=output_bytes))
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        if large_bytes is not None:
+            # So that much is large, and cut in many places.
+            patch.setattr(large, "LARGE_BYTES", large_bytes)
+            patch.setattr(large, "CHUNK_BYTES", 16)
         directory = Path(folder)
         recorder = Recorder(directory, source=source, task=task)
         play(recorder, steps)
         recorder.save()
         recorder.close()
 
-        written = json.loads((directory / files.OUTPUT).read_bytes(), parse_constant=pytest.fail)
+        written = (directory / files.OUTPUT).read_bytes()
         records, _ = read_journal(directory / files.JOURNAL)
+        copied = rebuild_notebook(source, task, iterate_journal(directory / files.JOURNAL))
 
-    assert json.loads(encode_json(rebuild_notebook(source, task, records))) == written
+        assert b"".join(notebook_pieces(copied)) == written
+    notebook = json.loads(written, parse_constant=pytest.fail)
+    assert json.loads(encode_json(rebuild_notebook(source, task, records))) == notebook
 
 
 def test_a_journal_cut_anywhere_reads_as_a_prefix(tmp_path: Path) -> None:

@@ -27,6 +27,41 @@ export interface IExecutionsFilter {
   readonly q: string;
 }
 
+/** One place of the list. */
+export interface IListPlace {
+  /** Whose place it is, if that is known. */
+  readonly number: number | null;
+
+  /** Its record; `null` while it is on its way. */
+  readonly execution: Execution | null;
+}
+
+/** All rows that the filter lets through, newest first, by position. */
+export interface IExecutionRows {
+  /** How many; partly guessed until `isComplete`. */
+  readonly length: number;
+
+  /** Whether all of them are known by number. */
+  readonly isComplete: boolean;
+
+  /** Grows whenever rows come in, go or move. */
+  readonly revision: number;
+
+  /**
+   * What is at a position.
+   *
+   * @param position - from 0 to less than `length`.
+   */
+  at(position: number): IListPlace;
+
+  /**
+   * Where an execution is, or would be.
+   *
+   * @param number - its number.
+   */
+  positionOf(number: number): number;
+}
+
 /** What changed in the model. */
 export type ExecutionsChange =
   /** One known execution has news, or was learnt of. */
@@ -53,16 +88,13 @@ export interface IExecutionsModel extends IObservableDisposable {
   /** Resolves after the first successful load. */
   readonly ready: Promise<void>;
 
-  /** What the filter lets through and is loaded, newest first. */
-  readonly executions: readonly Execution[];
+  /** What the filter lets through; fetched where it is looked at. */
+  readonly executions: IExecutionRows;
 
   /** Which executions the list holds; set it to list others. */
   filter: IExecutionsFilter;
 
-  /** Whether the server has more than is loaded. */
-  readonly hasMore: boolean;
-
-  /** Whether a page is on its way. */
+  /** Whether the first page is on its way. */
   readonly isLoading: boolean;
 
   /** Why the last fetch failed; `null` when it did not. */
@@ -91,8 +123,13 @@ export interface IExecutionsModel extends IObservableDisposable {
    */
   get(key: ExecutionKey): Promise<Execution>;
 
-  /** Fetch the next page. */
-  loadMore(): Promise<void>;
+  /**
+   * Say which rows of the list are looked at; what is missing is fetched.
+   *
+   * @param first - position of the first row.
+   * @param end - one after the last.
+   */
+  look(first: number, end: number): void;
 
   /** Fetch what is on the list again; calls in between become one. */
   refresh(): Promise<void>;

@@ -160,14 +160,16 @@ export class FakeClient implements Partial<IExecutionsClient> {
     await this._note(`list ${JSON.stringify(query)}`);
     const statuses = query.status?.split(',');
     const limit = query.limit ?? 25;
+    const sign = query.sort === 'number' ? 1 : -1;
+    const after = Number(query.cursor ?? sign * -Infinity);
     const rows = [...this._server.executions.values()]
-      .sort((a, b) => b.number - a.number)
+      .sort((a, b) => sign * (a.number - b.number))
       .filter(
         row =>
           (query.notebook ?? row.notebook_path) === row.notebook_path &&
           (statuses?.includes(row.status) ?? true) &&
           row.title.includes(query.q ?? '') &&
-          row.number < Number(query.cursor ?? Infinity)
+          sign * (row.number - after) > 0
       );
     const executions = rows.slice(0, limit);
     return {

@@ -565,7 +565,7 @@ export interface operations {
         starred?: boolean;
         sort?: '-number' | 'number';
         limit?: number;
-        /** @description `next_cursor` of the page before. */
+        /** @description `next_cursor` of the page before, which is the number of its last execution; any number will do. */
         cursor?: string;
       };
       header?: never;

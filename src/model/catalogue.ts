@@ -5,16 +5,21 @@ import type { IExecutionEvent } from '../api/events';
 import type { Execution, ExecutionKey } from '../api/types';
 import { isFinal } from './labels';
 
+/** So many records are kept: far more than show, far less than memory. */
+const MAX_KNOWN = 3000;
+
 /** Remembers executions by id and number; final states never change. */
 export class Catalogue {
-  /** The ids of those that were seen queued or running and are not over yet. */
-  get liveIds(): string[] {
-    return [...this._live];
+  /** The ids, by number, of those that were seen alive and are not over yet. */
+  get live(): [number, string][] {
+    return [...this._live].map(([id, number]) => [number, id]);
   }
 
   /** Whether any known execution waits in the queue. */
   get hasQueued(): boolean {
-    return [...this._live].some(id => this._known.get(id)?.status === 'queued');
+    return [...this._live.keys()].some(
+      id => this._known.get(id)?.status === 'queued'
+    );
   }
 
   /** All known executions, newest first. */
@@ -30,6 +35,28 @@ export class Catalogue {
   find(key: ExecutionKey): Execution | undefined {
     const text = String(key);
     return this._known.get(this._ids.get(text) ?? text);
+  }
+
+  /**
+   * Whether an execution was seen alive and is not known to be over.
+   *
+   * @param id - the full id.
+   */
+  isLive(id: string): boolean {
+    return this._live.has(id);
+  }
+
+  /** Forget what is over and was not heard of for longest. */
+  trim(): void {
+    for (const [id, execution] of this._known) {
+      if (this._known.size <= MAX_KNOWN) {
+        return;
+      }
+      if (!this._live.has(id)) {
+        this._known.delete(id);
+        this._ids.delete(String(execution.number));
+      }
+    }
   }
 
   /**
@@ -56,11 +83,13 @@ export class Catalogue {
             current_cell: old.current_cell
           }
         : fresh;
+    // The newest news goes to the end.
+    this._known.delete(execution.id);
     this._known.set(execution.id, execution);
     this._ids.set(String(execution.number), execution.id);
     this._noteDuration(execution);
     if (!isFinal(execution.status)) {
-      this._live.add(execution.id);
+      this._live.set(execution.id, execution.number);
       return { execution, ended: false };
     }
     return { execution, ended: this._live.delete(execution.id) };
@@ -79,7 +108,7 @@ export class Catalogue {
       if (old !== undefined && isFinal(old.status)) {
         return { execution: old, stale: false };
       }
-      this._live.add(event.id);
+      this._live.set(event.id, event.number);
     }
     if (old === undefined) {
       return { stale: true };
@@ -148,7 +177,7 @@ export class Catalogue {
 
   private _known = new Map<string, Execution>();
   private _ids = new Map<string, string>();
-  private _live = new Set<string>();
+  private _live = new Map<string, number>();
   private _durations = new Map<string, { number: number; seconds: number }>();
 }
 

@@ -8,7 +8,7 @@ export class Coalescer {
    * @param task - what to run.
    * @param gatherMs - how long to wait for more calls before a run.
    */
-  constructor(task: () => Promise<void>, gatherMs = 0) {
+  constructor(task: () => Promise<void>, gatherMs: () => number = () => 0) {
     this._task = task;
     this._gatherMs = gatherMs;
   }
@@ -40,14 +40,43 @@ export class Coalescer {
   }
 
   private async _run(): Promise<void> {
-    if (this._gatherMs > 0) {
-      await new Promise(resolve => setTimeout(resolve, this._gatherMs));
+    const delay = this._gatherMs();
+    if (delay > 0) {
+      await new Promise(resolve => setTimeout(resolve, delay));
     }
     await this._task();
   }
 
-  private _gatherMs: number;
+  private _gatherMs: () => number;
   private _task: () => Promise<void>;
   private _current: Promise<void> | null = null;
   private _next: Promise<void> | null = null;
+}
+
+/** Quick after silence, slow while one thing follows the other. */
+export class Pace {
+  /**
+   * @param options - the two paces in milliseconds, and how many quick runs
+   *   within how long are a burst.
+   */
+  constructor(
+    private _options: {
+      quickMs: number;
+      slowMs: number;
+      nQuick: number;
+      withinMs: number;
+    }
+  ) {}
+
+  /** Milliseconds to wait before the run that begins now. */
+  next(): number {
+    const { nQuick, quickMs, slowMs, withinMs } = this._options;
+    const now = Date.now();
+    this._runs = this._runs.filter(at => now - at < withinMs);
+    const delay = this._runs.length < nQuick ? quickMs : slowMs;
+    this._runs.push(now);
+    return delay;
+  }
+
+  private _runs: number[] = [];
 }

@@ -1,33 +1,32 @@
 /**
  * The executions the front end knows: events first, a slow poll as safety net.
  */
-import type { Event } from '@jupyterlab/services';
 import { Poll } from '@lumino/polling';
-import type { ISignal, IStream } from '@lumino/signaling';
+import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
 import type { IExecutionsClient } from '../api/client';
-import { ProblemError } from '../api/client';
+import type { IExecutionEvent } from '../api/events';
 import { isExecutionEvent } from '../api/events';
 import type { Execution, ExecutionKey, ExecutionPage } from '../api/types';
 import type {
   ExecutionsChange,
+  IExecutionRows,
   IExecutionsFilter,
   IExecutionsModel
 } from '../tokens';
 import { Catalogue } from './catalogue';
-import { Coalescer } from './coalescer';
-import { ExecutionList } from './executionlist';
+import { Coalescer, Pace } from './coalescer';
+import { PAGE_SIZE } from './executionlist';
+import { fetchExecutions } from './fetching';
 import { matches, NO_FILTER, sameFilter, toQuery } from './filter';
+import { PagedList } from './pagedlist';
 
-/** Rows per request. */
-const PAGE_SIZE = 100;
-
-/** From so many on, fetching the list is cheaper than fetching each. */
-const MANY = 8;
-
-/** Executions of a sweep end together: so long news is gathered first. */
-const GATHER_MS = 100;
+/**
+ * What ends together is fetched together; in a burst of news the server is
+ * asked about twice a second.
+ */
+const PACE = { quickMs: 100, slowMs: 1000, nQuick: 5, withinMs: 3000 };
 
 /** The model behind sidebar, result tabs and notices. */
 export class ExecutionsModel implements IExecutionsModel {
@@ -39,8 +38,10 @@ export class ExecutionsModel implements IExecutionsModel {
     this.ready = new Promise(resolve => {
       this._resolveReady = resolve;
     });
-    this._stream = options.stream;
-    this._stream.connect(this._onEvent, this);
+    this._options = options;
+    options.events.connect(this._onEvent, this);
+    options.reconnected?.connect(this._onReconnected, this);
+    this._list = this._makeList([]);
     document.addEventListener('visibilitychange', this._onVisibility);
     this._poll = new Poll({
       name: 'jupyter_async_exec:executions',
@@ -72,12 +73,8 @@ export class ExecutionsModel implements IExecutionsModel {
     return this._isDisposed;
   }
 
-  get executions(): readonly Execution[] {
-    return this._list.rows;
-  }
-
-  get hasMore(): boolean {
-    return this._list.cursor !== null;
+  get executions(): IExecutionRows {
+    return this._list;
   }
 
   get isLoading(): boolean {
@@ -96,15 +93,12 @@ export class ExecutionsModel implements IExecutionsModel {
       return;
     }
     this._filter = filter;
-    this._generation += 1;
-    this._isNewFilter = true;
     // What is known already bridges the time until the server answers.
-    this._list.reset(
+    const known =
       filter.q.trim() === ''
         ? this._catalogue.all.filter(execution => matches(filter, execution))
-        : [],
-      null
-    );
+        : [];
+    this._list = this._makeList(known.map(({ number }) => number));
     void this.refresh();
     this._changed.emit({ type: 'list' });
   }
@@ -138,26 +132,8 @@ export class ExecutionsModel implements IExecutionsModel {
     await this._refresher.run().catch(() => undefined);
   }
 
-  async loadMore(): Promise<void> {
-    const { cursor } = this._list;
-    if (cursor === null || this._isLoading) {
-      return;
-    }
-    const generation = this._generation;
-    this._setLoading(true);
-    try {
-      const query = { ...toQuery(this._filter), limit: PAGE_SIZE, cursor };
-      const page = await this.client.list(query);
-      const executions = this._notePage(page);
-      if (generation === this._generation && cursor === this._list.cursor) {
-        this._list.append({ ...page, executions });
-      }
-      this._error = null;
-    } catch (error) {
-      this._error = toError(error);
-    } finally {
-      this._setLoading(false);
-    }
+  look(first: number, end: number): void {
+    this._list.look(first, end);
   }
 
   async remove(id: string): Promise<void> {
@@ -185,13 +161,14 @@ export class ExecutionsModel implements IExecutionsModel {
     }
     this._isDisposed = true;
     this._poll.dispose();
-    this._stream.disconnect(this._onEvent, this);
+    this._options.events.disconnect(this._onEvent, this);
+    this._options.reconnected?.disconnect(this._onReconnected, this);
     document.removeEventListener('visibilitychange', this._onVisibility);
     this._disposed.emit();
     Signal.clearData(this);
   }
 
-  private _onEvent(_: Event.IManager, emission: Event.Emission): void {
+  private _onEvent(_: unknown, emission: unknown): void {
     if (!isExecutionEvent(emission)) {
       return;
     }
@@ -202,24 +179,28 @@ export class ExecutionsModel implements IExecutionsModel {
     if (emission.deleted) {
       this._forget(emission.id);
     } else {
-      this._trash.delete(emission.id);
-      const { execution, stale } = this._catalogue.hear(emission);
-      if (execution !== undefined) {
-        this._place(execution);
-        this._changed.emit({ type: 'execution', execution });
-      }
-      if (stale && !missed) {
-        this._wanted.add(emission.id);
-        void this._fetcher.run();
-      }
-    }
-    if (missed && !emission.deleted) {
-      this._wanted.add(emission.id);
-      void this._fetcher.run();
+      this._hear(emission, missed);
     }
     if (missed) {
       void this.refresh();
     }
+  }
+
+  private _hear(event: IExecutionEvent, missed: boolean): void {
+    this._trash.delete(event.id);
+    const { execution, stale } = this._catalogue.hear(event);
+    if (execution !== undefined) {
+      this._place(execution);
+      this._changed.emit({ type: 'execution', execution });
+    }
+    if (stale || missed) {
+      this._wanted.set(event.number, event.id);
+      void this._fetcher.run();
+    }
+  }
+
+  private _onReconnected(): void {
+    void this.refresh();
   }
 
   private _onVisibility = (): void => {
@@ -230,90 +211,88 @@ export class ExecutionsModel implements IExecutionsModel {
 
   /** Fetch what events spoke of. Failures wait for the next poll. */
   private async _fetchWanted(): Promise<void> {
-    const ids = [...this._wanted];
+    const wanted = new Map(this._wanted);
     this._wanted.clear();
-    if (ids.length >= MANY) {
-      await this.refresh();
-    }
-    const rest = ids.filter(id => !this._fetchedIds.has(id));
-    for (const id of ids.length >= MANY ? rest : ids) {
-      await this._fetchOne(id);
-    }
-    // A free slot changes why the others wait, and no event tells.
-    if (ids.length > 0 && ids.length < MANY && this._catalogue.hasQueued) {
-      await this._fetchLive().catch(() => undefined);
+    try {
+      // A free slot changes why the others wait, and no event tells.
+      if (this._catalogue.hasQueued) {
+        await this._fetchLive(wanted);
+      }
+      await fetchExecutions(this.client, wanted, this._answers);
+    } catch {
+      // The poll says why the server does not answer.
     }
   }
 
-  private async _fetchOne(id: string): Promise<void> {
-    try {
-      this._learn(await this.client.get(id));
-    } catch (error) {
-      if (error instanceof ProblemError && error.status === 404) {
-        this._forget(id);
+  /** Fetch what is alive, and take it off what else is wanted. */
+  private async _fetchLive(wanted: Map<number, string>): Promise<void> {
+    const status = 'queued,running';
+    const page = await this.client.list({ status, limit: PAGE_SIZE });
+    for (const row of page.executions) {
+      wanted.delete(row.number);
+      if (!this._trash.has(row.id)) {
+        this._learn(row);
       }
     }
-  }
-
-  private async _fetchLive(): Promise<string[]> {
-    const status = 'queued,running';
-    const page = await this.client.list({ status, limit: 200 });
-    return page.executions
-      .filter(row => !this._trash.has(row.id))
-      .map(row => this._learn(row).id);
   }
 
   /** Fetch the first page, what is alive, and what was alive until now. */
   private async _fetchList(): Promise<void> {
-    const generation = this._generation;
-    const wereLive = this._catalogue.liveIds;
-    this._fetchedIds = new Set();
+    const wanted = new Map(this._catalogue.live);
     this._setLoading(true);
     try {
-      const query = { ...toQuery(this._filter), limit: PAGE_SIZE };
-      const page = await this.client.list(query);
-      const executions = this._notePage(page);
-      if (generation === this._generation) {
-        this._showFirstPage({ ...page, executions });
-      }
-      const ids = executions.map(row => row.id);
-      this._fetchedIds = new Set(ids.concat(await this._fetchLive()));
-      for (const id of wereLive.filter(id => !this._fetchedIds.has(id))) {
-        await this._fetchOne(id);
-      }
+      const rows = await this._list.refresh();
+      rows.forEach(row => wanted.delete(row.number));
+      await this._fetchLive(wanted);
+      await fetchExecutions(this.client, wanted, this._answers);
       this._error = null;
       this._resolveReady();
     } catch (error) {
-      this._error = toError(error);
+      this._error = error instanceof Error ? error : new Error(String(error));
       throw error;
     } finally {
       this._setLoading(false);
     }
   }
 
-  private _showFirstPage(page: ExecutionPage): void {
-    if (this._isNewFilter) {
-      this._isNewFilter = false;
-      this._list.reset(page.executions, page.next_cursor);
-    } else {
-      this._list.refresh(page);
-    }
+  private _makeList(numbers: number[]): PagedList {
+    const query = toQuery(this._filter);
+    const list: PagedList = new PagedList(
+      {
+        list: page => this.client.list({ ...query, ...page }),
+        note: page => this._notePage(page),
+        find: number => this._catalogue.find(number),
+        changed: error => {
+          if (list === this._list) {
+            this._error = error;
+            this._changed.emit({ type: 'list' });
+          }
+        }
+      },
+      numbers
+    );
+    return list;
   }
 
   /**
    * Note the records of a page. It may have been made before something on it
    * went to the trash.
    */
-  private _notePage(page: ExecutionPage): Execution[] {
-    return page.executions
-      .filter(row => !this._trash.has(row.id))
-      .map(row => {
-        const { execution, ended } = this._catalogue.learn(row);
-        if (ended) {
-          this._finished.emit(execution);
-        }
-        return execution;
-      });
+  private _notePage(page: ExecutionPage): ExecutionPage {
+    const rows = page.executions.filter(row => !this._trash.has(row.id));
+    const executions = rows.map(row => {
+      const wasLive = this._catalogue.isLive(row.id);
+      const { execution, ended } = this._catalogue.learn(row);
+      if (wasLive) {
+        this._changed.emit({ type: 'execution', execution });
+      }
+      if (ended) {
+        this._finished.emit(execution);
+      }
+      return execution;
+    });
+    this._catalogue.trim();
+    return { ...page, executions };
   }
 
   private _learn(fresh: Execution): Execution {
@@ -327,10 +306,11 @@ export class ExecutionsModel implements IExecutionsModel {
   }
 
   private _place(execution: Execution): void {
+    const { number } = execution;
     if (!matches(this._filter, execution)) {
-      this._list.remove(execution);
-    } else if (this._filter.q.trim() === '' || this._list.has(execution)) {
-      this._list.place(execution);
+      this._list.remove(number);
+    } else if (this._filter.q.trim() === '') {
+      this._list.add(number);
     }
   }
 
@@ -338,7 +318,7 @@ export class ExecutionsModel implements IExecutionsModel {
     const old = this._catalogue.forget(id);
     this._trash.add(id);
     if (old !== undefined) {
-      this._list.remove(old);
+      this._list.remove(old.number);
     }
     this._changed.emit({ type: 'removed', id });
     return old;
@@ -349,27 +329,32 @@ export class ExecutionsModel implements IExecutionsModel {
     this._changed.emit({ type: 'list' });
   }
 
+  private _answers = {
+    learn: (execution: Execution) => void this._learn(execution),
+    gone: (id: string) => void this._forget(id)
+  };
   private _bootId: string | null = null;
   private _catalogue = new Catalogue();
   private _changed = new Signal<this, ExecutionsChange>(this);
   private _disposed = new Signal<this, void>(this);
   private _error: Error | null = null;
-  private _fetchedIds = new Set<string>();
-  private _fetcher = new Coalescer(() => this._fetchWanted(), GATHER_MS);
+  private _pace = new Pace(PACE);
+  private _fetcher = new Coalescer(
+    () => this._fetchWanted(),
+    () => this._pace.next()
+  );
   private _filter = NO_FILTER;
   private _finished = new Signal<this, Execution>(this);
-  private _generation = 0;
   private _isDisposed = false;
   private _isLoading = false;
-  private _isNewFilter = true;
-  private _list = new ExecutionList();
+  private _list: PagedList;
+  private _options: ExecutionsModel.IOptions;
   private _poll: Poll;
   private _refresher = new Coalescer(() => this._fetchList());
   private _resolveReady: () => void = () => undefined;
   private _rev = 0;
-  private _stream: IStream<Event.IManager, Event.Emission>;
   private _trash = new Set<string>();
-  private _wanted = new Set<string>();
+  private _wanted = new Map<number, string>();
 }
 
 /** A namespace for `ExecutionsModel` statics. */
@@ -379,14 +364,13 @@ export namespace ExecutionsModel {
     /** The REST calls. */
     client: IExecutionsClient;
 
-    /** The server's event bus. */
-    stream: IStream<Event.IManager, Event.Emission>;
+    /** Everything that comes over the server's event bus. */
+    events: ISignal<unknown, unknown>;
+
+    /** Emitted when the bus is there again after it was away. */
+    reconnected?: ISignal<unknown, void>;
 
     /** Milliseconds between two looks when no event comes. */
     interval?: number;
   }
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

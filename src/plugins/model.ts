@@ -5,6 +5,7 @@ import type {
 } from '@jupyterlab/application';
 
 import { ExecutionsClient } from '../api/client';
+import { EventSocket } from '../api/eventsocket';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- listens from the start
 import { ExecutionsModel } from '../model/executions';
 import { IExecutionsModel } from '../tokens';
@@ -16,10 +17,12 @@ export const modelPlugin: JupyterFrontEndPlugin<IExecutionsModel> = {
   autoStart: true,
   provides: IExecutionsModel,
   activate: (app: JupyterFrontEnd): IExecutionsModel => {
-    const { events, serverSettings } = app.serviceManager;
+    const { serverSettings } = app.serviceManager;
+    const socket = new EventSocket(serverSettings);
     return new ExecutionsModel({
       client: new ExecutionsClient(serverSettings),
-      stream: events.stream
+      events: socket.received,
+      reconnected: socket.reconnected
     });
   }
 };

@@ -13,7 +13,7 @@ import * as React from 'react';
 import type { Execution } from '../api/types';
 import { CommandIDs } from '../commands';
 import { queueIcon } from '../icons';
-import { isFinal, statusLabel } from '../model/labels';
+import { statusLabel } from '../model/labels';
 import type { UnseenModel } from '../model/unseen';
 import type { IColumnRegistry, IExecutionsModel } from '../tokens';
 import { fillMenu, rowActions } from './actions';
@@ -74,7 +74,7 @@ export class ExecutionsPanel extends ReactWidget {
     if (this.isDisposed) {
       return;
     }
-    window.clearTimeout(this._ticker);
+    cancelAnimationFrame(this._frame);
     document.removeEventListener('visibilitychange', this._onVisibility);
     this._log?.dispose();
     this._menu.dispose();
@@ -88,17 +88,16 @@ export class ExecutionsPanel extends ReactWidget {
   }
 
   protected override onUpdateRequest(msg: Message): void {
-    if (!this.isVisible) {
-      return;
+    if (this.isVisible) {
+      super.onUpdateRequest(msg);
     }
-    super.onUpdateRequest(msg);
-    this._keepTicking();
   }
 
   protected override render(): JSX.Element {
     const { controls, model, state, trans, unseen } = this._options;
     const { executions } = model;
     const empty = executions.length === 0 || controls.lacksNotebook;
+    const selected = state.selectedId && model.find(state.selectedId);
     const log = this._log;
     return (
       <>
@@ -118,14 +117,14 @@ export class ExecutionsPanel extends ReactWidget {
         ) : (
           <Rows
             key={JSON.stringify(model.filter)}
-            executions={executions}
+            rows={executions}
             context={this._context()}
+            now={() => model.now()}
             label={trans.__('Executions, newest first')}
-            hasMore={model.hasMore}
-            selectedId={state.selectedId}
+            selected={selected || null}
             renamingId={state.renamingId}
             focusRequests={state.focusRequests}
-            onEnd={() => void model.loadMore()}
+            onLook={(first, end) => model.look(first, end)}
             onMove={execution => state.focus(execution.id)}
             onKey={(execution, key) => this._onKey(execution, key)}
             onMenu={(...where) => this._openMenu(...where)}
@@ -144,13 +143,21 @@ export class ExecutionsPanel extends ReactWidget {
     );
   }
 
+  /** The same object as long as it says the same: rows need no new look. */
   private _context(): IRowContext {
     const { columns, controls, model, state, trans } = this._options;
-    return {
+    const isOneNotebook = controls.scope === 'notebook';
+    const last = this._lastContext;
+    if (
+      last?.columns === columns.columns &&
+      last.isOneNotebook === isOneNotebook
+    ) {
+      return last;
+    }
+    this._lastContext = {
       trans,
       columns: columns.columns,
-      now: model.now(),
-      isOneNotebook: controls.scope === 'notebook',
+      isOneNotebook,
       usualDuration: path => model.usualDuration(path),
       actions: execution =>
         rowActions(execution, {
@@ -162,6 +169,7 @@ export class ExecutionsPanel extends ReactWidget {
       onSelect: ({ id }) => state.select(id),
       onRename: (execution, title) => void this._rename(execution, title)
     };
+    return this._lastContext;
   }
 
   private _run(command: string, id?: string): void {
@@ -243,7 +251,7 @@ export class ExecutionsPanel extends ReactWidget {
     const { trans } = this._options;
     const status = statusLabel(execution.status, trans);
     this._announcement = trans.__('#%1: %2', execution.number, status);
-    this.update();
+    this._onChanged();
   }
 
   private _onUnseenChanged(): void {
@@ -271,36 +279,32 @@ export class ExecutionsPanel extends ReactWidget {
             count
           )
         : trans.__('Executions');
-    this.update();
+    this._onChanged();
   }
 
+  /** However much is new: one picture of it. */
   private _onChanged(): void {
-    this.update();
+    if (this._frame === 0 && this.isVisible) {
+      this._frame = requestAnimationFrame(() => {
+        this._frame = 0;
+        MessageLoop.sendMessage(this, Widget.Msg.UpdateRequest);
+      });
+    }
   }
 
   private _onVisibility = (): void => {
     if (this.isLookedAt) {
       this._options.unseen.look();
-      this.update();
+      this._onChanged();
     }
   };
 
-  /** Durations count up by themselves, while something runs in sight. */
-  private _keepTicking(): void {
-    window.clearTimeout(this._ticker);
-    const runs = this._options.model.executions.some(
-      ({ status, started_at }) => !isFinal(status) && started_at !== null
-    );
-    if (runs && this.isLookedAt) {
-      this._ticker = window.setTimeout(() => this.update(), 1000);
-    }
-  }
-
   private _announcement = '';
+  private _frame = 0;
+  private _lastContext: IRowContext | null = null;
   private _log: LogModel | null = null;
   private _menu: MenuSvg;
   private _options: ExecutionsPanel.IOptions;
-  private _ticker = 0;
 }
 
 /** A namespace for `ExecutionsPanel` statics. */

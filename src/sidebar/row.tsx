@@ -27,9 +27,6 @@ export interface IRowContext {
   /** The values at the right. */
   columns: readonly IColumn[];
 
-  /** Milliseconds on the server's clock. */
-  now: number;
-
   /** Whether the list holds one notebook only, which then goes unnamed. */
   isOneNotebook: boolean;
 
@@ -50,14 +47,20 @@ export interface IRowContext {
 }
 
 /** What one row shows. */
-export interface IRowProps extends IRowContext {
+export interface IRowProps {
+  /** What all rows have in common. */
+  context: IRowContext;
+
   /** The execution. */
   execution: Execution;
 
-  /** Its 0-based place on the list. */
-  index: number;
+  /** Milliseconds on the server's clock. */
+  now: number;
 
-  /** How many rows there are, `-1` when more can be fetched. */
+  /** Its 0-based place on the list. */
+  position: number;
+
+  /** How many rows there are, `-1` while that is not known. */
   setSize: number;
 
   /** Pixels from the top of the list. */
@@ -73,13 +76,12 @@ export interface IRowProps extends IRowContext {
   isRenaming: boolean;
 }
 
-/**
- * A row of the list.
- *
- * @param props - the execution and how to show it.
- */
-export function Row(props: IRowProps): JSX.Element {
-  const { execution, trans } = props;
+/** A row of the list; drawn again only when something about it is new. */
+export const Row = React.memo(drawRow);
+
+function drawRow(props: IRowProps): JSX.Element {
+  const { context, execution } = props;
+  const [isHovered, setHovered] = React.useState(false);
   const { number, status } = execution;
   const classes = ['jp-ExecutionsPanel-row', `jp-mod-${status}`];
   if (props.isSelected) {
@@ -88,12 +90,14 @@ export function Row(props: IRowProps): JSX.Element {
   return (
     <li
       className={classes.join(' ')}
-      aria-posinset={props.index + 1}
+      aria-posinset={props.position + 1}
       aria-setsize={props.setSize}
       data-execution-id={execution.id}
       data-execution-number={number}
       data-status={status}
       style={{ top: props.top }}
+      onMouseEnter={() => setHovered(true)}
+      onMouseLeave={() => setHovered(false)}
     >
       {props.isRenaming ? (
         <div className="jp-ExecutionsPanel-main">
@@ -105,34 +109,74 @@ export function Row(props: IRowProps): JSX.Element {
           type="button"
           className="jp-ExecutionsPanel-main"
           tabIndex={props.isTabStop ? 0 : -1}
-          title={tooltip(execution, trans)}
-          onClick={() => props.onOpen(execution)}
-          onFocus={() => props.onSelect(execution)}
+          title={tooltip(execution, context.trans)}
+          onClick={() => context.onOpen(execution)}
+          onFocus={() => context.onSelect(execution)}
         >
           <FirstLine {...props} />
           <SecondLine {...props} />
         </button>
       )}
-      <div className="jp-ExecutionsPanel-actions">
-        {props.actions(execution).map(action => (
-          <button
-            key={action.id}
-            type="button"
-            tabIndex={-1}
-            title={action.label}
-            aria-label={trans.__('%1: #%2', action.label, number)}
-            onClick={action.run}
-          >
-            <action.icon.react tag="span" elementPosition="center" />
-          </button>
-        ))}
-      </div>
+      {(isHovered || props.isSelected) && <Actions {...props} />}
     </li>
   );
 }
 
+/** What a row on its way looks like. */
+export interface ILoadingRowProps {
+  /** Whose row it is, if that is known. */
+  number: number | null;
+
+  /** Pixels from the top of the list. */
+  top: number;
+}
+
+/**
+ * The place of a row that is on its way.
+ *
+ * @param props - where it is.
+ */
+export function LoadingRow({ number, top }: ILoadingRowProps): JSX.Element {
+  return (
+    <li
+      className="jp-ExecutionsPanel-row jp-mod-loading"
+      aria-hidden="true"
+      style={{ top }}
+    >
+      {number !== null && (
+        <span className="jp-ExecutionsPanel-number">#{number}</span>
+      )}
+    </li>
+  );
+}
+
+/** Hundreds of buttons that nobody sees would make scrolling slow. */
+function Actions({ context, execution }: IRowProps): JSX.Element {
+  return (
+    <div className="jp-ExecutionsPanel-actions">
+      {context.actions(execution).map(action => (
+        <button
+          key={action.id}
+          type="button"
+          tabIndex={-1}
+          title={action.label}
+          aria-label={context.trans.__(
+            '%1: #%2',
+            action.label,
+            execution.number
+          )}
+          onClick={action.run}
+        >
+          <action.icon.react tag="span" elementPosition="center" />
+        </button>
+      ))}
+    </div>
+  );
+}
+
 function FirstLine(props: IRowProps): JSX.Element {
-  const { columns, execution, now, trans } = props;
+  const { execution, now } = props;
+  const { columns, trans } = props.context;
   const StatusIcon = statusIcons[execution.status].react;
   return (
     <span className="jp-ExecutionsPanel-line">
@@ -171,7 +215,7 @@ function FirstLine(props: IRowProps): JSX.Element {
 }
 
 function SecondLine(props: IRowProps): JSX.Element {
-  const { execution, now, trans } = props;
+  const { context, execution, now } = props;
   const running = execution.status === 'running';
   const { cells_done, cells_total } = execution;
   return (
@@ -184,7 +228,7 @@ function SecondLine(props: IRowProps): JSX.Element {
       )}
       {running && (
         <span className="jp-ExecutionsPanel-left">
-          {timeLeft(execution, props.usualDuration, now, trans)}
+          {timeLeft(execution, context.usualDuration, now, context.trans)}
         </span>
       )}
     </span>
@@ -192,7 +236,8 @@ function SecondLine(props: IRowProps): JSX.Element {
 }
 
 function TitleEditor(props: IRowProps): JSX.Element {
-  const { execution, onRename, trans } = props;
+  const { execution } = props;
+  const { onRename, trans } = props.context;
   const done = React.useRef(false);
   const finish = (title: string | null): void => {
     // Enter removes the field, which blurs it: once is enough.
@@ -226,7 +271,8 @@ function TitleEditor(props: IRowProps): JSX.Element {
 
 /** The second line in words. */
 function detail(props: IRowProps): string {
-  const { execution, isOneNotebook, now, trans } = props;
+  const { execution, now } = props;
+  const { isOneNotebook, trans } = props.context;
   if (!isFinal(execution.status) && execution.cancel_requested) {
     return trans.__('stopping');
   }

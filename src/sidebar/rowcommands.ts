@@ -47,7 +47,10 @@ export function addRowCommands(options: IRowCommandOptions): void {
       describedBy: { args: ARGUMENTS },
       isEnabled: args => {
         const execution = find(options, args);
-        return execution !== undefined && (command.fits?.(execution) ?? true);
+        // Of a long history not every record is at hand; `execute` fetches it.
+        return execution === undefined
+          ? typeof args['id'] === 'string'
+          : (command.fits?.(execution) ?? true);
       },
       execute: args => execute(command, args, options)
     });
@@ -208,12 +211,13 @@ async function deleteExecution(
   { model, state }: IRowCommandOptions
 ): Promise<void> {
   const rows = model.executions;
-  const index = rows.findIndex(({ id }) => id === execution.id);
-  const next = rows[index + 1] ?? rows[index - 1];
+  const position = rows.positionOf(execution.number);
+  const next =
+    rows.at(position + 1).execution ?? rows.at(position - 1).execution;
   const hadFocus = hasFocus(execution.id);
   const removal = model.remove(execution.id);
   state.offerUndo(execution);
-  if (next !== undefined && hadFocus) {
+  if (next !== null && hadFocus) {
     state.focus(next.id);
   }
   try {

@@ -2,35 +2,34 @@
  * The list: only the rows that show are in the document.
  */
 import * as React from 'react';
+import { flushSync } from 'react-dom';
 
 import type { Execution } from '../api/types';
+import { isFinal } from '../model/labels';
+import type { IExecutionRows } from '../tokens';
 import type { IRowContext } from './row';
-import { Row } from './row';
-import type { IFrame } from './window';
+import { LoadingRow, Row } from './row';
 import { scrollTopFor, visibleRows } from './window';
 
 /** Height of a row in pixels; style/sidebar.css has the same number. */
 export const ROW_HEIGHT = 44;
 
-/** So many rows before the end the next page is fetched. */
-const FETCH_AHEAD = 30;
-
 /** What the list shows. */
 export interface IRowsProps {
   /** Newest first. */
-  executions: readonly Execution[];
+  rows: IExecutionRows;
 
-  /** What all rows have in common. */
+  /** What all rows have in common; the same object as long as it is the same. */
   context: IRowContext;
+
+  /** Milliseconds on the server's clock. */
+  now: () => number;
 
   /** Name of the list. */
   label: string;
 
-  /** Whether more can be fetched. */
-  hasMore: boolean;
-
-  /** The id of the selected row. */
-  selectedId: string | null;
+  /** The selected execution. */
+  selected: Pick<Execution, 'id' | 'number'> | null;
 
   /** The id of the row being renamed. */
   renamingId: string | null;
@@ -38,8 +37,8 @@ export interface IRowsProps {
   /** When it grows, the selected row wants the focus. */
   focusRequests: number;
 
-  /** The end of the list is near. */
-  onEnd: () => void;
+  /** These positions are looked at. */
+  onLook: (first: number, end: number) => void;
 
   /** A row wants to be selected and focused. */
   onMove: (execution: Execution) => void;
@@ -57,41 +56,37 @@ export interface IRowsProps {
  * @param props - the executions and what to do with them.
  */
 export function Rows(props: IRowsProps): JSX.Element {
-  const { executions, selectedId } = props;
+  const { context, renamingId, rows, selected } = props;
+  const count = rows.length;
   const node = React.useRef<HTMLDivElement>(null);
-  const anchor = React.useRef<{ number: number; offset: number } | null>(null);
-  const [scrollTop, setScrollTop] = React.useState(0);
-  const [height, setHeight] = React.useState(600);
-  const frame: IFrame = {
-    scrollTop,
-    height,
-    rowHeight: ROW_HEIGHT,
-    count: executions.length
-  };
-  const { first, end } = visibleRows(frame);
-  const selected = executions.findIndex(({ id }) => id === selectedId);
-  const tabStop = selected === -1 ? 0 : selected;
+  const { frame, onScroll, scrollTo, speed } = useScrolling(node, rows);
+  const { first, end } = visibleRows(frame, speed);
+  const tabStop = selected === null ? 0 : rows.positionOf(selected.number);
+  const goal = useGoal(props, frame.height, node, scrollTo);
+  const isAway = tabStop < first || tabStop >= end;
+  const keepsSelected =
+    isAway && selected !== null && rows.at(tabStop).number === selected.number;
+  // The selected row stays in the document: it may have the focus.
+  const shown = [...range(first, end), ...(keepsSelected ? [tabStop] : [])]
+    .sort((a, b) => a - b)
+    .map(position => ({ position, ...rows.at(position) }));
+  useTicking(
+    shown.some(({ execution }) => execution !== null && isCounting(execution))
+  );
 
-  React.useLayoutEffect(() => observeHeight(node.current, setHeight), []);
-
-  // New rows come in at the top: what is being read stays where it is.
-  React.useLayoutEffect(() => {
-    if (anchor.current === null || node.current === null) {
-      return;
-    }
-    const { number, offset } = anchor.current;
-    const index = executions.findIndex(row => row.number <= number);
-    node.current.scrollTop = Math.max(0, index) * ROW_HEIGHT + offset;
-  }, [executions.length, executions[0]?.number]);
+  React.useEffect(() => {
+    props.onLook(
+      Math.floor(frame.scrollTop / ROW_HEIGHT),
+      Math.min(count, Math.ceil((frame.scrollTop + frame.height) / ROW_HEIGHT))
+    );
+  }, [frame.scrollTop, frame.height, rows.revision]);
 
   React.useLayoutEffect(() => {
-    if (props.focusRequests > 0 && selected !== -1 && node.current !== null) {
-      node.current.scrollTop = scrollTopFor(selected, {
-        ...frame,
-        scrollTop: node.current.scrollTop,
-        height: node.current.clientHeight || height
-      });
-      setScrollTop(node.current.scrollTop);
+    const { current } = node;
+    if (props.focusRequests > 0 && selected !== null && current !== null) {
+      const { scrollTop } = current;
+      const height = current.clientHeight || frame.height;
+      scrollTo(scrollTopFor(tabStop, { ...frame, scrollTop, height }));
     }
   }, [props.focusRequests]);
 
@@ -99,7 +94,7 @@ export function Rows(props: IRowsProps): JSX.Element {
   const focused = React.useRef(props.focusRequests);
   React.useLayoutEffect(() => {
     const row = node.current?.querySelector<HTMLElement>(
-      `[data-execution-id="${selectedId}"] > button`
+      `[data-execution-id="${selected?.id}"] > button`
     );
     if (row && focused.current !== props.focusRequests) {
       focused.current = props.focusRequests;
@@ -107,47 +102,170 @@ export function Rows(props: IRowsProps): JSX.Element {
     }
   });
 
-  React.useEffect(() => {
-    if (props.hasMore && end > executions.length - FETCH_AHEAD) {
-      props.onEnd();
-    }
-  });
-
-  const onScroll = (event: React.UIEvent<HTMLDivElement>): void => {
-    const top = event.currentTarget.scrollTop;
-    const row = executions[Math.floor(top / ROW_HEIGHT)];
-    anchor.current =
-      top > 0 && row !== undefined
-        ? { number: row.number, offset: top % ROW_HEIGHT }
-        : null;
-    setScrollTop(top);
-  };
-
+  const now = props.now();
   return (
-    <div ref={node} className="jp-ExecutionsPanel-scroller" onScroll={onScroll}>
+    <div
+      ref={node}
+      className="jp-ExecutionsPanel-scroller"
+      tabIndex={-1}
+      onScroll={onScroll}
+      onKeyDown={event => onKeyDown(event, props, goal)}
+      onContextMenu={event => onContextMenu(event, props)}
+    >
       <ul
         className="jp-ExecutionsPanel-list"
         aria-label={props.label}
-        style={{ height: executions.length * ROW_HEIGHT }}
-        onKeyDown={event => onKeyDown(event, props, height)}
-        onContextMenu={event => onContextMenu(event, props)}
+        aria-busy={shown.some(({ execution }) => execution === null)}
+        style={{ height: count * ROW_HEIGHT }}
       >
-        {executions.slice(first, end).map((execution, offset) => (
-          <Row
-            {...props.context}
-            key={execution.id}
-            execution={execution}
-            index={first + offset}
-            setSize={props.hasMore ? -1 : executions.length}
-            top={(first + offset) * ROW_HEIGHT}
-            isSelected={execution.id === selectedId}
-            isTabStop={first + offset === clamp(tabStop, first, end - 1)}
-            isRenaming={execution.id === props.renamingId}
-          />
-        ))}
+        {shown.map(({ execution, number, position }) => {
+          const top = position * ROW_HEIGHT;
+          return execution === null ? (
+            <LoadingRow key={`at ${position}`} number={number} top={top} />
+          ) : (
+            <Row
+              key={execution.id}
+              context={context}
+              execution={execution}
+              now={isFinal(execution.status) ? wholeMinute(now) : now}
+              position={position}
+              setSize={rows.isComplete ? count : -1}
+              top={top}
+              isSelected={execution.id === selected?.id}
+              isTabStop={position === clamp(tabStop, first, end - 1)}
+              isRenaming={execution.id === renamingId}
+            />
+          );
+        })}
       </ul>
     </div>
   );
+}
+
+/** Where the list is scrolled to, and that rows coming in above move nothing. */
+function useScrolling(
+  node: React.RefObject<HTMLDivElement>,
+  rows: IExecutionRows
+): {
+  frame: Parameters<typeof visibleRows>[0];
+  speed: number;
+  scrollTo: (top: number) => void;
+  onScroll: () => void;
+} {
+  const [scrollTop, setScrollTop] = React.useState(0);
+  const [height, setHeight] = React.useState(600);
+  const anchor = React.useRef<{ number: number; offset: number } | null>(null);
+  const before = React.useRef(0);
+
+  const note = (top: number): void => {
+    const { number } = rows.at(Math.floor(top / ROW_HEIGHT));
+    anchor.current =
+      top > 0 && number !== null ? { number, offset: top % ROW_HEIGHT } : null;
+    before.current = scrollTop;
+    setScrollTop(top);
+  };
+  const scrollTo = (top: number): void => {
+    if (node.current !== null) {
+      node.current.scrollTop = top;
+      note(node.current.scrollTop);
+    }
+  };
+  const onScroll = (): void => {
+    const top = node.current?.scrollTop ?? 0;
+    if (top !== scrollTop) {
+      // Before the next picture is painted: React would wait until after it.
+      flushSync(() => note(top));
+    }
+  };
+
+  React.useLayoutEffect(() => observeHeight(node.current, setHeight), []);
+
+  React.useLayoutEffect(() => {
+    if (anchor.current !== null && node.current !== null) {
+      const { number, offset } = anchor.current;
+      const top = rows.positionOf(number) * ROW_HEIGHT + offset;
+      if (Math.abs(top - node.current.scrollTop) >= 1) {
+        scrollTo(top);
+      }
+    }
+  }, [rows.revision]);
+
+  const count = rows.length;
+  const frame = { scrollTop, height, rowHeight: ROW_HEIGHT, count };
+  return { frame, speed: scrollTop - before.current, scrollTo, onScroll };
+}
+
+/** Where the keys lead; beyond what is loaded the focus follows when it is. */
+interface IGoal {
+  /** The position on the way to; `null` without any. */
+  readonly position: number | null;
+
+  /** Rows that one press of Page Down goes. */
+  page: number;
+
+  /** Go there. */
+  go: (position: number) => void;
+}
+
+function useGoal(
+  props: IRowsProps,
+  height: number,
+  node: React.RefObject<HTMLDivElement>,
+  scrollTo: (top: number) => void
+): IGoal {
+  const { onMove, rows } = props;
+  const goal = React.useRef<number | null>(null);
+  const go = (wish: number): void => {
+    const last = rows.length - 1;
+    const position = clamp(wish, 0, last);
+    const { execution } = rows.at(position);
+    if (execution !== null) {
+      goal.current = null;
+      onMove(execution);
+      return;
+    }
+    // The end stays the end when the list turns out longer.
+    goal.current = wish >= last ? Infinity : position;
+  };
+
+  React.useLayoutEffect(() => {
+    if (goal.current === null) {
+      return;
+    }
+    if (document.activeElement === node.current) {
+      go(goal.current);
+    } else {
+      // Somebody went elsewhere meanwhile.
+      goal.current = null;
+    }
+  }, [rows.revision]);
+
+  return {
+    get position() {
+      return goal.current;
+    },
+    page: Math.max(1, Math.floor(height / ROW_HEIGHT) - 1),
+    go: position => {
+      go(position);
+      if (goal.current !== null) {
+        const row = clamp(goal.current, 0, rows.length - 1);
+        // The row that has the focus goes: the keys must still arrive.
+        node.current?.focus({ preventScroll: true });
+        scrollTo(Math.max(0, (row + 1) * ROW_HEIGHT - height));
+      }
+    }
+  };
+}
+
+/** Durations count up by themselves, while something runs in sight. */
+function useTicking(isOn: boolean): void {
+  const [, tick] = React.useReducer((count: number) => count + 1, 0);
+  React.useEffect(() => {
+    const timer = isOn
+      ? window.setInterval(() => document.hidden || tick(), 1000)
+      : 0;
+    return () => window.clearInterval(timer);
+  }, [isOn]);
 }
 
 function observeHeight(
@@ -167,52 +285,54 @@ function observeHeight(
 }
 
 function onKeyDown(
-  event: React.KeyboardEvent<HTMLUListElement>,
+  event: React.KeyboardEvent<HTMLDivElement>,
   props: IRowsProps,
-  height: number
+  goal: IGoal
 ): void {
-  const index = indexOf(event.target, props.executions);
-  const page = Math.max(1, Math.floor(height / ROW_HEIGHT) - 1);
-  const moves: Record<string, number> = {
-    ArrowDown: index + 1,
-    ArrowUp: index - 1,
-    PageDown: index + page,
-    PageUp: index - page,
-    Home: 0,
-    End: props.executions.length - 1
-  };
-  if (index === -1 || event.altKey || event.ctrlKey || event.metaKey) {
+  const { onKey, rows } = props;
+  const at = positionOf(event.target) ?? goal.position;
+  if (at === null || event.altKey || event.ctrlKey || event.metaKey) {
     return;
   }
+  const position = clamp(at, 0, rows.length - 1);
+  const moves: Record<string, number> = {
+    ArrowDown: position + 1,
+    ArrowUp: position - 1,
+    PageDown: position + goal.page,
+    PageUp: position - goal.page,
+    Home: 0,
+    End: rows.length - 1
+  };
+  const { execution } = rows.at(position);
   if (event.key in moves) {
-    const next = clamp(moves[event.key], 0, props.executions.length - 1);
-    props.onMove(props.executions[next]);
+    goal.go(moves[event.key]);
   } else if (event.key === 'ArrowRight' || event.key === 'ArrowLeft') {
     focusSibling(event.target as Element, event.key === 'ArrowRight' ? 1 : -1);
-  } else if (!props.onKey(props.executions[index], event.key)) {
+  } else if (execution === null || !onKey(execution, event.key)) {
     return;
   }
   event.preventDefault();
 }
 
 function onContextMenu(
-  event: React.MouseEvent<HTMLUListElement>,
+  event: React.MouseEvent<HTMLDivElement>,
   props: IRowsProps
 ): void {
-  const index = indexOf(event.target, props.executions);
-  if (index === -1 || event.shiftKey) {
+  const position = positionOf(event.target);
+  const { execution } = props.rows.at(position ?? -1);
+  if (execution === null || event.shiftKey) {
     return;
   }
   event.preventDefault();
   // JupyterLab listens further out and would open its own menu as well.
   event.stopPropagation();
-  props.onMenu(props.executions[index], event.clientX, event.clientY);
+  props.onMenu(execution, event.clientX, event.clientY);
 }
 
-/** The place of the row that an element is in. */
-function indexOf(target: EventTarget, rows: readonly Execution[]): number {
-  const row = (target as Element).closest<HTMLElement>('[data-execution-id]');
-  return rows.findIndex(({ id }) => id === row?.dataset.executionId);
+/** The position of the row that an element is in. */
+function positionOf(target: EventTarget): number | null {
+  const row = (target as Element).closest('[data-execution-id]');
+  return row === null ? null : Number(row.getAttribute('aria-posinset')) - 1;
 }
 
 /** Left and right go through the buttons of one row. */
@@ -221,6 +341,19 @@ function focusSibling(target: Element, step: number): void {
   const buttons = [...(row?.querySelectorAll('button') ?? [])];
   const index = buttons.indexOf(target as HTMLButtonElement) + step;
   buttons[clamp(index, 0, buttons.length - 1)]?.focus();
+}
+
+function isCounting({ started_at, status }: Execution): boolean {
+  return !isFinal(status) && started_at !== null;
+}
+
+/** What is over needs no new look every second. */
+function wholeMinute(now: number): number {
+  return Math.floor(now / 60_000) * 60_000;
+}
+
+function range(first: number, end: number): number[] {
+  return Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
 }
 
 function clamp(value: number, low: number, high: number): number {

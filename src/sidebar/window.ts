@@ -29,15 +29,25 @@ export interface IFrame {
 /** Rows drawn above and below, so that scrolling shows no gaps. */
 const OVERSCAN = 6;
 
+/** At most so many are drawn ahead of fast scrolling. */
+const MAX_AHEAD = 24;
+
 /**
  * The rows that show, and a few around them.
  *
  * @param frame - what shows of how much.
+ * @param speed - pixels scrolled since the frame before; up is negative.
  */
-export function visibleRows(frame: IFrame): IRowRange {
-  const first = Math.floor(frame.scrollTop / frame.rowHeight) - OVERSCAN;
+export function visibleRows(frame: IFrame, speed = 0): IRowRange {
+  const ahead = Math.min(
+    MAX_AHEAD,
+    Math.ceil(Math.abs(speed) / frame.rowHeight)
+  );
+  const above = OVERSCAN + (speed < 0 ? ahead : 0);
+  const below = OVERSCAN + (speed > 0 ? ahead : 0);
+  const first = Math.floor(frame.scrollTop / frame.rowHeight) - above;
   const end =
-    Math.ceil((frame.scrollTop + frame.height) / frame.rowHeight) + OVERSCAN;
+    Math.ceil((frame.scrollTop + frame.height) / frame.rowHeight) + below;
   return {
     first: Math.min(Math.max(0, first), frame.count),
     end: Math.max(0, Math.min(frame.count, end))

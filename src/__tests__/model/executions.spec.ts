@@ -9,11 +9,15 @@ let server: FakeServer;
 let model: ExecutionsModel;
 let finished: Execution[];
 
+/** Executions that are over, newest first. */
+const many = (n: number): Execution[] =>
+  Array.from({ length: n }, (_, index) => makeExecution(n - index));
+
 async function start(...executions: Execution[]): Promise<void> {
   server = new FakeServer(executions);
   model = new ExecutionsModel({
     client: server.client.asClient,
-    stream: server.stream
+    events: server.stream
   });
   finished = [];
   model.finished.connect((_, execution) => finished.push(execution));
@@ -28,7 +32,19 @@ async function settle(): Promise<void> {
   server.client.calls.length = 0;
 }
 
-const numbers = (): number[] => model.executions.map(({ number }) => number);
+const known = (): Execution[] =>
+  Array.from(
+    { length: model.executions.length },
+    (_, position) => model.executions.at(position).execution
+  ).filter(execution => execution !== null);
+
+const numbers = (): number[] => known().map(({ number }) => number);
+
+/** Look at rows until all that is to be fetched for that is here. */
+async function look(first: number, end: number): Promise<void> {
+  model.look(first, end);
+  await jest.advanceTimersByTimeAsync(200);
+}
 
 beforeEach(() => jest.useFakeTimers());
 
@@ -43,50 +59,102 @@ describe('ExecutionsModel', () => {
       await start(makeExecution(1), makeExecution(3), makeExecution(2));
 
       expect(numbers()).toEqual([3, 2, 1]);
-      expect(model.hasMore).toBe(false);
+      expect(model.executions.isComplete).toBe(true);
+    });
+
+    it('has a place for every row before it is fetched', async () => {
+      await start(...many(1000));
+
+      expect(model.executions.length).toBe(1000);
+      expect(model.executions.isComplete).toBe(false);
+      expect(model.executions.at(999).number).toBe(1);
+    });
+
+    it('is fetched where it is looked at, and a little further', async () => {
+      await start(...many(2000));
+
+      await look(1000, 1020);
+
+      const fetched = numbers();
+      expect(fetched).toEqual(expect.arrayContaining([1000, 981, 800]));
+      expect(fetched.length).toBeLessThan(700);
+      expect(model.executions.at(1000).number).toBe(1000);
     });
 
     it('grows by pages without gaps or doubles', async () => {
-      await start(
-        ...Array.from({ length: 250 }, (_, index) => makeExecution(index + 1))
-      );
-      expect(model.executions).toHaveLength(100);
+      await start(...many(650));
 
-      await model.loadMore();
-      await model.loadMore();
+      for (let first = 0; first < 650; first += 50) {
+        await look(first, first + 20);
+      }
 
-      expect(numbers()).toEqual(
-        Array.from({ length: 250 }, (_, index) => 250 - index)
-      );
-      expect(model.hasMore).toBe(false);
+      expect(numbers()).toEqual(many(650).map(({ number }) => number));
+      expect(model.executions.isComplete).toBe(true);
+    });
+
+    it('fetches nothing that a dragged thumb flies over', async () => {
+      await start(...many(10_000));
+      server.client.calls.length = 0;
+
+      for (let first = 0; first < 5000; first += 500) {
+        model.look(first, first + 20);
+        await jest.advanceTimersByTimeAsync(16);
+      }
+      await jest.advanceTimersByTimeAsync(200);
+
+      expect(server.client.calls.length).toBeLessThan(5);
+      expect(model.executions.at(4500).number).toBe(5500);
+    });
+
+    it('forgets records that nobody looks at, and fetches them again', async () => {
+      await start(...many(6000));
+      for (let first = 0; first < 6000; first += 90) {
+        await look(first, first + 20);
+      }
+      expect(known().length).toBeLessThan(3500);
+      expect(model.executions.at(300).number).toBe(5700);
+      expect(model.executions.at(300).execution).toBeNull();
+
+      await look(300, 320);
+
+      expect(model.executions.at(300).execution?.number).toBe(5700);
     });
 
     it('keeps later pages when the first one is fetched again', async () => {
-      await start(
-        ...Array.from({ length: 150 }, (_, index) => makeExecution(index + 1))
-      );
-      await model.loadMore();
-      server.put(makeExecution(151));
+      await start(...many(350));
+      await look(200, 220);
+      server.put(makeExecution(351));
 
       await model.refresh();
 
-      expect(numbers()).toHaveLength(151);
-      expect(numbers()[0]).toBe(151);
+      expect(numbers()).toHaveLength(351);
+      expect(numbers()[0]).toBe(351);
     });
 
-    it('drops later pages rather than show a hole', async () => {
-      await start(
-        ...Array.from({ length: 150 }, (_, index) => makeExecution(index + 1))
-      );
-      await model.loadMore();
-      for (let number = 151; number <= 300; number++) {
+    it('leaves a place for what came in while nobody listened', async () => {
+      await start(...many(150));
+      await look(90, 110);
+      for (let number = 151; number <= 400; number++) {
         server.put(makeExecution(number));
       }
 
       await model.refresh();
 
-      expect(numbers()).toHaveLength(100);
-      expect(model.hasMore).toBe(true);
+      expect(model.executions.length).toBe(400);
+      expect(numbers().slice(0, 100)).toEqual(
+        Array.from({ length: 100 }, (_, i) => 400 - i)
+      );
+      expect(model.executions.positionOf(150)).toBe(250);
+    });
+
+    it('keeps what was submitted while an older answer was on its way', async () => {
+      await start(...many(3));
+
+      const refresh = model.refresh();
+      model.submitted(makeExecution(4, { status: 'queued' }));
+      await refresh;
+
+      expect(numbers()).toEqual([4, 3, 2, 1]);
     });
   });
 
@@ -120,7 +188,7 @@ describe('ExecutionsModel', () => {
       server.change(makeRunning(1, { cells_done: 2 }));
       await jest.advanceTimersByTimeAsync(GATHERED_MS);
 
-      expect(model.executions[0].cells_done).toBe(2);
+      expect(known()[0].cells_done).toBe(2);
       expect(server.client.calls).toEqual([]);
     });
 
@@ -131,7 +199,7 @@ describe('ExecutionsModel', () => {
       server.change(makeRunning(1, { cells_done: 1 }));
       await jest.advanceTimersByTimeAsync(GATHERED_MS);
 
-      expect(model.executions[0].started_at).not.toBeNull();
+      expect(known()[0].started_at).not.toBeNull();
     });
 
     it('of an end fetch that execution once and tell it once', async () => {
@@ -168,7 +236,24 @@ describe('ExecutionsModel', () => {
       await jest.advanceTimersByTimeAsync(GATHERED_MS);
 
       expect(finished).toHaveLength(50);
-      expect(server.client.calls).toHaveLength(2);
+      expect(server.client.calls).toHaveLength(1);
+    });
+
+    it('of 200 executions within 20 s ask for little', async () => {
+      await start();
+      await settle();
+
+      for (let number = 1; number <= 200; number++) {
+        server.change(makeRunning(number));
+        await jest.advanceTimersByTimeAsync(50);
+        server.change(makeExecution(number));
+        await jest.advanceTimersByTimeAsync(50);
+      }
+      await jest.advanceTimersByTimeAsync(2000);
+
+      expect(finished).toHaveLength(200);
+      expect(numbers()).toHaveLength(200);
+      expect(server.client.calls.length).toBeLessThan(3 * 20);
     });
 
     it('with a gap before them fetch the list again', async () => {
@@ -212,7 +297,7 @@ describe('ExecutionsModel', () => {
 
       model.submitted(makeRunning(1, { cells_done: 1 }));
 
-      expect(model.executions[0].status).toBe('succeeded');
+      expect(known()[0].status).toBe('succeeded');
     });
   });
 
@@ -262,16 +347,17 @@ describe('ExecutionsModel', () => {
   describe('#filter', () => {
     it('shows what is known at once, then what the server has', async () => {
       await start(
-        makeExecution(1, { status: 'failed' }),
-        ...Array.from({ length: 100 }, (_, index) => makeExecution(index + 2)),
-        makeExecution(102, { status: 'failed' })
+        makeExecution(1),
+        makeExecution(2, { status: 'failed' }),
+        ...Array.from({ length: 100 }, (_, index) => makeExecution(index + 3)),
+        makeExecution(103, { status: 'failed' })
       );
 
       model.filter = { notebook: null, statuses: ['failed'], q: '' };
-      expect(numbers()).toEqual([102]);
+      expect(numbers()).toEqual([103]);
       await jest.advanceTimersByTimeAsync(10);
 
-      expect(numbers()).toEqual([102, 1]);
+      expect(numbers()).toEqual([103, 2]);
     });
   });
 

@@ -16,7 +16,7 @@ const storage = {
 async function start(): Promise<void> {
   model = new ExecutionsModel({
     client: server.client.asClient,
-    stream: server.stream
+    events: server.stream
   });
   unseen = new UnseenModel({
     model,

@@ -5,6 +5,7 @@ import type { Root } from 'react-dom/client';
 
 import type { Execution } from '../../api/types';
 import type { IRowContext } from '../../sidebar/row';
+import type { IColumn, IExecutionRows } from '../../tokens';
 import { Rows } from '../../sidebar/rows';
 import { makeExecution, makeRunning } from '../fakes';
 
@@ -15,30 +16,42 @@ const { act } = React;
 let host: HTMLElement;
 let root: Root;
 let log: string[];
+let looked: number[];
+let columns: readonly IColumn[];
+let context: IRowContext;
 
-function show(executions: Execution[], selectedId: string | null = null): void {
-  const context: IRowContext = {
-    trans,
-    columns: [],
-    now: Date.parse('2026-01-01T10:01:00Z'),
-    isOneNotebook: false,
-    usualDuration: () => 240,
-    actions: () => [],
-    onOpen: ({ number }) => log.push(`open ${number}`),
-    onSelect: () => undefined,
-    onRename: () => undefined
+/** A list that is known whole. */
+function asRows(executions: Execution[]): IExecutionRows {
+  return {
+    length: executions.length,
+    isComplete: true,
+    revision: 0,
+    at: position => ({
+      number: executions[position]?.number ?? null,
+      execution: executions[position] ?? null
+    }),
+    positionOf: number => executions.findIndex(row => row.number <= number)
   };
+}
+
+function show(
+  executions: Execution[] | IExecutionRows,
+  selected: Execution | null = null
+): void {
+  if (context.columns !== columns) {
+    context = { ...context, columns };
+  }
   act(() =>
     root.render(
       <Rows
-        executions={executions}
+        rows={Array.isArray(executions) ? asRows(executions) : executions}
         context={context}
+        now={() => Date.parse('2026-01-01T10:01:00Z')}
         label="Executions"
-        hasMore={false}
-        selectedId={selectedId}
+        selected={selected}
         renamingId={null}
         focusRequests={0}
-        onEnd={() => undefined}
+        onLook={(first, end) => (looked = [first, end])}
         onMove={({ number }) => log.push(`move ${number}`)}
         onKey={({ number }, key) => log.push(`${key} ${number}`) > 0}
         onMenu={({ number }) => log.push(`menu ${number}`)}
@@ -60,6 +73,17 @@ beforeEach(() => {
   // React asks for this in tests that use `act`.
   Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true });
   log = [];
+  columns = [];
+  context = {
+    trans,
+    columns,
+    isOneNotebook: false,
+    usualDuration: () => 240,
+    actions: () => [],
+    onOpen: ({ number }) => log.push(`open ${number}`),
+    onSelect: () => undefined,
+    onRename: () => undefined
+  };
   host = document.body.appendChild(document.createElement('div'));
   root = createRoot(host);
 });
@@ -76,6 +100,68 @@ describe('Rows', () => {
     expect(rows().length).toBeLessThan(40);
     expect(rows()[0].getAttribute('aria-setsize')).toBe('100000');
     expect(rows()[4].getAttribute('aria-posinset')).toBe('5');
+  });
+
+  it('says which rows are looked at', () => {
+    show(Array.from({ length: 100 }, (_, i) => makeExecution(100 - i)));
+
+    expect(looked).toEqual([0, 14]);
+  });
+
+  it('shows a place, but no row, for what is on its way', () => {
+    const some = asRows([makeExecution(2), makeExecution(1)]);
+    show({
+      ...some,
+      at: position => ({ ...some.at(position), execution: null })
+    });
+
+    expect(rows()[0].textContent).toBe('#2');
+    expect(rows()[0].getAttribute('aria-hidden')).toBe('true');
+    expect(host.querySelector('ul')?.getAttribute('aria-busy')).toBe('true');
+  });
+
+  it('brings the focus to the end when the end is here', () => {
+    const all = Array.from({ length: 500 }, (_, i) => makeExecution(500 - i));
+    const some = asRows(all);
+    show({
+      ...some,
+      at: position => ({
+        ...some.at(position),
+        execution: position < 100 ? all[position] : null
+      })
+    });
+
+    press(rows()[0], 'End');
+    expect(log).toEqual([]);
+    show({ ...some, revision: 1 });
+
+    expect(log).toEqual(['move 1']);
+  });
+
+  it('keeps the selected row in the document, wherever it is', () => {
+    const all = Array.from({ length: 500 }, (_, i) => makeExecution(500 - i));
+    show(all, all[400]);
+
+    const last = rows()[rows().length - 1];
+    expect(last.dataset.executionNumber).toBe('100');
+    expect(last.querySelector('button')?.tabIndex).toBe(-1);
+  });
+
+  it('does not draw rows again that have no news', () => {
+    const all = [makeExecution(2), makeExecution(1)];
+    let drawn = 0;
+    const column = {
+      id: 'count',
+      label: 'Count',
+      rank: 1,
+      render: () => (drawn += 1)
+    };
+    columns = [column];
+    show(all);
+    expect(drawn).toBe(2);
+
+    show([makeExecution(3), ...all.slice(1)].slice(0, 2));
+    expect(drawn).toBe(3);
   });
 
   it('says status, number and title in words', () => {
@@ -100,7 +186,7 @@ describe('Rows', () => {
 
   it('has one tab stop: the selected row', () => {
     const executions = [makeExecution(3), makeExecution(2), makeExecution(1)];
-    show(executions, executions[1].id);
+    show(executions, executions[1]);
 
     const stops = rows().map(row => row.querySelector('button')?.tabIndex);
 

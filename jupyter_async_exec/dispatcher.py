@@ -41,9 +41,9 @@ IDLE_INTERVAL_S = 0.5
 STANDBY_INTERVAL_S = 2.0
 #: Progress is written to the store at most this often per execution.
 PROGRESS_INTERVAL_S = 1.0
-#: After its result an attempt may take this long to take its processes down
-#: before its files are harvested all the same (DESIGN: teardown comes after the end).
-TEARDOWN_LIMIT_S = 5.0
+#: After its result an attempt may take this long to take its processes down before what is
+#: left is killed; the supervisor gives its engine 10 s.
+TEARDOWN_LIMIT_S = 12.0
 #: Starts and harvests under way get this long when the dispatcher stops.
 STOP_LIMIT_S = 10.0
 #: After something unexpected an attempt is looked at again only this much later.

@@ -40,6 +40,7 @@ _LIFT_MARK = (
     "(lambda thread: thread.schedule(lambda: thread.socket.set(__import__('zmq').SNDHWM, 0)))"
     "(get_ipython().kernel.iopub_socket.io_thread)"
 )
+_LEAVE = "(lambda loop: loop.add_callback(loop.stop))(get_ipython().kernel.io_loop)"
 #: What an IPython kernel derives from its folder when it starts, done again.
 _MOVE_IN = (
     "(lambda os, shell: (os.chdir({folder!r}), os.environ.update({variables!r}), "
@@ -192,7 +193,19 @@ class Conversation:
             self.kernel.interrupt()
 
     def shut_down(self) -> None:
-        """Ask the kernel to end by itself."""
+        """Ask the kernel to end by itself.
+
+        IPython is asked to leave its loop. The message made for it is answered by
+        a thread that, in 1 of 20 ends, prints to another that has just ended
+        (ipykernel 7.4), and then what the kernel still has to write is lost.
+        """
+        if self.is_ipython:
+            self._ask(_LEAVE)
+        else:
+            self.insist()
+
+    def insist(self) -> None:
+        """Ask in the way every kernel understands, however busy."""
         self._wire.send(self._wire.control, "shutdown_request", {"restart": False})
 
     def close(self) -> None:

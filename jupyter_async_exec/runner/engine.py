@@ -49,8 +49,10 @@ _TURN_S = 0.1
 #: From cancel to the next step, each: interrupt, terminate, kill.
 _INTERRUPT_GRACE_S = 4.0
 _TERMINATE_GRACE_S = 2.0
-#: For `atexit` in the user's kernel.
-_SHUTDOWN_GRACE_S = 1.0
+#: For what the notebook's own `atexit` functions do, until the kernel is asked once more, and in
+#: all; jupyter_client waits as long. Nobody waits for it: the end is known already.
+_SHUTDOWN_GRACE_S = 2.0
+_SHUTDOWN_LONGEST_S = 5.0
 
 
 class Engine:
@@ -322,7 +324,9 @@ class Engine:
             return
         if kernel.exit_code is None and conversation is not None:
             conversation.shut_down()
-            kernel.wait(_SHUTDOWN_GRACE_S)
+            if not kernel.wait(_SHUTDOWN_GRACE_S):
+                conversation.insist()
+                kernel.wait(_SHUTDOWN_LONGEST_S - _SHUTDOWN_GRACE_S)
         if kernel.exit_code is None:
             kernel.terminate()
             kernel.wait(0.3)

@@ -115,6 +115,7 @@ class _Supervisor:
             "cookie": self._cookie,
         }
         self._oom_kills = system.count_oom_kills()
+        self._has_task = equipment.spare_kernel is None
         self._cancelled_at: float | None = None
         self._result_at: float | None = None
 
@@ -187,6 +188,10 @@ class _Supervisor:
 
     def _watch(self, engine: int) -> None:
         now = time.monotonic()
+        if not self._has_task and (self._directory / files.TASK).exists():
+            # Whatever was killed while we waited was not ours.
+            self._has_task = True
+            self._oom_kills = system.count_oom_kills()
         if self._result_at is None and (self._directory / files.RESULT).exists():
             self._result_at = now
         if self._cancelled_at is None and (self._directory / files.CANCEL).exists():

@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +22,6 @@ from tests.conftest import make_notebook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 
@@ -112,6 +112,16 @@ def server(tmp_path: Path) -> Iterator[Server]:
     server.close()
 
 
+def processes_in(folder: Path) -> list[int]:
+    """Return the processes that stand in `folder` or below it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cwd").readlink().is_relative_to(folder):
+                found.append(int(process.name))
+    return found
+
+
 def sealed_wait(folder: Path, marker: str) -> str:
     """Return a cell that announces itself and waits until a file appears."""
     return (
@@ -120,6 +130,27 @@ def sealed_wait(folder: Path, marker: str) -> str:
         f"while not pathlib.Path({str(folder)!r}, '{marker}.go').exists(): time.sleep(0.05)\n"
         "print('went on')"
     )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="spares are Linux's")
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_spare_runners_end_with_their_server_and_the_next_has_its_own(
+    server: Server, tmp_path: Path, how: int
+) -> None:
+    first = server.submit("print('one')")
+    wait_for(lambda: server.status(first) == "succeeded")
+    spares = tmp_path / "data" / "async_exec" / "spares"
+    wait_for(lambda: any(spares.glob("*/supervisor.json")))
+    waiting = processes_in(spares)
+    assert waiting
+
+    server.end(how)
+
+    wait_for(lambda: not processes_in(spares))
+    server.start()
+    wait_for(lambda: not any(spares.glob("*/supervisor.json")))
+    second = server.submit("print('two')")
+    wait_for(lambda: server.status(second) == "succeeded")
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])

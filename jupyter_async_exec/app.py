@@ -137,9 +137,11 @@ class AsyncExecApp(ExtensionApp):
     def _compose(self) -> House:
         from jupyter_client.kernelspec import KernelSpecManager
 
+        from jupyter_async_exec.api.contract import prepare
         from jupyter_async_exec.composition import InstalledKernels, compose
 
         assert self.serverapp is not None
+        prepare()
         default_kernel = getattr(self.serverapp.kernel_manager, "default_kernel_name", "python3")
         return compose(
             self._settings(),

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: Key, in the web application's settings, of the coroutine that gives the service.
 OPENER_KEY = "jupyter_async_exec_opener"
 
+#: Of a large answer, so much is handed to the network at once: about 1 ms of work.
+PIECE_BYTES = 512 * 1024
+
 #: What runs nothing and loads nothing, for whatever of the user's we serve.
 SANDBOX_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
@@ -94,6 +97,12 @@ class AsyncExecHandler(APIHandler):
         self.describe_bytes(media_type, file_name=file_name)
         # APIHandler.finish would call it JSON whatever it is.
         web.RequestHandler.finish(self, data)
+
+    async def write_large(self, data: bytes) -> None:
+        """Write some of the answer piece by piece: 20 MB at once would halt the server."""
+        for start in range(0, len(data), PIECE_BYTES):
+            self.write(data[start : start + PIECE_BYTES])
+            await self.flush()
 
     async def write_pieces(
         self, pieces: AsyncIterator[bytes], media_type: str, *, file_name: str | None = None

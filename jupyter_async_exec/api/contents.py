@@ -91,7 +91,7 @@ class ContentsHandler(AsyncExecHandler):
         head, tail = json.dumps(model).encode("ascii").split(b'"content": 0', 1)
         self.set_header("Content-Type", "application/json")
         self.write(head + b'"content": ')
-        self.write(notebook)
+        await self.write_large(notebook)
         web.RequestHandler.finish(self, tail)
 
     async def _write_artifact(self, path: str, execution: Execution, name: str) -> None:

@@ -37,6 +37,13 @@ def contract() -> dict[str, Any]:
     return document
 
 
+def prepare() -> None:
+    """Read the contract and what checks requests; for a thread, before the first request."""
+    from jsonschema.exceptions import best_match
+
+    best_match(_validator("/executions", "post").iter_errors({}))
+
+
 @cache
 def _validator(path: str, method: str) -> Validator:
     from jsonschema import Draft202012Validator

@@ -2,17 +2,79 @@
 
 from __future__ import annotations
 
-import nbformat
+import asyncio
+import subprocess
+import sys
+import tempfile
+
+from jupyter_async_exec.errors import TooBigError, UnavailableError
+
+#: Rendering a larger notebook would hold the interpreter for tens of milliseconds
+#: at a time, in whatever thread; a process of its own does it.
+SMALL_BYTES = 256 * 1024
+#: What takes longer is refused.
+RENDER_LIMIT_S = 120.0
 
 
-def notebook_to_html(data: bytes) -> bytes:
+async def render_html(data: bytes) -> bytes:
     """Return a page of the notebook in `data`; scripts in its outputs are removed.
 
     The page is untrusted all the same and has to be served with a sandboxing
-    policy. Takes 0.1 to 1 s: call it in a thread.
+    policy.
+
+    Raises
+    ------
+    TooBigError
+        It could not be rendered within `RENDER_LIMIT_S`, or in the memory there is.
+    UnavailableError
+        There is no room to put it down.
     """
+    if len(data) <= SMALL_BYTES:
+        return await asyncio.to_thread(notebook_to_html, data)
+    return await asyncio.to_thread(_render_in_child, data)
+
+
+def notebook_to_html(data: bytes) -> bytes:
+    """Return the page; takes 0.1 to 1 s, and longer for large notebooks."""
+    import nbformat
     from nbconvert import HTMLExporter
 
     exporter = HTMLExporter(sanitize_html=True, template_name="lab", embed_images=False)
     page, _ = exporter.from_notebook_node(nbformat.reads(data.decode("utf-8"), as_version=4))
     return page.encode("utf-8", errors="replace")
+
+
+def _render_in_child(data: bytes) -> bytes:
+    try:
+        # Through files: a pipe is fed in small pieces by a thread of ours.
+        with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as page:
+            source.write(data)
+            source.seek(0)
+            subprocess.run(
+                # -P: never a module of the user's from the folder the server was started in.
+                [sys.executable, "-P", "-m", "jupyter_async_exec.api.html"],
+                stdin=source,
+                stdout=page,
+                stderr=subprocess.DEVNULL,
+                timeout=RENDER_LIMIT_S,
+                check=True,
+            )
+            page.seek(0)
+            return page.read()
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
+        raise TooBigError(
+            "The notebook could not be made into a page; it may be too large. Download it instead."
+        ) from None
+    except OSError as error:
+        raise UnavailableError(
+            f"The notebook could not be put down to be shown: {error.strerror or error}."
+        ) from None
+
+
+def main() -> None:
+    """Render the notebook on standard input to standard output."""
+    sys.stdout.buffer.write(notebook_to_html(sys.stdin.buffer.read()))
+
+
+if __name__ == "__main__":
+    main()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from jupyter_async_exec.api import wire
 from jupyter_async_exec.api.base import AsyncExecHandler
-from jupyter_async_exec.api.html import notebook_to_html
+from jupyter_async_exec.api.html import render_html
 from jupyter_async_exec.service import notebook_name
 
 NOTEBOOK_TYPE = "application/json"
@@ -27,13 +25,14 @@ class NotebookHandler(AsyncExecHandler):
         data = await self.service.notebook(ref, version=query["version"])
         is_html = query["format"] == "html"
         if is_html:
-            data = await asyncio.to_thread(notebook_to_html, data)
+            data = await render_html(data)
         name = notebook_name(await self.service.get(ref), suffix=".html" if is_html else ".ipynb")
-        self.write_bytes(
-            data,
-            HTML_TYPE if is_html else NOTEBOOK_TYPE,
-            file_name=name if query["download"] else None,
+        self.describe_bytes(
+            HTML_TYPE if is_html else NOTEBOOK_TYPE, file_name=name if query["download"] else None
         )
+        self.set_header("Content-Length", str(len(data)))
+        await self.write_large(data)
+        await web.RequestHandler.finish(self)
 
 
 class LogHandler(AsyncExecHandler):

@@ -9,6 +9,7 @@ import stat
 import struct
 import threading
 import zlib
+from typing import IO, cast
 
 import zstandard
 
@@ -145,14 +146,11 @@ class VerifiedReader(io.RawIOBase):
     def __init__(self, descriptor: int, object_id: str) -> None:
         super().__init__()
         self._object_id = object_id
-        size_bytes, compressed_bytes, self._crc = read_header(descriptor, object_id)
-        self._descriptor = descriptor
-        self._left_bytes = compressed_bytes
-        self._sizes = SIZES.pack(size_bytes, compressed_bytes)
-        self._running_crc = 0
+        self._source = _CheckedSource(descriptor, object_id)
         self._hash = hashlib.sha256()
-        self._decompressor = zstandard.ZstdDecompressor().decompressobj()
-        self._pending = b""
+        # Gives no more than is asked for: a few compressed bytes may be gigabytes.
+        source = cast("IO[bytes]", self._source)
+        self._plain = zstandard.ZstdDecompressor().stream_reader(source)
         self._done = False
 
     def readable(self) -> bool:
@@ -161,55 +159,62 @@ class VerifiedReader(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Fill `buffer` as far as the next bytes go; return how far."""
-        while not self._pending and not self._done:
-            self._pending = self._next()
-        piece = self._pending[: len(buffer)]
+        piece = self.read(len(buffer))
         buffer[: len(piece)] = piece
-        self._pending = self._pending[len(piece) :]
         return len(piece)
 
     def read(self, size: int | None = -1) -> bytes:
         """Return up to `size` bytes, all that are left if it is negative."""
         if size is None or size < 0:
             return self.readall()
-        while not self._pending and not self._done:
-            self._pending = self._next()
-        piece, self._pending = self._pending[:size], self._pending[size:]
+        if self._done or size == 0:
+            return b""
+        try:
+            piece = self._plain.read(size)
+        except zstandard.ZstdError as error:
+            raise corrupt(self._object_id) from error
+        self._hash.update(piece)
+        if not piece:
+            self._done = True
+            if not self._source.is_whole() or self._hash.hexdigest() != self._object_id:
+                raise corrupt(self._object_id)
         return piece
 
     def readall(self) -> bytes:
         """Return all bytes that are left."""
-        pieces = [self._pending]
-        self._pending = b""
-        while not self._done:
-            pieces.append(self._next())
-        return b"".join(pieces)
+        return b"".join(iter(lambda: self.read(CHUNK_BYTES), b""))
 
     def close(self) -> None:
         """Close the file."""
         if not self.closed:
-            os.close(self._descriptor)
+            self._source.close()
         super().close()
 
-    def _next(self) -> bytes:
-        """Return some more bytes; at the end, set `_done` after all checks."""
-        chunk = os.read(self._descriptor, min(CHUNK_BYTES // 4, self._left_bytes))
+
+class _CheckedSource:
+    """The compressed bytes of an object, as a file, with their checksum."""
+
+    def __init__(self, descriptor: int, object_id: str) -> None:
+        size_bytes, compressed_bytes, self._expected = read_header(descriptor, object_id)
+        self._descriptor = descriptor
+        self._left_bytes = compressed_bytes
+        self._sizes = SIZES.pack(size_bytes, compressed_bytes)
+        self._crc = 0
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` of the compressed bytes."""
+        chunk = os.read(self._descriptor, min(size, self._left_bytes))
         self._left_bytes -= len(chunk)
-        self._running_crc = zlib.crc32(chunk, self._running_crc)
-        try:
-            piece = self._decompressor.decompress(chunk) if chunk else b""
-        except zstandard.ZstdError as error:
-            raise corrupt(self._object_id) from error
-        self._hash.update(piece)
-        if not chunk or not self._left_bytes:
-            self._done = True
-            if (
-                self._left_bytes
-                or zlib.crc32(self._sizes, self._running_crc) != self._crc
-                or self._hash.hexdigest() != self._object_id
-            ):
-                raise corrupt(self._object_id)
-        return piece
+        self._crc = zlib.crc32(chunk, self._crc)
+        return chunk
+
+    def is_whole(self) -> bool:
+        """Tell whether all bytes were read and are as they were written."""
+        return not self._left_bytes and zlib.crc32(self._sizes, self._crc) == self._expected
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
 
 
 def corrupt(object_id: str) -> CorruptObjectError:

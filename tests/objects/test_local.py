@@ -8,6 +8,7 @@ import os
 import stat
 import threading
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,21 @@ def test_a_big_object_is_read_in_pieces(objects: LocalObjectStore) -> None:
         pieces = list(iter(lambda: file.read(70_001), b""))
 
     assert b"".join(pieces) == BIG
+
+
+def test_a_piece_of_an_object_costs_no_more_memory_than_the_piece(
+    objects: LocalObjectStore,
+) -> None:
+    object_id = objects.put(bytes(40_000_000))
+
+    tracemalloc.start()
+    with objects.open(object_id) as file:
+        size_bytes = sum(len(piece) for piece in iter(lambda: file.read(500_000), b""))
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert size_bytes == 40_000_000
+    assert peak_bytes < 4_000_000
 
 
 def test_an_object_is_copied_with_its_executable_bit(

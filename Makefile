@@ -1,7 +1,7 @@
 # make run    a fresh clone becomes an open JupyterLab (ARGS=... is passed on)
 # make test   every check and every test
 # make check  the linters alone
-# make bench  measure us beside the peers and write docs/benchmarks.md
+# make bench  measure us beside the peers and write docs/benchmarks.md (ARGS=--quick in minutes)
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 
 SOURCES := $(shell find src style schema -type f 2>/dev/null)
-PYTHON_CODE := jupyter_async_exec tests ui-tests docs
+PYTHON_CODE := jupyter_async_exec tests bench ui-tests docs
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -38,10 +38,13 @@ test: $(STAMPS)/ui-tests
 check: check-ruff check-mypy check-layers check-spelling check-typescript
 
 # The peers live in an environment of their own, away from that of the tests.
-bench: $(STAMPS)/lab
+bench: .venv-bench/installed
+	@.venv-bench/bin/python -m bench $(ARGS)
+
+.venv-bench/installed: pyproject.toml | $(STAMPS)/lab
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install -q -e '.[bench]'
-	@.venv-bench/bin/python bench/responsiveness.py --write docs/benchmarks.md
+	@touch $@
 
 # ---------------------------------------------------------------- installation
 
@@ -76,8 +79,8 @@ $(STAMPS)/ui-tests: $(STAMPS)/lab ui-tests/package.json ui-tests/yarn.lock
 # ---------------------------------------------------------------- checks
 
 check-ruff: $(STAMPS)/python
-	@$(BIN)/ruff check -q $(wildcard $(PYTHON_CODE) bench examples)
-	@$(BIN)/ruff format -q --check $(wildcard $(PYTHON_CODE) bench examples)
+	@$(BIN)/ruff check -q $(wildcard $(PYTHON_CODE) examples)
+	@$(BIN)/ruff format -q --check $(wildcard $(PYTHON_CODE) examples)
 
 check-mypy: $(STAMPS)/python
 	@$(BIN)/mypy --no-error-summary

@@ -50,6 +50,7 @@ export default defineConfig([
       '**/*.mjs',
       '**/*.d.ts',
       '**/node_modules',
+      '.schema-fresh.ts',
       '.venv',
       '.yarn',
       'dist',

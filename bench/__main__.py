@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import signal
 import sys
@@ -21,62 +20,72 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "benchmarks.md"
-RESULTS = ROOT / "bench" / "results.json"
+ROUNDS = 5
+QUICK_ROUNDS = 2
+#: Exit codes of a shell for what SIGINT and SIGTERM end.
+INTERRUPTED, TERMINATED = 130, 143
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit code."""
     options = _parser().parse_args(arguments)
-    results = options.results
-    sections = report.read_results(results)
+    sections = report.read_results(options.results)
     if options.add:
-        added = report.Section.from_json(json.loads(options.add.read_text(encoding="utf-8")))
-        sections[added.name] = added
-        _write(results, sections)
+        text = sys.stdin.read().strip()
+        sections[options.add] = _described(report.Section(options.add, options.title, text))
+        _write(options, sections)
         return 0
-    # Ending us is ending everything we started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    context = Context(
-        folder, rounds=options.rounds or (2 if options.quick else 5), quick=options.quick
-    )
-    failed: list[str] = []
+    rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
+    context = Context(folder, rounds=rounds, quick=options.quick)
+    # Ending us is ending everything we started.
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
-        for name in options.only or TOPICS:
-            try:
-                sections[name] = _run(context, name)
-            except Exception:  # noqa: BLE001  one bench that fails hides no other
-                traceback.print_exc()
-                failed.append(name)
+        measured, failed = _measure(context, options.only or list(TOPICS))
     except KeyboardInterrupt:
         print("Stopped; nothing is written.", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     finally:
+        signal.signal(signal.SIGTERM, before)
         shutil.rmtree(folder, ignore_errors=True)
     if not options.quick:
-        _write(results, sections)
+        _write(options, sections | measured)
     if failed:
         print(f"Failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
 
 
-def _run(context: Context, name: str) -> report.Section:
-    context.topic = name
-    print(f"{name}:", file=sys.stderr, flush=True)
-    began = time.perf_counter()
-    section = TOPICS[name](context)
-    section.command = f"make bench ARGS='--only {name}'"
-    section.measured_at = f"{machine.today()}, {time.perf_counter() - began:.0f} s"
+def _measure(context: Context, names: Sequence[str]) -> tuple[dict[str, report.Section], list[str]]:
+    """Return what was found, and the names of the benches that failed."""
+    found: dict[str, report.Section] = {}
+    failed = []
+    for name in names:
+        context.topic = name
+        print(f"{name}:", file=sys.stderr, flush=True)
+        began = time.perf_counter()
+        try:
+            section = TOPICS[name](context)
+        except Exception:  # noqa: BLE001  one bench that fails hides no other
+            traceback.print_exc()
+            failed.append(name)
+            continue
+        section.command = f"make bench ARGS='--only {name}'"
+        found[name] = _described(section)
+        print(f"{section.to_markdown()}\n", flush=True)
+        print(f"  {name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+    return found, failed
+
+
+def _described(section: report.Section) -> report.Section:
+    section.measured_at = machine.today()
     section.machine = machine.describe()
-    print(f"{section.to_markdown()}\n", flush=True)
     return section
 
 
-def _write(results: Path, sections: dict[str, report.Section]) -> None:
-    report.write_results(results, sections)
-    PAGE.write_text(report.page(sections, ORDER), encoding="utf-8")
-    print(f"Written: {PAGE.relative_to(ROOT)}", file=sys.stderr)
+def _write(options: argparse.Namespace, sections: dict[str, report.Section]) -> None:
+    report.write_results(options.results, sections)
+    options.page.write_text(report.page(sections, ORDER), encoding="utf-8")
+    print(f"Written: {options.page}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -85,11 +94,15 @@ def _parser() -> argparse.ArgumentParser:
         "--only", action="append", choices=list(TOPICS), help="this bench alone; may be repeated"
     )
     parser.add_argument(
-        "--quick", action="store_true", help="less of everything, under 3 minutes; writes nothing"
+        "--quick", action="store_true", help="less of everything, in minutes; writes nothing"
     )
-    parser.add_argument("--rounds", type=int, help="how often each is measured; by default 5")
-    parser.add_argument("--add", type=Path, help="take in a section measured elsewhere (JSON)")
-    parser.add_argument("--results", type=Path, default=RESULTS, help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, help=f"how often; {ROUNDS}, quick {QUICK_ROUNDS}")
+    parser.add_argument(
+        "--add", metavar="NAME", help="take in a section measured elsewhere: Markdown on stdin"
+    )
+    parser.add_argument("--title", default="The sidebar", help="its heading")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks.md")
+    parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results.json")
     return parser
 
 

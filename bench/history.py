@@ -18,7 +18,8 @@ from jupyter_async_exec.store.tables import execution_tags, executions, revision
 from jupyter_async_exec.testing.factories import SOME_MOMENT, make_execution
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from concurrent.futures import Executor
     from pathlib import Path
 
 BATCH = 5_000
@@ -75,13 +76,19 @@ def make_batch(first: int, n_rows: int) -> Batch:
     )
 
 
+def _some_ahead(makers: Executor, firsts: range, n_rows: int) -> Iterator[Batch]:
+    """Yield every batch; only a few wait in memory."""
+    for start in range(0, len(firsts), 8):
+        yield from makers.map(make_batch, firsts[start : start + 8], repeat(n_rows))
+
+
 def fill(path: Path, n_rows: int) -> None:
     """Fill a new store in this file with so many executions."""
     store = ExecutionStore(f"sqlite:///{path}")
     firsts = range(1, n_rows + 1, BATCH)
     # Making rows takes longer than inserting them.
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as makers:
-        for batch in makers.map(make_batch, firsts, repeat(n_rows)):
+        for batch in _some_ahead(makers, firsts, n_rows):
 
             def work(connection: sa.Connection, batch: Batch = batch) -> None:
                 connection.execute(sa.insert(executions), batch.executions)

@@ -66,16 +66,17 @@ class Section:
     text: str
     tables: list[Table] = field(default_factory=list)
     goals: list[Goal] = field(default_factory=list)
-    #: Filled in by who runs the bench.
     command: str = ""
+    #: A date, and one paragraph about machine and versions.
     measured_at: str = ""
     machine: str = ""
 
     def to_markdown(self) -> str:
         """Return the section of the page."""
         parts = [f"## {self.title}", self.text]
-        if self.command:
-            parts.append(f"`{self.command}`, {self.measured_at}.")
+        if self.measured_at:
+            command = f" with `{self.command}`" if self.command else ""
+            parts.append(f"Measured on {self.measured_at}{command}.")
         parts += [table.to_markdown() for table in self.tables]
         if self.goals:
             parts.append(_goals(self.goals).to_markdown())

@@ -78,9 +78,18 @@ class Peer(ABC):
     #: All its processes.
     family: Family
 
-    @abstractmethod
     def run(self, notebook: Path) -> Outcome:
+        """Run the notebook in this file, wait for its end, and fetch what came of it."""
+        outcome = self.execute(notebook)
+        self.fetch(outcome)
+        return outcome
+
+    @abstractmethod
+    def execute(self, notebook: Path) -> Outcome:
         """Run the notebook in this file and wait for its end."""
+
+    def fetch(self, outcome: Outcome) -> None:  # noqa: B027  some keep no notebook
+        """Fill in the executed notebook and when its cells ran."""
 
     def close(self) -> None:  # noqa: B027  most have nothing to close
         """End what was started."""

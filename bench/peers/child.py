@@ -59,28 +59,19 @@ class ChildPeer(Peer):
         self._read()
 
     @override
-    def run(self, notebook: Path) -> Outcome:
-        self.begin(notebook)
-        return self.finish()
-
-    def begin(self, notebook: Path) -> None:
-        """Ask, without waiting for the answer."""
-        self._asked_at = time.time()
+    def execute(self, notebook: Path) -> Outcome:
         assert self._process.stdin is not None
         self._output.unlink(missing_ok=True)
+        asked_at = time.time()
         request = {"input": str(notebook), "output": str(self._output)}
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
+        return Outcome(asked_at=asked_at, **self._read())
 
-    def finish(self) -> Outcome:
-        """Wait for the answer."""
-        answer = self._read()
-        outcome = Outcome(asked_at=self._asked_at, known_at=answer.pop("known_at"))
+    @override
+    def fetch(self, outcome: Outcome) -> None:
         if self._output.exists():
             outcome.take_notebook(self._output.read_bytes())
-        for field, value in answer.items():
-            setattr(outcome, field, value)
-        return outcome
 
     def _read(self) -> dict[str, Any]:
         assert self._process.stdout is not None

@@ -51,7 +51,7 @@ class Ours(Peer):
         return int(answer.json()["number"])
 
     @override
-    def run(self, notebook: Path) -> Outcome:
+    def execute(self, notebook: Path) -> Outcome:
         path = self.place(notebook)
         asked_at = time.time()
         number = self.submit(path)
@@ -61,16 +61,12 @@ class Ours(Peer):
         if status != "succeeded":
             answer = self.server.http.get(f"async-exec/executions/{number}")
             raise RuntimeError(f"Our execution of {path} {status}: {answer.json()['message']}")
-        outcome = Outcome(
-            asked_at=asked_at, answered_at=answered_at, known_at=known_at, number=number
-        )
-        outcome.take_notebook(self.read_notebook(number))
-        return outcome
+        return Outcome(asked_at=asked_at, answered_at=answered_at, known_at=known_at, number=number)
 
-    def read_notebook(self, number: int) -> bytes:
-        """Return the executed notebook's bytes."""
-        answer = self.server.http.get(f"async-exec/executions/{number}/notebook")
-        return answer.raise_for_status().content
+    @override
+    def fetch(self, outcome: Outcome) -> None:
+        answer = self.server.http.get(f"async-exec/executions/{outcome.number}/notebook")
+        outcome.take_notebook(answer.raise_for_status().content)
 
     def set_slots(self, slots: int) -> None:
         """Let so many run at once."""

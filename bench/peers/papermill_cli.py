@@ -33,17 +33,17 @@ class PapermillCli(Peer):
         self.name = "papermill CLI" if engine is None else f"papermill CLI, engine {engine}"
         self._options = [] if engine is None else ["--engine", engine]
         self._home = context.new_folder("papermill-cli")
+        self._output = self._home / "output.ipynb"
         self.family = Family(cookie(self._home))
         self._environment = context.environment(self._home) | {COOKIE: cookie(self._home)}
 
     @override
-    def run(self, notebook: Path) -> Outcome:
-        output = self._home / "output.ipynb"
-        output.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "papermill", str(notebook), str(output), *self._options]
+    def execute(self, notebook: Path) -> Outcome:
+        self._output.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "papermill", str(notebook), str(self._output)]
         asked_at = time.time()
         done = subprocess.run(
-            [*command, "--no-progress-bar"],
+            [*command, "--no-progress-bar", *self._options],
             cwd=self._home,
             env=self._environment,
             capture_output=True,
@@ -53,9 +53,12 @@ class PapermillCli(Peer):
         outcome = Outcome(asked_at=asked_at, known_at=time.time())
         if done.returncode:
             outcome.status = "failed"
-        if output.exists():
-            outcome.take_notebook(output.read_bytes())
         return outcome
+
+    @override
+    def fetch(self, outcome: Outcome) -> None:
+        if self._output.exists():
+            outcome.take_notebook(self._output.read_bytes())
 
     @override
     def close(self) -> None:

@@ -63,7 +63,7 @@ class Scheduler(Peer):
         return str(job["status"]) if job["status"] in _OVER else None
 
     @override
-    def run(self, notebook: Path) -> Outcome:
+    def execute(self, notebook: Path) -> Outcome:
         path = self.place(notebook)
         asked_at = time.time()
         job_id = self.submit(path)

@@ -8,10 +8,13 @@ from bench.topics import (
     burst,
     cells,
     displays,
+    idle,
     large,
     latency,
     lines,
     lists,
+    responsiveness,
+    stalls,
     submit,
 )
 
@@ -31,6 +34,10 @@ TOPICS: dict[str, Callable[[Context], Section]] = {
     "burst": burst.measure,
     "submit": submit.measure,
     "lists": lists.measure,
+    "idle": idle.measure,
+    "responsiveness": responsiveness.measure,
+    # Last: it tells what the servers of all others did.
+    "stalls": stalls.measure,
 }
-#: Sections that others write, with ``python -m bench --add FILE``, and where they stand.
+#: The order of the page, with what is measured elsewhere and taken in with `--add`.
 ORDER = (*TOPICS, "sidebar")

@@ -11,7 +11,7 @@ from bench import notebooks
 from bench.figures import Sample, duration, ratio, spread
 from bench.rebuild import equals_rebuild
 from bench.report import Goal, Section, Table, at_most
-from bench.topics.outputs import FLOOR, NBCLIENT, PAPERMILL, US, Weighed, open_peers, weigh
+from bench.topics.outputs import FLOOR, NBCLIENT, PAPERMILL, US, Weighed, open_runners
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ def measure(context: Context) -> Section:
     """Measure each kind."""
     found: list[tuple[Case, dict[str, list[Weighed]], bool]] = []
     with ExitStack() as stack:
-        peers = open_peers(context, stack, (FLOOR, US, NBCLIENT, PAPERMILL))
+        runners = open_runners(context, stack)
         for case in _cases(context):
             context.say(f"{case.n_messages:,} {case.name}")
             sources = case.sources(case.n_messages)
@@ -50,11 +50,11 @@ def measure(context: Context) -> Section:
                 context.folder, f"{case.sources.__name__}-{case.n_messages}", sources
             )
             runs = context.alternate(
-                {name: partial(weigh, peer, path) for name, peer in peers.items()},
+                {name: partial(runner.weigh, path) for name, runner in runners.items()},
                 rounds=min(case.rounds, context.rounds),
                 at_most={PAPERMILL: 1, NBCLIENT: 1},
             )
-            ours: Any = peers[US]
+            ours: Any = runners[US].peer
             rebuilt = all(equals_rebuild(ours.server, run.outcome) for run in runs[US])
             found.append((case, runs, rebuilt))
     return _section(found)

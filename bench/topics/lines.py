@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bench import notebooks
 from bench.figures import Sample, duration, ratio, size, spread
 from bench.report import Goal, Section, Table, at_most
-from bench.topics.outputs import FLOOR, NBCLIENT, PAPERMILL, US, Weighed, open_peers, weigh
+from bench.topics.outputs import FLOOR, NBCLIENT, PAPERMILL, US, Weighed, open_runners
 
 if TYPE_CHECKING:
     from bench.context import Context
@@ -19,7 +19,8 @@ One cell prints numbered lines and flushes each.
 Time: from the kernel's first *busy* until everything is kept and the end is known;
 for the floor, which keeps nothing, until the last message was read.
 Lines lost: counted in the notebook afterwards; all of them where one is out of order.
-Memory: the most that all processes had together, without kernel and server."""
+Memory: the most that all processes had together, without kernel and server,
+beyond what they have with a notebook that prints one line."""
 
 
 def measure(context: Context) -> Section:
@@ -27,13 +28,13 @@ def measure(context: Context) -> Section:
     sizes = context.choose({2_000: 3, 20_000: 5, 200_000: 3}, {2_000: 1, 20_000: 2})
     found: dict[int, dict[str, list[Weighed]]] = {}
     with ExitStack() as stack:
-        peers = open_peers(context, stack, (FLOOR, US, NBCLIENT, PAPERMILL))
+        runners = open_runners(context, stack)
         for n_lines, rounds in sizes.items():
             context.say(f"{n_lines} lines")
             path = notebooks.write(context.folder, f"lines-{n_lines}", notebooks.lines(n_lines))
             asked = {
-                name: partial(weigh, peer, path)
-                for name, peer in peers.items()
+                name: partial(runner.weigh, path)
+                for name, runner in runners.items()
                 if n_lines <= 20_000 or name in (FLOOR, US)
             }
             found[n_lines] = context.alternate(
@@ -46,7 +47,7 @@ def measure(context: Context) -> Section:
 
 def _section(found: dict[int, dict[str, list[Weighed]]]) -> Section:
     table = Table(
-        ["Lines", "", "Status", "Time", "of the floor", "Lines lost", "Outputs", "Peak memory"]
+        ["Lines", "", "Status", "Time", "of the floor", "Lines lost", "Outputs", "Memory"]
     )
     for n_lines, by_peer in found.items():
         floor = _times(by_peer[FLOOR])
@@ -59,7 +60,7 @@ def _section(found: dict[int, dict[str, list[Weighed]]]) -> Section:
                 duration(times),
                 spread(ratio(times, floor), digits=3),
                 *(_kept(runs, n_lines) if name != FLOOR else ("", "")),
-                size(Sample.of(run.peak_bytes for run in runs)) if name != FLOOR else "",
+                size(Sample.of(run.extra_bytes for run in runs)) if name != FLOOR else "",
             )
     return Section("lines", "Many flushed lines", TEXT, [table], _goals(found))
 

@@ -12,7 +12,6 @@ from bench.processes import MemoryWatch
 from bench.servers import OURS, serve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from contextlib import ExitStack
     from pathlib import Path
 
@@ -28,40 +27,58 @@ class Weighed:
 
     outcome: Outcome
     peak_bytes: int
+    #: What they have with a notebook that prints one line.
+    base_bytes: int
     #: By how much the server itself grew; 0 where there is none.
     server_growth_bytes: int = 0
     #: Seconds to write the executed notebook once, and bytes of output in it; where asked for.
     write_s: float = 0.0
     kept_bytes: int = 0
 
+    @property
+    def extra_bytes(self) -> int:
+        """By how much the outputs raised the peak."""
+        return self.peak_bytes - self.base_bytes
 
-def open_peers(context: Context, stack: ExitStack, names: Iterable[str]) -> dict[str, Peer]:
-    """Start these peers; they end with the stack."""
-    made: dict[str, Peer] = {}
-    for name in names:
-        match name:
-            case "ours":
-                made[name] = Ours(stack.enter_context(serve(context, OURS)))
-            case "nbclient":
-                made[name] = ChildPeer(context, name, "nbclient_alone")
-            case "papermill":
-                made[name] = ChildPeer(context, name, "papermill_in_process")
-            case _:
-                made[name] = ChildPeer(context, name, "floor")
-        stack.enter_context(made[name])
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """A peer, and what its processes weigh with nearly nothing to do."""
+
+    peer: Peer
+    base_bytes: int
+
+    def weigh(self, notebook: Path) -> Weighed:
+        """Run a notebook whose first cell is `notebooks.WHO`, and weigh its runner meanwhile."""
+        outcome, peak_bytes, grown_bytes = _weigh(self.peer, notebook)
+        return Weighed(outcome, peak_bytes, self.base_bytes, grown_bytes)
+
+
+def open_runners(context: Context, stack: ExitStack) -> dict[str, Runner]:
+    """Start floor, us, nbclient and papermill; they end with the stack."""
+    line = notebooks.write(context.folder, "one-line", [notebooks.WHO])
+    peers: dict[str, Peer] = {
+        FLOOR: ChildPeer(context, FLOOR, "floor"),
+        US: Ours(stack.enter_context(serve(context, OURS))),
+        NBCLIENT: ChildPeer(context, NBCLIENT, "nbclient_alone"),
+        PAPERMILL: ChildPeer(context, PAPERMILL, "papermill_in_process"),
+    }
+    made = {}
+    for name, peer in peers.items():
+        stack.enter_context(peer)
+        # The first run imports what stays, and lets us prepare for the next.
+        peer.run(line)
+        peer.family.wait_until_quiet()
+        made[name] = Runner(peer, max(_weigh(peer, line)[1] for _ in range(2)))
     return made
 
 
-def weigh(peer: Peer, notebook: Path) -> Weighed:
-    """Run a notebook whose first cell is `notebooks.WHO`, and weigh the runner meanwhile.
-
-    What was there before (a server, a library in memory) and is no runner of
-    ours is left out for us; a library's own process is its runner.
-    """
+def _weigh(peer: Peer, notebook: Path) -> tuple[Outcome, int, int]:
     server = peer.server.pid if isinstance(peer, Ours) else 0
     before = peer.family.rss_bytes().get(server, 0)
     with MemoryWatch(peer.family.rss_bytes) as watch:
-        outcome = peer.run(notebook)
+        outcome = peer.execute(notebook)
+    peer.fetch(outcome)
     kernel = notebooks.kernel_pid(outcome.notebook)
     grown = max((one.get(server, 0) for one in watch.weighed), default=0) - before
-    return Weighed(outcome, watch.peak_bytes({kernel, server}), max(0, grown) if server else 0)
+    return outcome, watch.peak_bytes({kernel, server}), max(0, grown) if server else 0

@@ -18,6 +18,7 @@ from jupyter_async_exec.objects.base import ObjectStore, ObjectWriter, check_obj
 from jupyter_async_exec.objects.local_batch import (
     N_SYNCERS,
     WRITE_FLAGS,
+    Durable,
     LocalBatch,
     translating,
     write_all,
@@ -64,7 +65,7 @@ class LocalObjectStore(ObjectStore):
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Starts no thread before two files have to be synced.
         self._syncers = ThreadPoolExecutor(N_SYNCERS, thread_name_prefix="object-sync")
-        self._durable_places: set[str] = set()
+        self._durable = Durable()
         #: Folder of objects to when it last changed (ns) and what is in it (bytes).
         self._used: dict[str, tuple[int, int]] = {}
 
@@ -86,7 +87,7 @@ class LocalObjectStore(ObjectStore):
     @contextmanager
     @override
     def batch(self) -> Iterator[ObjectWriter]:
-        batch = LocalBatch(str(self._directory), self._syncers, self._durable_places)
+        batch = LocalBatch(str(self._directory), self._syncers, self._durable)
         try:
             yield batch
             batch.sync()
@@ -156,6 +157,7 @@ class LocalObjectStore(ObjectStore):
 
     @override
     def delete(self, object_id: str) -> None:
+        self._durable.objects.discard(object_id)
         Path(self._path(object_id)).unlink(missing_ok=True)
 
     @override

@@ -24,19 +24,38 @@ from jupyter_async_exec.objects.local_file import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from concurrent.futures import ThreadPoolExecutor
     from pathlib import Path
 
 ZSTD_LEVEL = 3
 #: Syncs that wait for the disk at the same time: it answers several with one flush.
 N_SYNCERS = 4
+#: Objects remembered as synced; a submission of an unchanged project waits for no disk.
+N_DURABLE = 10_000
 
 WRITE_FLAGS = (
     os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 )
 _NO_ROOM = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _local = threading.local()
+
+
+class Durable:
+    """Remembers what this process has synced, so that it is not synced again."""
+
+    def __init__(self) -> None:
+        #: Names of folders of objects.
+        self.places: set[str] = set()
+        #: Ids; at most about `N_DURABLE`.
+        self.objects: set[str] = set()
+
+    def add(self, places: Iterable[str], objects: Iterable[str]) -> None:
+        """Remember folders and objects."""
+        self.places.update(places)
+        if len(self.objects) > N_DURABLE:
+            self.objects = set()
+        self.objects.update(objects)
 
 
 class LocalBatch:
@@ -48,16 +67,14 @@ class LocalBatch:
         The top folder of the store.
     syncers
         `N_SYNCERS` threads that may wait for the disk.
-    durable_places
-        Names of folders of objects known to survive a power loss; added to here.
+    durable
+        What is known to survive a power loss; added to here.
     """
 
-    def __init__(
-        self, directory: str, syncers: ThreadPoolExecutor, durable_places: set[str]
-    ) -> None:
+    def __init__(self, directory: str, syncers: ThreadPoolExecutor, durable: Durable) -> None:
         self._directory = directory
         self._syncers = syncers
-        self._durable_places = durable_places
+        self._durable = durable
         self._lock = threading.Lock()
         #: Object id to its temporary file.
         self._unnamed: dict[str, str] = {}
@@ -114,7 +131,7 @@ class LocalBatch:
             if self._new_places:
                 self._touched.add(self._directory)
             self._sync_all(sorted(self._touched))
-        self._durable_places |= self._new_places
+        self._durable.add(self._new_places, self._sizes)
         self._touched.clear()
         self._new_places.clear()
 
@@ -153,8 +170,9 @@ class LocalBatch:
             return False
         with self._lock:
             self._sizes[object_id] = size_bytes
-            # Another writer may have renamed it and not yet synced the folder.
-            self._touched.add(place)
+            if object_id not in self._durable.objects:
+                # Another process may have renamed it and not yet synced the folder.
+                self._touched.add(place)
         return True
 
     def _keep(self, object_id: str, path: str, size_bytes: int) -> None:
@@ -175,7 +193,7 @@ class LocalBatch:
             with translating(place):
                 os.mkdir(place, 0o700)  # noqa: PTH102  a text, many times
         except FileExistsError:
-            if name in self._durable_places:
+            if name in self._durable.places:
                 return place
         with self._lock:
             self._new_places.add(name)

@@ -129,6 +129,11 @@ class Engine:
             if ending is None:
                 ending = self._execute(source)
             return self._finish(ending)
+        except BaseException:
+            # Such as Ctrl-C in plain papermill: what came so far is on record.
+            if hasattr(self, "_recorder"):
+                self._recorder.flush()
+            raise
         finally:
             self._end_kernel()
 

@@ -7,7 +7,6 @@ import os
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -167,7 +166,7 @@ def capture(
     notes = Notes()
     tree = _tree_of(folder, server_root)
     if tree is None:
-        files: Sequence[CapturedFile] = ()
+        chosen: list[FoundFile] = []
         linked: list[LinkedFile] = []
         facts = GitFacts()
         path = name
@@ -182,16 +181,19 @@ def capture(
             notes=notes,
         )
         chosen, linked = choose(found, limits or CaptureLimits(), notes)
-        files = _Reader(objects, stat_cache or StatCache(), notes).read(chosen)
-    manifest = Manifest(
-        notebook_path=path,
-        notebook_object=objects.put(source),
-        files=tuple(files),
-        kernel_name=kernel_name,
-        language=language,
-    )
-    # Last, so that a manifest never names an object that is not there yet.
-    snapshot_id = objects.put(manifest.canonical)
+    cache = stat_cache or StatCache()
+    # One batch, so that the disk is waited for once. Nobody knows the snapshot
+    # before the batch ends.
+    with objects.batch() as batch:
+        manifest = Manifest(
+            notebook_path=path,
+            notebook_object=batch.put(source),
+            files=tuple(_Reader(objects, batch, cache, notes).read(chosen)),
+            kernel_name=kernel_name,
+            language=language,
+        )
+        snapshot_id = batch.put(manifest.canonical)
+    cache.save()
     return Capture(
         snapshot_id=snapshot_id,
         manifest=manifest,
@@ -333,8 +335,11 @@ def _listed_links(linked: list[FoundFile]) -> list[LinkedFile]:
 class _Reader:
     """Puts files into the object store, unchanged ones without reading them."""
 
-    def __init__(self, objects: ObjectStore, stat_cache: StatCache, notes: Notes) -> None:
+    def __init__(
+        self, objects: ObjectStore, batch: ObjectWriter, stat_cache: StatCache, notes: Notes
+    ) -> None:
         self._objects = objects
+        self._batch = batch
         self._cache = stat_cache
         self._notes = notes
 
@@ -347,26 +352,21 @@ class _Reader:
                 captured.append(_captured(file, object_id, file.status.st_size, file.status))
             else:
                 unknown.append(file)
-        if unknown:
-            with self._objects.batch() as batch:
-                captured += read_in_portions(
-                    unknown,
-                    size_bytes=lambda file: file.status.st_size,
-                    read=partial(self._read_all, batch=batch),
-                )
-            self._cache.save()
+        captured += read_in_portions(
+            unknown, size_bytes=lambda file: file.status.st_size, read=self._read_all
+        )
         return captured
 
-    def _read_all(self, files: Sequence[FoundFile], *, batch: ObjectWriter) -> list[CapturedFile]:
-        read = (self._read(file, batch) for file in files)
+    def _read_all(self, files: Sequence[FoundFile]) -> list[CapturedFile]:
+        read = (self._read(file) for file in files)
         return [file for file in read if file is not None]
 
-    def _read(self, file: FoundFile, batch: ObjectWriter) -> CapturedFile | None:
+    def _read(self, file: FoundFile) -> CapturedFile | None:
         path = Path(file.source)
         try:
             for _ in range(2):
                 before = path.lstat()
-                object_id = batch.put_file(path)
+                object_id = self._batch.put_file(path)
                 after = path.lstat()
                 if _is_same(before, after):
                     self._cache.record(file.source, after, object_id)
@@ -378,7 +378,7 @@ class _Reader:
             self._notes.add("could not be read and was not captured", file.path)
             return None
         self._notes.add("changed while it was read: it was captured as it was found", file.path)
-        return _captured(file, object_id, batch.size_bytes(object_id), after)
+        return _captured(file, object_id, self._batch.size_bytes(object_id), after)
 
 
 def _captured(

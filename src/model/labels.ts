@@ -122,6 +122,21 @@ export function clockLabel(seconds: number): string {
 }
 
 /**
+ * How long something took: `0.4 s`, and from one second on as on a clock.
+ *
+ * @param seconds - the duration.
+ * @param trans - the words.
+ */
+export function tookLabel(seconds: number, trans: TranslationBundle): string {
+  if (seconds >= 1) {
+    return clockLabel(seconds);
+  }
+  return seconds < 0.1
+    ? trans.__('< 0.1 s')
+    : trans.__('%1 s', (Math.floor(seconds * 10) / 10).toFixed(1));
+}
+
+/**
  * A duration as one would say it: "about 3 min".
  *
  * @param seconds - the duration.

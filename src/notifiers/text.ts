@@ -5,11 +5,11 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Execution } from '../api/types';
 import {
-  clockLabel,
   failureLabel,
   outcomeLabel,
   runSeconds,
-  statusLabel
+  statusLabel,
+  tookLabel
 } from '../model/labels';
 
 /**
@@ -35,7 +35,7 @@ export function noticeText(
     const why = failureLabel(execution, trans);
     return trans.__('#%1 failed: %2', number, why);
   }
-  const duration = clockLabel(runSeconds(execution, 0) ?? 0);
+  const duration = tookLabel(runSeconds(execution, 0) ?? 0, trans);
   const label = statusLabel(status, trans).toLocaleLowerCase();
   return trans.__('#%1 %2 after %3: %4', number, label, duration, title);
 }

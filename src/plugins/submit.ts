@@ -11,16 +11,20 @@ import {
 import { IFileBrowserFactory } from '@jupyterlab/filebrowser';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { INotebookTracker } from '@jupyterlab/notebook';
+import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { MenuSvg } from '@jupyterlab/ui-components';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { Widget } from '@lumino/widgets';
 
+import type { Execution } from '../api/types';
 import { CommandIDs } from '../commands';
 import { submitIcon } from '../icons';
 import { SubmitButton } from '../submit/button';
 import { captureNotebook } from '../submit/capture';
+// eslint-disable-next-line jupyter/prefer-lazy-imports -- in the status bar
+import { Confirmation, submittedLabel } from '../submit/confirmation';
 // The button is there as soon as the notebook is: no time to load it later.
 // eslint-disable-next-line jupyter/prefer-lazy-imports
 import { PanelSubmission } from '../submit/panelsubmission';
@@ -39,6 +43,7 @@ interface IParts {
   submitter: Submitter;
   notebooks: INotebookTracker | null;
   files: IFileBrowserFactory | null;
+  confirmation: Confirmation;
   translator: ITranslator;
   trans: TranslationBundle;
 }
@@ -54,6 +59,7 @@ export const submitPlugin: JupyterFrontEndPlugin<void> = {
     IToolbarWidgetRegistry,
     IFileBrowserFactory,
     ICommandPalette,
+    IStatusBar,
     ITranslator
   ],
   activate: (
@@ -63,6 +69,7 @@ export const submitPlugin: JupyterFrontEndPlugin<void> = {
     toolbars: IToolbarWidgetRegistry | null,
     files: IFileBrowserFactory | null,
     palette: ICommandPalette | null,
+    statusBar: IStatusBar | null,
     translator_: ITranslator | null
   ): void => {
     const translator = translator_ ?? nullTranslator;
@@ -71,12 +78,21 @@ export const submitPlugin: JupyterFrontEndPlugin<void> = {
       client: model.client,
       accepted: execution => model.submitted(execution)
     });
+    const confirmation = new Confirmation();
+    statusBar?.registerStatusItem('jupyter_async_exec:submitted', {
+      item: confirmation,
+      align: 'left',
+      rank: 90,
+      isActive: () => confirmation.isActive,
+      activeStateChanged: confirmation.activeChanged
+    });
     const parts: IParts = {
       app,
       model,
       submitter,
       notebooks,
       files,
+      confirmation,
       translator,
       trans
     };
@@ -147,7 +163,7 @@ function addNotebookCommands(parts: IParts): void {
 }
 
 function addOtherCommands(parts: IParts): void {
-  const { app, model, submitter, trans, translator } = parts;
+  const { app, confirmation, model, submitter, trans, translator } = parts;
 
   app.commands.addCommand(CommandIDs.submitFile, {
     label: trans.__('Run as Experiment'),
@@ -157,6 +173,7 @@ function addOtherCommands(parts: IParts): void {
     isVisible: () => selectedNotebooks(parts).length > 0,
     execute: () =>
       orSay(parts, async () => {
+        const accepted: Execution[] = [];
         for (const path of selectedNotebooks(parts)) {
           // What is open is run as it is on the screen, here as well.
           const panel = parts.notebooks?.find(
@@ -164,10 +181,12 @@ function addOtherCommands(parts: IParts): void {
           );
           const capture = panel && captureNotebook(panel);
           if (panel && capture) {
-            await submissionOf(panel, parts).send(capture);
+            accepted.push(await submissionOf(panel, parts).send(capture));
           } else {
-            await submitter.submitFile(path);
+            accepted.push(await submitter.submitFile(path));
           }
+          // No button is near that could say so.
+          confirmation.say(submittedLabel(accepted, trans));
         }
         return null;
       })

@@ -51,7 +51,7 @@ function Fields({ model, translator }: IFormProps): JSX.Element {
       uiSchema={model.uiSchema}
       widgets={fieldWidgets}
       formData={model.data}
-      formContext={{ defaultFormData: model.defaults }}
+      formContext={{ defaultFormData: model.describedDefaults }}
       extraErrors={errors}
       disabled={model.isBusy}
       translator={translator}

@@ -10,6 +10,7 @@ import type { Execution, ParameterList, Parameters } from '../api/types';
 import type { FieldsUiSchema, FormData, IExtraRow } from './formschema';
 import {
   allowsRows,
+  describeDefaults,
   fieldKey,
   fillForm,
   fillRows,
@@ -17,6 +18,7 @@ import {
   readForm
 } from './formschema';
 import { describeError } from './submitter';
+import type { FieldValue } from './values';
 
 /** State of one parameter form. */
 export class FormModel {
@@ -76,6 +78,12 @@ export class FormModel {
   /** Whether rows can be added. */
   get allowsRows(): boolean {
     return allowsRows(this.list) || this._rows.length > 0;
+  }
+
+  /** What the fields hold by default, in words where that is nothing. */
+  get describedDefaults(): Record<string, FieldValue | undefined> {
+    const { list, trans } = this._options;
+    return describeDefaults(list.parameters, this._data, trans);
   }
 
   /** Whether anything differs from the defaults. */

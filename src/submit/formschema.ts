@@ -110,6 +110,41 @@ export function fillForm(
 }
 
 /**
+ * Say what the defaults are, for the line below a field that was changed.
+ *
+ * @param parameters - The declarations.
+ * @param data - What stands in the fields.
+ * @param trans - The words.
+ *
+ * #### Notes
+ * JupyterLab's form component takes a field for changed when it differs from
+ * this. An empty field is the default in its own way, so words stand in for it
+ * only while the field is not empty.
+ */
+export function describeDefaults(
+  parameters: readonly Parameter[],
+  data: FormData,
+  trans: TranslationBundle
+): Record<string, FieldValue | undefined> {
+  return Object.fromEntries(
+    parameters.map((parameter, index) => {
+      const key = fieldKey(index);
+      const field = defaultField(parameter);
+      if (field !== '' || (data[key] ?? '') === '') {
+        return [key, field];
+      }
+      const isText = parameter.type === 'str' && !parameter.nullable;
+      return [
+        key,
+        parameter.required
+          ? undefined
+          : placeholder(parameter, trans) || (isText ? '""' : field)
+      ];
+    })
+  );
+}
+
+/**
  * List the values that belong to no declared parameter, as rows.
  *
  * @param list - The declarations.

@@ -5,7 +5,7 @@ import React from 'react';
 
 import type { Artifact, Receipt } from '../api/types';
 import type { ResultLog } from './resultlog';
-import { sizeLabel } from './words';
+import { madeByNotebook, sizeLabel } from './words';
 
 /** How close to its end a log counts as read to the end, in pixels. */
 const AT_END_PX = 20;
@@ -77,47 +77,74 @@ function LogText(props: {
   );
 }
 
+/** What is shown of the files an execution produced. */
+export interface IArtifactsProps {
+  /** The files, as the server lists them. */
+  artifacts: readonly Artifact[];
+  /** Show one in a tab of its own. */
+  preview: (name: string) => void;
+  /** Where one can be downloaded. */
+  url: (name: string) => string;
+  /** The words. */
+  trans: TranslationBundle;
+}
+
 /**
- * The files an execution produced.
+ * The files an execution produced; the executed notebook comes last.
  *
  * @param props - The artifacts, and what can be done with them.
  */
-export function ArtifactsDrawer(props: {
-  artifacts: readonly Artifact[];
-  preview: (name: string) => void;
-  url: (name: string) => string;
-  trans: TranslationBundle;
-}): JSX.Element {
-  const { artifacts, preview, url, trans } = props;
+export function ArtifactsDrawer(props: IArtifactsProps): JSX.Element {
+  const { artifacts, trans } = props;
+  const made = madeByNotebook(artifacts);
+  const others = artifacts.filter(artifact => !made.includes(artifact));
   return (
     <ul className="jp-Receipt-files" aria-label={trans.__('Artifacts')}>
-      {artifacts.map(({ name, size_bytes, previewable }) => (
-        <li key={name}>
-          <span className="jp-Receipt-file" title={name}>
-            {name}
-          </span>
-          <span className="jp-Receipt-size">{sizeLabel(size_bytes)}</span>
-          {previewable && (
-            <button
-              type="button"
-              className="jp-Receipt-link"
-              aria-label={trans.__('Preview %1', name)}
-              onClick={() => preview(name)}
-            >
-              {trans.__('Preview')}
-            </button>
-          )}
-          <a
-            className="jp-Receipt-link"
-            aria-label={trans.__('Download %1', name)}
-            href={url(name)}
-            download={name.split('/').pop()}
-          >
-            {trans.__('Download')}
-          </a>
-        </li>
+      {made.map(artifact => (
+        <ArtifactRow {...props} key={artifact.name} artifact={artifact} />
+      ))}
+      {others.map(artifact => (
+        <ArtifactRow
+          {...props}
+          key={artifact.name}
+          artifact={artifact}
+          label={trans.__('The executed notebook')}
+        />
       ))}
     </ul>
+  );
+}
+
+function ArtifactRow(
+  props: IArtifactsProps & { artifact: Artifact; label?: string }
+): JSX.Element {
+  const { label, preview, trans, url } = props;
+  const { name, previewable, size_bytes } = props.artifact;
+  return (
+    <li>
+      <span className="jp-Receipt-file" title={name}>
+        {label ?? name}
+      </span>
+      <span className="jp-Receipt-size">{sizeLabel(size_bytes)}</span>
+      <a
+        className="jp-Receipt-link"
+        aria-label={trans.__('Download %1', name)}
+        href={url(name)}
+        download={name.split('/').pop()}
+      >
+        {trans.__('Download')}
+      </a>
+      {previewable && (
+        <button
+          type="button"
+          className="jp-Receipt-link"
+          aria-label={trans.__('Preview %1', name)}
+          onClick={() => preview(name)}
+        >
+          {trans.__('Preview')}
+        </button>
+      )}
+    </li>
   );
 }
 

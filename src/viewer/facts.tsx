@@ -3,7 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
 import type { Execution, Receipt } from '../api/types';
-import { clockLabel, isFinal, runSeconds, whenLabel } from '../model/labels';
+import { isFinal, runSeconds, tookLabel, whenLabel } from '../model/labels';
 import { parameterLabel, shortId } from './words';
 
 /**
@@ -33,7 +33,7 @@ export function Facts(props: {
         </Fact>
       )}
       {seconds !== null && isFinal(execution.status) && (
-        <Fact name={trans.__('Took')}>{clockLabel(seconds)}</Fact>
+        <Fact name={trans.__('Took')}>{tookLabel(seconds, trans)}</Fact>
       )}
       <Fact name={trans.__('Kernel')}>
         {receipt?.kernel.display_name || execution.kernel_name}

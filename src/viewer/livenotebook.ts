@@ -5,7 +5,7 @@ import type { Contents } from '@jupyterlab/services';
 import type { IDisposable } from '@lumino/disposable';
 import { Poll, Throttler } from '@lumino/polling';
 
-import { patchNotebook } from './patch';
+import { markRunning, patchNotebook } from './patch';
 import type { ReceiptModel } from './receiptmodel';
 
 /** News brings the notebook up to date at most this often. */
@@ -73,8 +73,18 @@ export class LiveNotebook implements IDisposable {
     if (!patchNotebook(panel.model, content as INotebookContent)) {
       await this._reload();
     }
+    this._mark();
     if (wasFinal) {
       this.dispose();
+    }
+  }
+
+  /** Say which cell runs. After a patch only: positions count the injected cell. */
+  private _mark(): void {
+    const { execution } = this._model;
+    const model = this._panel.isDisposed ? null : this._panel.model;
+    if (execution && model) {
+      markRunning(model, execution.current_cell);
     }
   }
 

@@ -50,6 +50,25 @@ export function patchNotebook(
 }
 
 /**
+ * Show which cell runs: `[*]` stands beside it.
+ *
+ * @param model - The model on the screen.
+ * @param current - Position of the running cell; null for none.
+ */
+export function markRunning(
+  model: INotebookModel,
+  current: number | null
+): void {
+  for (let index = 0; index < model.cells.length; index++) {
+    const cell = model.cells.get(index);
+    const state = index === current ? 'running' : 'idle';
+    if (isCodeCellModel(cell) && cell.executionState !== state) {
+      cell.executionState = state;
+    }
+  }
+}
+
+/**
  * Bring the outputs of a cell up to date.
  *
  * @param outputs - The outputs on the screen.

@@ -11,7 +11,8 @@ import { ArtifactsDrawer, FilesDrawer, LogDrawer } from './drawers';
 import { Facts, ParameterChips, Remarks } from './facts';
 import type { ReceiptModel } from './receiptmodel';
 import type { ResultLog } from './resultlog';
-import { errorLine } from './words';
+import type { CellFinder } from './words';
+import { errorLine, madeByNotebook, promptLabel } from './words';
 
 /** What people can do from a receipt. */
 export interface IReceiptActions {
@@ -39,6 +40,8 @@ export interface IReceiptProps {
   client: IExecutionsClient;
   /** What people can do. */
   actions: IReceiptActions;
+  /** Finds a cell of the notebook below. */
+  cellOf: CellFinder;
   /** Whether this is the source and not the result. */
   isSource: boolean;
   /** The words. */
@@ -158,11 +161,19 @@ function Outcome(props: IPart): JSX.Element | null {
       return (
         <>
           <p className="jp-Receipt-outcome jp-mod-failed">
-            <span className="jp-Receipt-error">
+            <span
+              className="jp-Receipt-error"
+              title={
+                execution.error
+                  ? promptLabel(execution.error, trans)
+                  : undefined
+              }
+            >
               {failure(
                 execution,
                 model.receipt?.snapshot.captured ?? [],
-                trans
+                trans,
+                props.cellOf
               )}
             </span>
             {execution.error && actions.goToFailure && (
@@ -180,11 +191,12 @@ function Outcome(props: IPart): JSX.Element | null {
 function failure(
   execution: Execution,
   captured: Receipt['snapshot']['captured'],
-  trans: TranslationBundle
+  trans: TranslationBundle,
+  cellOf: CellFinder
 ): string {
   const { error, message, reason } = execution;
   if (error) {
-    return errorLine(error, captured, trans);
+    return errorLine(error, captured, trans, cellOf);
   }
   return message ?? (reason ? reasonLabel(reason, trans) : '');
 }
@@ -197,7 +209,8 @@ function Bar(
   }
 ): JSX.Element {
   const { model, actions, open, toggle, trans } = props;
-  const artifacts = model.receipt?.artifacts.length ?? 0;
+  const artifacts = model.receipt?.artifacts ?? [];
+  const nMade = madeByNotebook(artifacts).length;
   const drawer = (name: Drawer, text: string): JSX.Element => (
     <Action onClick={() => toggle(name)} isOpen={open === name}>
       {text}
@@ -210,8 +223,8 @@ function Bar(
       aria-label={trans.__('About this execution')}
     >
       {drawer('log', trans.__('Log'))}
-      {artifacts > 0 &&
-        drawer('artifacts', trans.__('Artifacts (%1)', artifacts))}
+      {artifacts.length > 0 &&
+        drawer('artifacts', trans.__('Artifacts (%1)', nMade))}
       {model.receipt && drawer('files', filesText(model.receipt, trans))}
       {actions.openSource && (
         <Action onClick={actions.openSource}>{trans.__('Source')}</Action>

@@ -1,9 +1,11 @@
 /** The open result tabs: each gets its receipt, and none a kernel. */
 import { Clipboard } from '@jupyterlab/apputils';
+import { isCodeCellModel } from '@jupyterlab/cells';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { Contents } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
+import { Signal } from '@lumino/signaling';
 
 import type { IExecutionsModel, IResultTracker } from '../tokens';
 import { ReceiptHeader } from './header';
@@ -61,6 +63,10 @@ export class ResultTabs implements IResultTracker {
     if (path.kind === 'artifact') {
       return;
     }
+    // As everywhere else; the path has no `#`, see `resultPath`. A document
+    // with another label than its path would want to be renamed.
+    Signal.disconnectBetween(panel.title, panel);
+    panel.title.label = `#${panel.title.label}`;
     this._tabs.set(panel, new ResultTab(panel, path, this._options));
     panel.disposed.connect(() => {
       this._tabs.get(panel)?.dispose();
@@ -87,16 +93,17 @@ class ResultTab implements IDisposable {
       : new LiveNotebook(_panel, this._model, contents);
     _panel.addClass('jp-ResultNotebook');
     keepSealed(_panel);
-    _panel.contentHeader.addWidget(
-      new ReceiptHeader({
-        model: this._model,
-        log: this._log,
-        client: executions.client,
-        actions: this._actions(),
-        isSource: this._isSource,
-        trans
-      })
-    );
+    const header = new ReceiptHeader({
+      model: this._model,
+      log: this._log,
+      client: executions.client,
+      actions: this._actions(),
+      cellOf: count => this._cellOf(count),
+      isSource: this._isSource,
+      trans
+    });
+    _panel.contentHeader.addWidget(header);
+    void _panel.context.ready.then(() => header.update());
     void this._load();
   }
 
@@ -146,6 +153,14 @@ class ResultTab implements IDisposable {
     return this._model.execution?.error?.cell_index ?? -1;
   }
 
+  private _cellOf(executionCount: number | null): number | null {
+    const cells = Array.from(this._panel.model?.cells ?? []);
+    const index = cells.findIndex(
+      cell => isCodeCellModel(cell) && cell.executionCount === executionCount
+    );
+    return index === -1 || executionCount === null ? null : index;
+  }
+
   private async _goToFailure(): Promise<void> {
     const index = this._failingIndex();
     await this._panel.context.ready;
@@ -182,19 +197,29 @@ class ResultTab implements IDisposable {
 }
 
 /**
- * Keep a result from starting a kernel.
+ * Keep a result from starting a kernel, and everybody from waiting for one.
  *
  * #### Notes
  * Notebook 7 would start one when it opens a result, and saves a document
- * whose kernel has a name before it does.
+ * whose kernel has a name before it does. A session that is never made ready
+ * keeps extensions that look for its kernel (ipywidgets' manager does) from
+ * finding none. The status bar would say "Initializing" for good.
  */
-function withoutKernel(panel: NotebookPanel): void {
-  panel.sessionContext.kernelPreference = {
-    ...panel.sessionContext.kernelPreference,
+function withoutKernel({ sessionContext }: NotebookPanel): void {
+  sessionContext.kernelPreference = {
+    ...sessionContext.kernelPreference,
     name: undefined,
     id: undefined,
     shouldStart: false,
     canStart: false,
     autoStartDefault: false
   };
+  sessionContext.initialize = () => Promise.resolve(false);
+  Object.defineProperty(sessionContext, 'kernelDisplayStatus', {
+    get: () => ''
+  });
+  const { statusChanged } = sessionContext;
+  if (statusChanged instanceof Signal) {
+    statusChanged.emit('unknown');
+  }
 }

@@ -51,6 +51,30 @@ export function innermostFrame(traceback: readonly string[]): IFrame | null {
 }
 
 /**
+ * Find the frame in the cell that failed, which is the outermost of all.
+ *
+ * @param traceback - Pieces of a traceback, as the kernel sent them.
+ * @returns The frame; null when there is none to be found.
+ */
+export function outermostCell(traceback: readonly string[]): IFrame | null {
+  let found: IFrame | null = null;
+  for (const line of stripAnsi(traceback.join('\n')).split('\n')) {
+    const frame = readFrame(line);
+    if (frame) {
+      if (found || frame.file !== null) {
+        return found;
+      }
+      found = frame;
+    }
+    const arrow = /^-+>\s*(\d+)\b/.exec(line);
+    if (arrow && found?.line === null) {
+      return { ...found, line: Number(arrow[1]) };
+    }
+  }
+  return found;
+}
+
+/**
  * Shorten a path to what its owner calls it.
  *
  * @param file - Path as in the traceback, somewhere in a working directory.

@@ -18,7 +18,7 @@ NOTEBOOK = {
             "cell_type": "markdown",
             "id": "a",
             "metadata": {},
-            "source": "A *fine* day, \u00e9t\u00e9",
+            "source": "A *fine* \u00e9t\u00e9",
         }
     ],
 }

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_async_exec.runner.json_text import encode_json, iterate_json, load_json
@@ -39,6 +39,7 @@ def loaded(value: Any) -> Any:
     return load_json(b"".join(iterate_json(value)))
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(PART, min_size=1, max_size=6), st.integers(0, 9), st.booleans())
 def test_a_large_text_is_what_it_was_wherever_it_is_cut(
     parts: list[str], shift: int, is_ascii: bool

@@ -623,32 +623,6 @@ def test_only_what_matters_changes_the_id(take: Take) -> None:
 # -- the stat cache
 
 
-class CountingStore(LocalObjectStore):
-    """Counts how often it opens a batch to read files."""
-
-    n_batches = 0
-
-    def batch(self) -> Any:
-        self.n_batches += 1
-        return super().batch()
-
-
-def test_an_unchanged_file_is_not_read_again_even_after_a_restart(
-    take: Take, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(stat_cache_module, "RACY_NS", 0)
-    tree(take.home, "a.csv", "b.csv")
-    take.objects = store = CountingStore(tmp_path / "data/objects")
-    first = take(take.home, stat_cache=StatCache(tmp_path / "cache"))
-    store.n_batches = 0
-
-    again = take(take.home, stat_cache=StatCache(tmp_path / "cache"))
-
-    # The notebook and the manifest; no file.
-    assert store.n_batches == 2
-    assert again.snapshot_id == first.snapshot_id
-
-
 def test_a_changed_file_is_read_again_also_with_its_old_size_and_time(
     take: Take, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -199,7 +199,7 @@ export class Executions {
   resultTab({ number }: { number: number }): Locator {
     return this.page
       .locator('#jp-main-dock-panel')
-      .getByRole('tab', { name: new RegExp(`^${number} `) });
+      .getByRole('tab', { name: new RegExp(`^#${number} `) });
   }
 
   // ------------------------------------------------------------------- form

@@ -30,6 +30,11 @@ test('an execution outlives the server, and the page finds out by itself', async
     ])
   );
   const executions = new Executions(page);
+  // JupyterLab says so as well, in front of everything.
+  const dialog = page.getByRole('dialog', { name: /Server Connection Error/ });
+  await page.addLocatorHandler(dialog, () =>
+    dialog.getByRole('button').last().click()
+  );
   await page.goto(server.url('/lab/tree/long.ipynb'));
   await executions.openSidebar();
   const { number } = await executions.submit();

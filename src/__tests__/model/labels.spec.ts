@@ -9,7 +9,8 @@ import {
   runSeconds,
   STATUSES,
   statusLabel,
-  timeLeftLabel
+  timeLeftLabel,
+  tookLabel
 } from '../../model/labels';
 import { makeExecution, makeRunning } from '../fakes';
 
@@ -32,6 +33,16 @@ describe('labels', () => {
     [3723, '1:02:03']
   ])('show %s seconds as %s', (seconds, label) => {
     expect(clockLabel(seconds)).toBe(label);
+  });
+
+  it.each([
+    [0.05, '< 0.1 s'],
+    [0.44, '0.4 s'],
+    [0.99, '0.9 s'],
+    [1, '0:01'],
+    [242.9, '4:02']
+  ])('show that %s seconds were taken as %s', (seconds, label) => {
+    expect(tookLabel(seconds, trans)).toBe(label);
   });
 
   it.each([

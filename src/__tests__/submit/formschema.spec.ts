@@ -3,6 +3,7 @@ import { nullTranslator } from '@jupyterlab/translation';
 import type { Parameter, ParameterList } from '../../api/types';
 import {
   allowsRows,
+  describeDefaults,
   fillForm,
   fillRows,
   makeSchema,
@@ -40,6 +41,32 @@ function read(
 ): ReturnType<typeof readForm> {
   return readForm([parameter], { p0: text }, [], trans);
 }
+
+describe('describeDefaults', () => {
+  const nothing: Partial<Parameter> = { type: 'none', default: null };
+  const computed: Partial<Parameter> = {
+    computed: true,
+    default_source: 'base * 2'
+  };
+
+  it.each([
+    ['None', make(nothing)],
+    ['base * 2', make(computed)],
+    ['""', make({ type: 'str', default: '' })],
+    [undefined, make({ required: true, default: null })],
+    ['1', make({})]
+  ])('says %s', (text, parameter) => {
+    expect(describeDefaults([parameter], { p0: 'typed' }, trans)).toEqual({
+      p0: text
+    });
+  });
+
+  it('takes an empty field for unchanged', () => {
+    expect(describeDefaults([make(nothing)], { p0: '' }, trans)).toEqual({
+      p0: ''
+    });
+  });
+});
 
 describe('makeSchema', () => {
   it('names a field after its parameter and describes it with its comment', () => {

@@ -2,7 +2,7 @@ import type { ICodeCellModel } from '@jupyterlab/cells';
 import type { INotebookContent, IOutput } from '@jupyterlab/nbformat';
 import { NotebookModel } from '@jupyterlab/notebook';
 
-import { patchNotebook } from '../../viewer/patch';
+import { markRunning, patchNotebook } from '../../viewer/patch';
 
 function code(
   id: string,
@@ -46,6 +46,18 @@ describe('patchNotebook', () => {
   });
   afterEach(() => {
     jest.restoreAllMocks();
+  });
+
+  it('shows which cell runs, and that none does in the end', () => {
+    const model = open(notebook(code('a'), code('b')));
+    const states = (): string[] =>
+      [0, 1].map(index => codeCell(model, index).executionState);
+
+    markRunning(model, 1);
+    expect(states()).toEqual(['idle', 'running']);
+
+    markRunning(model, null);
+    expect(states()).toEqual(['idle', 'idle']);
   });
 
   it('adds new outputs and leaves those that are there alone', () => {

@@ -2,7 +2,9 @@ import { nullTranslator } from '@jupyterlab/translation';
 
 import {
   errorLine,
+  madeByNotebook,
   parameterLabel,
+  promptLabel,
   shortId,
   sizeLabel
 } from '../../viewer/words';
@@ -18,6 +20,22 @@ describe('sizeLabel', () => {
     [4_000_000_000, '4.0 GB']
   ])('writes %d bytes as %s', (bytes, text) => {
     expect(sizeLabel(bytes)).toBe(text);
+  });
+});
+
+describe('madeByNotebook', () => {
+  const made = {
+    name: 'models/best.ipynb',
+    size_bytes: 1,
+    media_type: 'application/x-ipynb+json',
+    previewable: true
+  };
+
+  it('leaves the executed notebook out, and no other', () => {
+    expect(madeByNotebook([{ ...made, name: 'train.ipynb' }, made])).toEqual([
+      made
+    ]);
+    expect(madeByNotebook([])).toEqual([]);
   });
 });
 
@@ -50,11 +68,22 @@ describe('errorLine', () => {
     );
   });
 
-  it('names the cell by the number that stands beside it', () => {
-    const traceback = ['Cell In[7], line 4'];
+  it('names the cell by its position, as the sidebar does', () => {
+    const traceback = ['Cell In[5], line 4'];
 
     expect(errorLine({ ...error, traceback }, captured, trans)).toBe(
-      "in cell [7], line 4: KeyError 'label'"
+      "in cell 7, line 4: KeyError 'label'"
+    );
+    expect(promptLabel({ ...error, traceback }, trans)).toBe(
+      'Cell 7 of the notebook, [5]'
+    );
+  });
+
+  it('names the line of the call when a function of another cell failed', () => {
+    const traceback = ['Cell In[5], line 4', 'Cell In[2], line 9, in load(df)'];
+
+    expect(errorLine({ ...error, traceback }, captured, trans)).toBe(
+      "in cell 7, line 4: KeyError 'label'"
     );
   });
 

@@ -3,7 +3,7 @@
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { clockLabel, runSeconds } from '../../model/labels';
+import { clockLabel, isFinal, runSeconds, tookLabel } from '../../model/labels';
 import type { IColumn } from '../../tokens';
 
 /**
@@ -18,7 +18,13 @@ export function durationColumn(trans: TranslationBundle): IColumn {
     rank: 100,
     render: (execution, now) => {
       const seconds = runSeconds(execution, now);
-      return seconds === null ? null : clockLabel(seconds);
+      if (seconds === null) {
+        return null;
+      }
+      // What still runs counts whole seconds.
+      return isFinal(execution.status)
+        ? tookLabel(seconds, trans)
+        : clockLabel(seconds);
     }
   };
 }

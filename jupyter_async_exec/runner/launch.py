@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from jupyter_async_exec.core.execution import new_id
 from jupyter_async_exec.errors import UnavailableError
 from jupyter_async_exec.runner import files
-from jupyter_async_exec.runner.bell import make_bell
+from jupyter_async_exec.runner.bell import GO, make_bell
 from jupyter_async_exec.runner.lock import take_lock
 from jupyter_async_exec.runner.processes import (
     COOKIE,
@@ -74,9 +74,13 @@ def launch(directory: Path, *, fork_server: ForkServer | None = None) -> socket.
     cookie = read_task(directory).cookie
     with contextlib.closing(_Equipment(directory)) as equipment:
         if fork_server is not None:
-            with contextlib.suppress(UnavailableError):
+            try:
                 fork_server.fork(directory, cookie=cookie, descriptors=equipment.descriptors)
-                return equipment.take_bell()
+            except UnavailableError:
+                # Should there be one nevertheless, it never hears that it may begin.
+                equipment.renew_bell()
+            else:
+                return equipment.begin()
         _start(directory, cookie, equipment)
         return equipment.take_bell()
 
@@ -101,7 +105,7 @@ def launch_spare(
             spare_kernel=kernel_name,
             nice=nice,
         )
-        return equipment.take_bell()
+        return equipment.begin()
 
 
 class _Equipment:
@@ -117,6 +121,19 @@ class _Equipment:
     @property
     def descriptors(self) -> tuple[int, int, int]:
         return self.lock, self._their_bell.fileno(), self.log
+
+    def begin(self) -> socket.socket:
+        """Let a forked runner begin; return our end of its bell, the caller's from now on."""
+        bell = self.take_bell()
+        bell.send(GO)
+        return bell
+
+    def renew_bell(self) -> None:
+        """Make another bell; whoever has the other end of the first hears its end."""
+        if self._bell is not None:
+            self._bell.close()
+        self._their_bell.close()
+        self._bell, self._their_bell = make_bell()
 
     def take_bell(self) -> socket.socket:
         """Return our end; it is the caller's from now on."""

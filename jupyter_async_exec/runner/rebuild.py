@@ -63,6 +63,10 @@ def end_record(result: Result) -> JSONObject:
         "reason": None if result.reason is None else result.reason.value,
         "message": result.message,
         "error": None if result.error is None else error_to_json(result.error),
+        # Whoever reads this end has to know that cells may have run.
+        "started_at": None if result.started_at is None else format_at(result.started_at),
+        "cells_total": result.cells_total,
+        "machine": result.machine,
     }
 
 

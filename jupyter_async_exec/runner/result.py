@@ -6,7 +6,7 @@ import json
 import platform
 import signal
 import socket
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime  # noqa: TC003  dataclass fields are read at run time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -170,7 +170,8 @@ def conclude(
         except (KeyError, TypeError, ValueError, AttributeError):
             continue
     if finished is not None:
-        return finished
+        # An end may be older than the rule that it says when the attempt began.
+        return replace(finished, started_at=finished.started_at or started_at)
     reason, message = _explain(evidence, running=running, started=started_at is not None)
     return Result(
         attempt=attempt,

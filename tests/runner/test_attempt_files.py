@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from jupyter_async_exec.core.execution import CellError, Limits, Reason, Status
 from jupyter_async_exec.errors import ConflictError, InvalidRequestError
 from jupyter_async_exec.runner import files
+from jupyter_async_exec.runner.conclude import conclude_attempt
 from jupyter_async_exec.runner.journal import JournalWriter
 from jupyter_async_exec.runner.json_text import encode_json
 from jupyter_async_exec.runner.launch import launch, safe_environment
@@ -226,6 +227,24 @@ class TestConcludeLost:
         )
 
         assert conclude_lost(tmp_path).status is Status.SUCCEEDED
+
+    def test_an_end_written_for_a_dead_runner_says_that_cells_may_have_run(
+        self, tmp_path: Path
+    ) -> None:
+        """Else whoever is killed while concluding makes the next one run it again."""
+        self.write(
+            tmp_path,
+            ("execution_started", {"cells_total": 2, "machine": {"host": "h"}}),
+            ("cell_started", {"cell_index": 0}),
+        )
+        conclude_attempt(tmp_path)
+        (tmp_path / files.RESULT).unlink()
+
+        result = conclude_lost(tmp_path)
+
+        assert (result.status, result.reason) == (Status.FAILED, Reason.LOST)
+        assert result.started_at == NOW
+        assert (result.cells_total, result.machine) == (2, {"host": "h"})
 
     def test_who_asked_for_the_end_gets_it(self, tmp_path: Path) -> None:
         self.write(tmp_path, ("cell_started", {"cell_index": 0}))

@@ -15,8 +15,9 @@ import pytest
 
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.runner import files
+from jupyter_async_exec.runner.bell import make_bell
 from jupyter_async_exec.runner.launch import launch, launch_spare, safe_environment
-from jupyter_async_exec.runner.lock import is_held
+from jupyter_async_exec.runner.lock import is_held, take_lock
 from jupyter_async_exec.runner.processes import identify
 from jupyter_async_exec.runner.result import read_evidence, read_result
 from jupyter_async_exec.runner.warm.handle import ForkServer
@@ -282,6 +283,40 @@ def test_another_kernel_is_started_not_forked(
         spare.end()
     finally:
         server.close()
+
+
+def test_a_forked_runner_begins_only_when_it_is_told_to(warm: Warm) -> None:
+    """Who did not hear that it was forked starts another one in its place."""
+    attempt = warm.attempt("open('ran', 'w').close()")
+    lock = take_lock(attempt.directory)
+    ours, theirs = make_bell()
+    log = os.open(attempt.directory / files.RUNNER_LOG, os.O_WRONLY | os.O_CREAT)
+    warm.server.fork(
+        attempt.directory, cookie=attempt.task.cookie, descriptors=(lock, theirs.fileno(), log)
+    )
+    theirs.close()
+    os.close(lock)
+    os.close(log)
+    assert is_held(attempt.directory)
+
+    ours.close()
+
+    wait_for(lambda: not is_held(attempt.directory))
+    assert not (attempt.directory / files.SUPERVISOR).exists()
+    assert not (attempt.work / "ran").exists()
+
+
+def test_a_dead_fork_server_costs_no_execution(tmp_path: Path) -> None:
+    server = ForkServer(
+        options=(), environment=safe_environment(os.environ), log=tmp_path / "server.log"
+    )
+    os.kill(server.pid, 9)
+    warm = Warm(server, tmp_path)
+
+    attempt = warm.fork(warm.attempt("print('ran')"))
+
+    assert attempt.wait().status is Status.SUCCEEDED
+    server.close()
 
 
 def test_a_spare_that_nobody_needs_ends_with_who_wanted_it(warm: Warm) -> None:

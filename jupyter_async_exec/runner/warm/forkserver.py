@@ -190,8 +190,13 @@ class _Runner:
         os.environ[COOKIE] = cookie
         system.overwrite_command([sys.executable, "-m", "jupyter_async_exec.runner", directory])
         kernel = request["spare_kernel"]
+        ear = Bell(bell)
+        # Only whoever asked for us knows whether our answer has arrived; when it has not,
+        # another runner takes our place.
+        if not ear.wait_go(lambda: True):
+            os._exit(0)
         equipment = Equipment(
-            bell=Bell(bell),
+            bell=ear,
             start=_Forker(self._known),
             spare_kernel=None if kernel is None else str(kernel),
             nice=int(str(request["nice"])),

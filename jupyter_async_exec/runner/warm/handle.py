@@ -85,7 +85,10 @@ class ForkServer:
         spare_kernel: str | None = None,
         nice: int = 0,
     ) -> int:
-        """Fork a runner; return its supervisor's process id.
+        """Fork a runner, which waits at its bell; return its supervisor's process id.
+
+        It begins with `bell.GO`, and ends without having done anything when
+        our end of its bell is closed before.
 
         Parameters
         ----------

@@ -1,0 +1,42 @@
+"""Whatever is killed, and whenever: nothing accepted is lost, run twice, or told wrongly.
+
+The short form runs a few rounds; ``make faults`` as many as ROUNDS says, from the seed SEED.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.faults.chaos import Round
+from tests.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="kills are looked after on Linux"),
+]
+
+N_ROUNDS = int(os.environ.get("ROUNDS", "2"))
+FIRST_SEED = int(os.environ.get("SEED", "20261121"))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("chaos"), "--AsyncExecApp.slots=3")
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + N_ROUNDS))
+def test_every_accepted_execution_ends_once_and_truthfully(
+    server: Server, tmp_path: Path, seed: int
+) -> None:
+    Round(seed, tmp_path).run(server)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_async_exec.core.clock import Clock, format_at, utc_now
 from jupyter_async_exec.errors import DiskFullError
-from jupyter_async_exec.runner.journal_events import to_event
+from jupyter_async_exec.runner.journal_events import EVENT_TYPES, to_event
 from jupyter_async_exec.runner.json_text import (
     Encoded,
     encode_json,
@@ -49,8 +49,9 @@ BATCH_BYTES = 64 * 1024
 #: For how long a full disk may stay full before the attempt fails.
 DISK_PATIENCE_S = 30.0
 
-#: Types whose records show something; they may be large.
-OUTPUT_TYPES = frozenset({"output", "output_updated"})
+#: Types whose records have outputs in them, and all whose records show something.
+_OUTPUT_TYPES = frozenset({"output", "output_updated"})
+_SHOWING_TYPES = _OUTPUT_TYPES | {"widget_updated"}
 
 _CHUNK_BYTES = 1024 * 1024
 _HEAD_FIELDS = ("seq", "at", "type")
@@ -101,7 +102,7 @@ class JournalWriter:
             The record, with `Stored` in the place of each large output.
         """
         is_small = True
-        if record["type"] in OUTPUT_TYPES:
+        if record["type"] in _OUTPUT_TYPES:
             record, held = hold_large(record)
             if held:
                 return self._append_large(record)
@@ -263,7 +264,7 @@ def iterate_journal(path: Path, *, outputs: bool = True) -> Iterator[JSONObject]
         for first, start, end in _extents(lines, 0):
             head = _HEAD.match(first)
             record = None
-            if head is not None and not outputs and head[2].decode() in OUTPUT_TYPES:
+            if head is not None and not outputs and head[2].decode() in _SHOWING_TYPES:
                 record = _parse(head[1] + b"}")
             elif head is not None and head[3] is not None:
                 record = _parse_large(file, head, start, end)
@@ -288,7 +289,7 @@ def read_events(path: Path, offset: int = 0) -> tuple[list[Event], int]:
         for first, start, end in _extents(lines, offset):
             offset = end
             head = _HEAD.match(first)
-            if head is not None and head[2].decode() in OUTPUT_TYPES:
+            if head is not None and head[2].decode() not in EVENT_TYPES:
                 continue
             line = first
             if len(first) != end - start:

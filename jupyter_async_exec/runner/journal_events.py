@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.json_types import JSONObject
 
 #: Types that `to_event` may turn into events.
-_EVENT_TYPES = frozenset({"execution_started", "cell_started", "cell_finished", "metric", "remark"})
+EVENT_TYPES = frozenset({"execution_started", "cell_started", "cell_finished", "metric", "remark"})
 
 
 def to_event(record: JSONObject) -> Event | None:
     """Return what a record means to the execution; `None` for all that changes only outputs."""
     kind = record.get("type")
-    if kind not in _EVENT_TYPES:
+    if kind not in EVENT_TYPES:
         return None
     try:
         return _to_event(str(kind), record)

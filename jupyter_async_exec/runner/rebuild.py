@@ -115,7 +115,8 @@ class _Cell:
     def __init__(self) -> None:
         self.outputs: list[JSONObject | StreamText | _Display] = []
         self.clears_next = False
-        self.is_full = False
+        #: Says that the output limit is reached.
+        self.note: StreamText | None = None
 
 
 class ExecutedNotebook:
@@ -306,6 +307,8 @@ class ExecutedNotebook:
 
     def _stream(self, cell: _Cell, output: JSONObject, *, appends: bool) -> None:
         last = cell.outputs[-1] if cell.outputs else None
+        if last is cell.note:
+            last = None
         if appends and isinstance(last, StreamText) and last.name == output["name"]:
             before = last.size
             last.append(output["text"])
@@ -336,11 +339,10 @@ class ExecutedNotebook:
 
     def _say_full(self, cell: _Cell) -> None:
         """Leave one note per cell instead of what exceeds the output limit."""
-        if cell.is_full:
+        if cell.note is not None:
             return
-        cell.is_full = True
         limit = self._task.limits.output_bytes
-        note = StreamText("stderr")
+        note = cell.note = StreamText("stderr")
         note.append(f"[Output left out here: the limit of {limit:,} bytes is reached.]\n")
         cell.outputs.append(note)
 
@@ -364,7 +366,7 @@ class ExecutedNotebook:
             self._room += sum(map(_size_of, cell.outputs))
         cell.outputs.clear()
         cell.clears_next = False
-        cell.is_full = False
+        cell.note = None
 
     def _widget_updated(self, record: JSONObject) -> None:
         comm_id = record["comm_id"]

@@ -23,7 +23,7 @@ import { CommandIDs } from '../commands';
 import { submitIcon } from '../icons';
 import { SubmitButton } from '../submit/button';
 import { captureNotebook } from '../submit/capture';
- 
+
 import { Confirmation, submittedLabel } from '../submit/confirmation';
 // The button is there as soon as the notebook is: no time to load it later.
 // eslint-disable-next-line jupyter/prefer-lazy-imports

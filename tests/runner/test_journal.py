@@ -61,6 +61,21 @@ def test_what_is_rebuilt_is_what_was_written(
     assert json.loads(encode_json(rebuild_notebook(source, task, records))) == notebook
 
 
+def test_the_note_about_the_limit_takes_no_text_in(tmp_path: Path) -> None:
+    task = make_task(limits=Limits(output_bytes=40))
+    recorder = Recorder(tmp_path, source=make_notebook("a", "b"), task=task)
+
+    play(recorder, [("display", 0, {"text/plain": "x" * 99}, None)])
+    for _ in range(9):
+        recorder.stream(0, "stderr", "y" * 10_000)
+        recorder.flush()
+
+    outputs = recorder.notebook.to_json()["cells"][0]["outputs"]
+    recorder.close()
+    assert outputs[0]["text"].endswith("is reached.]\n")
+    assert sum(len(output["text"]) for output in outputs) < 10_000
+
+
 def test_a_journal_cut_anywhere_reads_as_a_prefix(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path, source=make_notebook("a", "b"), task=make_task())
     play(recorder, [("stream", 0, "stdout", "é\n"), ("finish", 0, "ok"), ("error", 1, "E")])

@@ -32,6 +32,8 @@ class Family:
     def __init__(self, cookie: str) -> None:
         self._mark = f"{COOKIE}={cookie}".encode()
         self._ours: set[tuple[int, str]] = set()
+        #: Process → the parent it was first seen with, and its session.
+        self._origins: dict[int, tuple[int, int]] = {}
         self._looks: dict[tuple[int, str], int] = {}
 
     def members(self) -> list[int]:
@@ -43,18 +45,26 @@ class Family:
 
     def _is_ours(self, pid: int) -> bool:
         try:
-            process = (pid, _stat(pid)[19])
+            stat = _stat(pid)
+            process = (pid, stat[19])
             if process in self._ours:
                 return True
             if self._looks.get(process, 0) > _LOOKS:
                 return False
             if self._mark in (_PROC / str(pid) / "environ").read_bytes():
                 self._ours.add(process)
+                self._origins[pid] = (int(stat[1]), int(stat[3]))
                 return True
         except (OSError, IndexError, ValueError):
             return False
         self._looks[process] = self._looks.get(process, 0) + 1
         return False
+
+    def session_above(self, pid: int) -> set[int]:
+        """Return who shared the session of the parent of `pid`: of a kernel, its runner."""
+        parent, _ = self._origins.get(pid, (0, 0))
+        _, session = self._origins.get(parent, (0, 0))
+        return {each for each, origin in self._origins.items() if session and origin[1] == session}
 
     def cpu_s(self) -> float:
         """Return what the living have used of the processors, in seconds."""
@@ -129,11 +139,11 @@ class MemoryWatch:
         while not self._over.wait(self._interval_s):
             self.weighed.append(self._weigh())
 
-    def peak_bytes(self, without: set[int] | frozenset[int] = frozenset()) -> int:
-        """Return the most that all together weighed, some left out."""
+    def peak_bytes(self, of: set[int] | None = None) -> int:
+        """Return the most that these, or all, weighed together."""
         return max(
             (
-                sum(weight for pid, weight in one.items() if pid not in without)
+                sum(weight for pid, weight in one.items() if of is None or pid in of)
                 for one in self.weighed
             ),
             default=0,

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 OURS = "jupyter_async_exec"
 SCHEDULER = "jupyter_scheduler"
+#: We yield to others by default; beside a floor that does not, that would be measured.
+SAME_NICENESS = ("--AsyncExecApp.nice=0",)
 PROBE = "bench.loop_probe"
 _START_S = 60
 _STOP_S = 60

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -42,12 +43,16 @@ class Outcome:
 
     @property
     def cells_s(self) -> float:
-        """From the first cell's begin to the last one's end."""
+        """From the first cell's begin to the last one's end; NaN where none ran."""
+        if not self.cells_began_at:
+            return math.nan
         return self.cells_ended_at - self.cells_began_at
 
     @property
     def stored_s(self) -> float:
-        """From the first cell's begin until everything was kept and known."""
+        """From the first cell's begin until everything was kept and known; NaN where none ran."""
+        if not self.cells_began_at:
+            return math.nan
         return self.known_at - self.cells_began_at
 
     def take_notebook(self, content: bytes) -> None:

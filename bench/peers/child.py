@@ -36,9 +36,12 @@ class ChildPeer(Peer):
         As tables call it.
     module
         Which one.
+    may_fail
+        Whether a failure is something to tell of, or the end of the bench.
     """
 
-    def __init__(self, context: Context, name: str, module: str) -> None:
+    def __init__(self, context: Context, name: str, module: str, *, may_fail: bool = False) -> None:
+        self._may_fail = may_fail
         self.name = name
         home = context.new_folder(module)
         self.family = Family(cookie(home))
@@ -66,7 +69,10 @@ class ChildPeer(Peer):
         request = {"input": str(notebook), "output": str(self._output)}
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
-        return Outcome(asked_at=asked_at, **self._read())
+        outcome = Outcome(asked_at=asked_at, **self._read())
+        if outcome.status != "succeeded" and not self._may_fail:
+            raise RuntimeError(f"{self.name} {outcome.status}")
+        return outcome
 
     @override
     def fetch(self, outcome: Outcome) -> None:
@@ -114,6 +120,7 @@ def answer_requests(run: Callable[[Path, Path], dict[str, Any]]) -> None:
             answer = run(Path(request["input"]), Path(request["output"]))
         except Exception as error:  # noqa: BLE001  how a peer fails is part of what is measured
             traceback.print_exc()
-            answer = {"status": f"failed: {type(error).__name__}"}
+            first_line = str(error).partition("\n")[0][:60]
+            answer = {"status": f"failed: {type(error).__name__} {first_line}".strip()}
         answer.setdefault("known_at", time.time())
         print(json.dumps(answer), file=answers, flush=True)

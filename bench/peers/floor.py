@@ -96,7 +96,8 @@ class RawClient:
             frames = self._iopub.recv_multipart()
             first = frames.index(_DELIMITER) + 2
             header = json.loads(frames[first])
-            if header["msg_type"] != "status" or json.loads(frames[first + 1])["msg_id"] != own:
+            # What a kernel says of itself has no parent.
+            if header["msg_type"] != "status" or json.loads(frames[first + 1]).get("msg_id") != own:
                 continue
             if json.loads(frames[first + 3])["execution_state"] == "idle":
                 break

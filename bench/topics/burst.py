@@ -68,8 +68,8 @@ def measure(context: Context) -> Section:
         ours = stack.enter_context(Ours(server))
         ours.run(notebook)
         pool = [
-            stack.enter_context(ChildPeer(context, f"{POOL} {n}", "papermill_in_process"))
-            for n in range(N_SLOTS)
+            stack.enter_context(ChildPeer(context, POOL, "papermill_in_process", may_fail=True))
+            for _ in range(N_SLOTS)
         ]
         for length in lengths:
             asked = {US: partial(_ours, ours, notebook, length)}

@@ -11,7 +11,7 @@ from bench.figures import Sample, duration, ratio, spread
 from bench.peers.child import ChildPeer
 from bench.peers.ours import Ours
 from bench.report import Section, Table, at_most
-from bench.servers import OURS, serve
+from bench.servers import OURS, SAME_NICENESS, serve
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,11 +31,11 @@ def measure(context: Context) -> Section:
     """Measure every size, largest last."""
     sizes = context.choose((50, 200, 1_000, 2_000), (50, 200))
     # Papermill's time grows with the square: beyond this one run takes minutes.
-    largest = {PAPERMILL: context.choose(400, 200), NBCLIENT: context.choose(2_000, 200)}
+    largest = {PAPERMILL: context.choose(400, 50), NBCLIENT: context.choose(2_000, 200)}
     rounds = {50: 3, 1_000: 3}
     per_cell: dict[int, dict[str, Sample]] = {}
     with ExitStack() as stack:
-        ours = Ours(stack.enter_context(serve(context, OURS)))
+        ours = Ours(stack.enter_context(serve(context, OURS, options=SAME_NICENESS)))
         peers: dict[str, Peer] = {
             FLOOR: ChildPeer(context, FLOOR, "floor"),
             US: ours,

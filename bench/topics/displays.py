@@ -42,7 +42,8 @@ def measure(context: Context) -> Section:
     """Measure each kind."""
     found: list[tuple[Case, dict[str, list[Weighed]], bool]] = []
     with ExitStack() as stack:
-        runners = open_runners(context, stack)
+        left_out = context.choose(frozenset(), frozenset({NBCLIENT, PAPERMILL}))
+        runners = open_runners(context, stack, without=left_out)
         for case in _cases(context):
             context.say(f"{case.n_messages:,} {case.name}")
             sources = case.sources(case.n_messages)

@@ -45,9 +45,10 @@ def measure(context: Context) -> Section:
     contenders: dict[str, Callable[[], Idle]] = {
         WITHOUT: partial(_rest, context, None, None),
         WITH: partial(_rest, context, OURS, None),
-        USED: partial(_rest, context, OURS, notebook),
     }
-    if context.has_scheduler:
+    if not context.quick:
+        contenders[USED] = partial(_rest, context, OURS, notebook)
+    if context.has_scheduler and not context.quick:
         contenders[THEM] = partial(_rest, context, SCHEDULER, None)
     found = context.alternate(contenders, at_most={USED: 2})
     return _section(found)

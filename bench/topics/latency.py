@@ -14,7 +14,6 @@ from bench.peers.papermill_cli import PapermillCli
 from bench.peers.scheduler import Scheduler
 from bench.report import Section, Table, at_most, within
 from bench.servers import OURS, SCHEDULER, serve
-from bench.spares import NO_SPARES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +44,7 @@ def measure(context: Context) -> Section:
     notebook = notebooks.write(context.folder, "trivial", notebooks.TRIVIAL)
     with ExitStack() as stack:
         contenders: dict[str, Callable[[], Outcome]] = {FIRST: partial(_first, context, notebook)}
-        for name, options in ((WARM, ()), (COLD, NO_SPARES)):
+        for name, options in ((WARM, ()), (COLD, ("--AsyncExecApp.spares=0",))):
             ours = _warm_server(context, stack, notebook, options)
             contenders[name] = partial(_rested, ours, notebook)
         contenders[CLI] = partial(stack.enter_context(PapermillCli(context)).run, notebook)

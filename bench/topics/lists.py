@@ -35,7 +35,7 @@ def measure(context: Context) -> Section:
     n_asked = context.choose(100, 30)
     ours = {n_rows: _ours(context, n_rows, n_asked) for n_rows in sizes}
     theirs = {}
-    if context.has_scheduler:
+    if context.has_scheduler and not context.quick:
         for n_rows in sizes:
             if n_rows <= 100_000:
                 theirs[n_rows] = _scheduler(context, n_rows, n_asked)

@@ -9,7 +9,7 @@ from bench import notebooks
 from bench.peers.child import ChildPeer
 from bench.peers.ours import Ours
 from bench.processes import MemoryWatch
-from bench.servers import OURS, serve
+from bench.servers import OURS, SAME_NICENESS, serve
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -54,15 +54,18 @@ class Runner:
         return Weighed(outcome, peak_bytes, self.base_bytes, grown_bytes)
 
 
-def open_runners(context: Context, stack: ExitStack) -> dict[str, Runner]:
-    """Start floor, us, nbclient and papermill; they end with the stack."""
+def open_runners(
+    context: Context, stack: ExitStack, *, without: frozenset[str] = frozenset()
+) -> dict[str, Runner]:
+    """Start floor, us, nbclient and papermill, or some of them; they end with the stack."""
     line = notebooks.write(context.folder, "one-line", [notebooks.WHO])
     peers: dict[str, Peer] = {
         FLOOR: ChildPeer(context, FLOOR, "floor"),
-        US: Ours(stack.enter_context(serve(context, OURS))),
-        NBCLIENT: ChildPeer(context, NBCLIENT, "nbclient_alone"),
-        PAPERMILL: ChildPeer(context, PAPERMILL, "papermill_in_process"),
+        US: Ours(stack.enter_context(serve(context, OURS, options=SAME_NICENESS))),
     }
+    for name, module in ((NBCLIENT, "nbclient_alone"), (PAPERMILL, "papermill_in_process")):
+        if name not in without:
+            peers[name] = ChildPeer(context, name, module, may_fail=True)
     made = {}
     for name, peer in peers.items():
         stack.enter_context(peer)
@@ -79,6 +82,7 @@ def _weigh(peer: Peer, notebook: Path) -> tuple[Outcome, int, int]:
     with MemoryWatch(peer.family.rss_bytes) as watch:
         outcome = peer.execute(notebook)
     peer.fetch(outcome)
-    kernel = notebooks.kernel_pid(outcome.notebook)
+    # Its supervisor, guard and engine; a library's own process. No kernel, no spare, no server.
+    runner = peer.family.session_above(notebooks.kernel_pid(outcome.notebook))
     grown = max((one.get(server, 0) for one in watch.weighed), default=0) - before
-    return outcome, watch.peak_bytes({kernel, server}), max(0, grown) if server else 0
+    return outcome, watch.peak_bytes(runner), max(0, grown) if server else 0

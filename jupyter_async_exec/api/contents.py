@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 #: Larger artifacts are downloaded, not opened in a tab.
 MAX_OPEN_BYTES = 10 * 1024 * 1024
 
+#: Bytes or characters made into JSON at once; a multiple of 3, as base64 wants.
+PORTION = 3 * 64 * 1024
+
 _REF = re.compile(r"[1-9][0-9]{0,17}|[0-9a-f]{32}")
 
 
@@ -85,14 +88,19 @@ class ContentsHandler(AsyncExecHandler):
             _refuse_large(path, len(notebook))
             await self._write_file(path, execution, notebook, "application/json")
             return
-        # The notebook is spliced in as it is stored: parsing a large one here
-        # would stall everybody else. The drive in the page makes its cells read-only.
-        model = _model(path, "notebook", execution, format="json", content=0)
-        head, tail = json.dumps(model).encode("ascii").split(b'"content": 0', 1)
+        # The drive in the page makes its cells read-only.
+        await self._write_spliced(_model(path, "notebook", execution, format="json"), notebook)
+
+    async def _write_spliced(self, model: JSONObject, content: bytes) -> None:
+        """Answer with `model` and, as its content, JSON that is ready.
+
+        Parsing or writing a large document in one go would stall everybody else.
+        """
+        head, tail = json.dumps({**model, "content": 0}).encode("ascii").split(b'"content": 0', 1)
         self.set_header("Content-Type", "application/json")
         self.write(head + b'"content": ')
-        await self.write_large(notebook)
-        web.RequestHandler.finish(self, tail)
+        await self.write_large(content)
+        await web.RequestHandler.finish(self, tail)
 
     async def _write_artifact(self, path: str, execution: Execution, name: str) -> None:
         self._refuse_kind("file", "notebook")
@@ -108,8 +116,9 @@ class ContentsHandler(AsyncExecHandler):
     async def _write_file(
         self, path: str, execution: Execution, data: bytes, media_type: str
     ) -> None:
-        model = await asyncio.to_thread(_file, path, execution, data, media_type, self._format())
-        self.finish(await asyncio.to_thread(json.dumps, model))
+        format_, content = await asyncio.to_thread(_as_json_text, data, self._format())
+        model = _model(path, "file", execution, mimetype=media_type, size=len(data), format=format_)
+        await self._write_spliced(model, content)
 
     async def _write_folder(self, path: str, execution: Execution) -> None:
         self._refuse_kind("directory")
@@ -178,21 +187,21 @@ def _model(path: str, kind: str, execution: Execution | None, **changes: object)
     }
 
 
-def _file(
-    path: str, execution: Execution, data: bytes, media_type: str, wanted: str | None
-) -> JSONObject:
+def _as_json_text(data: bytes, wanted: str | None) -> tuple[str, bytes]:
+    """Return the format of a file's content, `text` or `base64`, and the content as JSON.
+
+    In pieces: otherwise megabytes are turned into JSON while no other thread
+    can do anything.
+    """
     try:
         text = None if wanted == "base64" else data.decode("utf-8")
     except UnicodeDecodeError:
         if wanted == "text":
             raise InvalidRequestError("It is not UTF-8 text.") from None
         text = None
-    return _model(
-        path,
-        "file",
-        execution,
-        mimetype=media_type,
-        size=len(data),
-        format="base64" if text is None else "text",
-        content=base64.b64encode(data).decode("ascii") if text is None else text,
-    )
+    starts = range(0, len(data if text is None else text), PORTION)
+    if text is None:
+        pieces = [base64.b64encode(data[start : start + PORTION]) for start in starts]
+    else:
+        pieces = [json.dumps(text[start : start + PORTION])[1:-1].encode() for start in starts]
+    return "base64" if text is None else "text", b'"' + b"".join(pieces) + b'"'

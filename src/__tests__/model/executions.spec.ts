@@ -361,6 +361,18 @@ describe('ExecutionsModel', () => {
     });
   });
 
+  it('passes the words of a search on as they were typed', async () => {
+    await start(makeExecution(1));
+    await settle();
+
+    model.filter = { notebook: null, statuses: [], q: 'lr=0.003 "#4" äö%' };
+    await jest.advanceTimersByTimeAsync(10);
+
+    expect(server.client.calls[0]).toBe(
+      `list ${JSON.stringify({ q: 'lr=0.003 "#4" äö%', limit: 100 })}`
+    );
+  });
+
   describe('#remove()', () => {
     it('takes the row away at once and for good', async () => {
       await start(makeExecution(1), makeExecution(2));

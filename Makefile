@@ -1,5 +1,6 @@
 # make run    a fresh clone becomes an open JupyterLab (ARGS=... is passed on)
 # make test   every check and every test
+# make faults kill everything at random, ROUNDS=300 times, from SEED on
 # make check  the linters alone
 # make bench  measure us beside the peers and write docs/benchmarks.md (ARGS=--quick in minutes)
 
@@ -19,7 +20,7 @@ PYTHON_CODE := jupyter_async_exec tests bench ui-tests docs
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench \
+.PHONY: help run test check bench faults \
 	check-ruff check-mypy check-layers check-spelling check-typescript \
 	test-python test-typescript test-browser
 
@@ -45,6 +46,10 @@ bench: .venv-bench/installed
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install -q -e '.[bench]'
 	@touch $@
+
+# The long form of what `make test` does twice; a round takes about half a minute.
+faults: $(STAMPS)/python
+	@ROUNDS=$(or $(ROUNDS),300) $(BIN)/python -m pytest -q tests/faults
 
 # ---------------------------------------------------------------- installation
 

@@ -106,7 +106,7 @@ class LocalBackend(Backend):
 
     @override
     async def harvest_late(self, key: AttemptKey) -> Harvest:
-        collected = await asyncio.to_thread(self._collect, key)
+        collected = await asyncio.to_thread(self._collect, key, self._kept.get(key))
         return Harvest(artifacts=collected.artifacts, remarks=collected.remarks)
 
     @override
@@ -239,19 +239,19 @@ class LocalBackend(Backend):
             remarks=collected.remarks,
         )
 
-    def _collect(self, key: AttemptKey) -> Collected:
-        """Keep the files it made since we last did; damage costs these, never the notebook."""
+    def _collect(self, key: AttemptKey, since: Baseline | None = None) -> Collected:
+        """Keep the files it made, all or since; damage costs these, never the notebook."""
         path = self._path(key) / BASELINE
         if not path.exists():
             return Collected(artifacts=(), remarks=())
         try:
             saved = json.loads(path.read_bytes())
             tree = WorkingTree.from_json(saved["tree"])
-            baseline = self._kept.get(key) or Baseline.from_json(saved["baseline"])
+            baseline = since or Baseline.from_json(saved["baseline"])
         except (ValueError, KeyError, TypeError, InvalidRequestError) as error:
             sentence = f"The files it made are not kept: their list is damaged ({error})."
             return Collected(artifacts=(), remarks=(Remark(kind="files_lost", message=sentence),))
-        # Before anything is read: what changes from here on is found the next time.
+        # Before anything is read: what changes from here on is late.
         self._kept[key] = record_baseline(tree)
         return collect(tree, baseline, objects=self._objects)
 

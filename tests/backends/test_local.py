@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jupyter_async_exec.backends.base import AttemptKey
+from jupyter_async_exec.backends.base import AttemptKey, Harvest
 from jupyter_async_exec.backends.local import LocalBackend
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.objects.local import LocalObjectStore
@@ -68,6 +68,38 @@ class TestLocalBackend(BackendContract):
         folder = backend._path(AttemptKey(quick.id, 1))
 
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+    async def test_a_harvest_that_came_to_nothing_is_repeated_whole(
+        self, backend: LocalBackend, objects: LocalObjectStore
+    ) -> None:
+        """The record of the first may have failed after the files were kept."""
+        writer = claimed(objects, "open('made.txt', 'w').write('here')")
+        key = AttemptKey(writer.id, 1)
+        await backend.start(writer)
+        await wait_for_end(backend, writer)
+
+        first = await backend.harvest(key, writer)
+        again = await backend.harvest(key, writer)
+        late = await backend.harvest_late(key)
+
+        assert [artifact.name for artifact in first.artifacts] == ["made.txt"]
+        assert again == first
+        assert late == Harvest()
+
+    async def test_what_is_written_after_the_harvest_is_harvested_late(
+        self, backend: LocalBackend, objects: LocalObjectStore
+    ) -> None:
+        writer = claimed(objects, "open('made.txt', 'w').write('here')")
+        key = AttemptKey(writer.id, 1)
+        await backend.start(writer)
+        await wait_for_end(backend, writer)
+        await backend.harvest(key, writer)
+        folder = next(backend._path(key).glob("work/**/made.txt")).parent
+        (folder / "bye.txt").write_text("bye")
+
+        late = await backend.harvest_late(key)
+
+        assert [artifact.name for artifact in late.artifacts] == ["bye.txt"]
 
     async def test_a_folder_the_notebook_locked_is_discarded_all_the_same(
         self, backend: LocalBackend, objects: LocalObjectStore

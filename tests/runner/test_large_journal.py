@@ -120,6 +120,17 @@ def test_a_wrong_place_is_not_believed(tmp_path: Path, ranges: bytes) -> None:
     ]
 
 
+def test_a_journal_without_places_is_read_as_well(tmp_path: Path) -> None:
+    record_all(tmp_path)
+    path = tmp_path / files.JOURNAL
+    records = kept(path)
+    assert [record.pop("large", None) is not None for record in records].count(True) > 1
+
+    path.write_bytes(b"".join(encode_json(record) + b"\n" for record in records))
+
+    assert kept(path) == records
+
+
 def test_a_killed_runner_leaves_its_large_outputs(tmp_path: Path) -> None:
     recorder = record_all(tmp_path)
     path = tmp_path / files.JOURNAL

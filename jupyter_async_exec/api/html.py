@@ -9,9 +9,6 @@ import tempfile
 
 from jupyter_async_exec.errors import TooBigError, UnavailableError
 
-#: Rendering a larger notebook would hold the interpreter for tens of milliseconds
-#: at a time, in whatever thread; a process of its own does it.
-SMALL_BYTES = 256 * 1024
 #: What takes longer is refused.
 RENDER_LIMIT_S = 120.0
 
@@ -20,7 +17,9 @@ async def render_html(data: bytes) -> bytes:
     """Return a page of the notebook in `data`; scripts in its outputs are removed.
 
     The page is untrusted all the same and has to be served with a sandboxing
-    policy.
+    policy. It is made in a process of its own, in about 1 s: importing what
+    renders, and rendering large notebooks, would hold the interpreter for tens
+    of milliseconds at a time, in whatever thread.
 
     Raises
     ------
@@ -29,8 +28,6 @@ async def render_html(data: bytes) -> bytes:
     UnavailableError
         There is no room to put it down.
     """
-    if len(data) <= SMALL_BYTES:
-        return await asyncio.to_thread(notebook_to_html, data)
     return await asyncio.to_thread(_render_in_child, data)
 
 

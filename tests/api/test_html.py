@@ -1,4 +1,4 @@
-"""A page of a large notebook is made in a process of its own, and is the same page."""
+"""The page of a notebook is made in a process of its own."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ NOTEBOOK = {
 }
 
 
-async def test_a_large_notebook_becomes_the_same_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(html, "SMALL_BYTES", 0)
+async def test_the_page_is_the_one_that_is_made_here() -> None:
     data = json.dumps(NOTEBOOK).encode()
 
     page = await html.render_html(data)
@@ -34,10 +33,6 @@ async def test_a_large_notebook_becomes_the_same_page(monkeypatch: pytest.Monkey
     assert "A <em>fine</em> \u00e9t\u00e9" in page.decode()
 
 
-async def test_what_cannot_be_rendered_is_refused_with_a_sentence(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(html, "SMALL_BYTES", 0)
-
+async def test_what_cannot_be_rendered_is_refused_with_a_sentence() -> None:
     with pytest.raises(TooBigError, match="Download it instead"):
         await html.render_html(b"no notebook")

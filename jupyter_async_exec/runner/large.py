@@ -241,6 +241,9 @@ def insert(parts: Sequence[bytes | memoryview], values: Sequence[Text]) -> Any:
 def hold_large(record: JSONObject) -> tuple[JSONObject, bool]:
     """Return a record with its large outputs as their JSON text, and whether there are any."""
     found = False
+    output = record.get("output", record)
+    if isinstance(output, dict) and _is_small(output):
+        return record, found
 
     def hold(value: Any) -> Any:
         nonlocal found
@@ -250,6 +253,16 @@ def hold_large(record: JSONObject) -> tuple[JSONObject, bool]:
 
     changed = _map_outputs(record, hold)
     return (changed, True) if found else (record, False)
+
+
+def _is_small(output: JSONObject) -> bool:
+    """Whether every value is so short that nothing has to be encoded to know it."""
+    data = output.get("data")
+    values = (output.get("text"), *data.values()) if isinstance(data, dict) else output.values()
+    return all(
+        (isinstance(value, str) and len(value) < LARGE_BYTES // _WIDEST_CHARACTER) or value is None
+        for value in values
+    )
 
 
 def _hold(value: Any) -> Any:

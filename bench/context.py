@@ -36,8 +36,8 @@ class Context:
     folder: Path
     rounds: int = 5
     quick: bool = False
-    #: Longest halts of each server's event loop in ms, by extension and bench.
-    stalls_ms: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    #: Longest halt and longest work of each server's event loop in ms, by extension and bench.
+    stalls_ms: dict[str, dict[str, list[tuple[float, float]]]] = field(default_factory=dict)
     #: The bench now running.
     topic: str = ""
     _n_folders: int = 0
@@ -57,10 +57,10 @@ class Context:
         """Tell who waits."""
         print(f"  {text}", file=sys.stderr, flush=True)
 
-    def note_stall(self, extension: str, longest_ms: float) -> None:
-        """Remember how long a server's loop halted at most."""
+    def note_stall(self, extension: str, longest_ms: float, own_ms: float) -> None:
+        """Remember how long a server's loop halted at most, and worked at most."""
         by_topic = self.stalls_ms.setdefault(extension, {})
-        by_topic.setdefault(self.topic, []).append(longest_ms)
+        by_topic.setdefault(self.topic, []).append((longest_ms, own_ms))
 
     @property
     def has_scheduler(self) -> bool:

@@ -1,8 +1,11 @@
-"""A Jupyter server extension that tells how long the event loop halted, and what the server weighs.
+"""A Jupyter server extension that tells how long the event loop halted, and what it weighs.
 
-``GET bench/stall`` returns ``{"longest_ms": …}`` since the last time it was
-asked; ``GET bench/memory`` collects garbage and returns ``{"pss_bytes": …,
-"uss_bytes": …}``. Not part of the product; only benches enable it.
+``GET bench/stall`` returns ``{"longest_ms": …, "own_ms": …}`` since the last
+time it was asked: how late the loop was at most, and the most processor time
+that its own thread used in between, which tells work on the loop from waiting
+for a processor. ``GET bench/memory`` collects garbage and returns
+``{"pss_bytes": …, "uss_bytes": …}``. Not part of the product; only benches
+enable it.
 """
 
 from __future__ import annotations
@@ -30,24 +33,26 @@ class StallWatch:
     """Asks the loop for a turn again and again and notes how late it came."""
 
     def __init__(self) -> None:
-        self._longest_s = 0.0
+        self._longest_s = self._own_s = 0.0
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin, in the running loop."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
-    def take_ms(self) -> float:
-        """Return the longest delay since the last call."""
-        longest_s, self._longest_s = self._longest_s, 0.0
-        return longest_s * 1e3
+    def take_ms(self) -> dict[str, float]:
+        """Return the longest delay, and the longest work, since the last call."""
+        taken = {"longest_ms": self._longest_s * 1e3, "own_ms": self._own_s * 1e3}
+        self._longest_s = self._own_s = 0.0
+        return taken
 
     async def _run(self) -> None:
         while True:
-            before = time.perf_counter()
+            before, worked_s = time.perf_counter(), time.thread_time()
             await asyncio.sleep(INTERVAL_S)
             late_s = time.perf_counter() - before - INTERVAL_S
             self._longest_s = max(self._longest_s, late_s)
+            self._own_s = max(self._own_s, time.thread_time() - worked_s)
 
 
 class _Stall(JupyterHandler):
@@ -58,7 +63,7 @@ class _Stall(JupyterHandler):
         if watch is None:
             watch = self.settings[_KEY] = StallWatch()
             watch.start()
-        await self.finish(json.dumps({"longest_ms": watch.take_ms()}))
+        await self.finish(json.dumps(watch.take_ms()))
 
 
 class _Memory(JupyterHandler):

@@ -74,8 +74,10 @@ class Server:
         )
         #: Seconds from its start to its first answer.
         self.start_s = 0.0
-        #: The longest halt of its event loop of which it told.
+        #: The longest halt of its event loop of which it told, and the most
+        #: processor time the loop's own thread used between two turns.
         self.longest_stall_ms = 0.0
+        self.longest_work_ms = 0.0
 
     @property
     def pid(self) -> int:
@@ -103,9 +105,10 @@ class Server:
 
     def take_stall_ms(self) -> float:
         """Return the longest halt of its event loop since the last call; 0 at the first."""
-        taken = float(self.http.get("bench/stall").raise_for_status().json()["longest_ms"])
-        self.longest_stall_ms = max(self.longest_stall_ms, taken)
-        return taken
+        taken = self.http.get("bench/stall").raise_for_status().json()
+        self.longest_stall_ms = max(self.longest_stall_ms, taken["longest_ms"])
+        self.longest_work_ms = max(self.longest_work_ms, taken["own_ms"])
+        return float(taken["longest_ms"])
 
     def memory_bytes(self) -> dict[str, int]:
         """Return `pss_bytes` and `uss_bytes` of the server itself, after collecting garbage."""
@@ -186,7 +189,7 @@ def serve(
         yield server
         if extension:
             server.take_stall_ms()
-            context.note_stall(extension, server.longest_stall_ms)
+            context.note_stall(extension, server.longest_stall_ms, server.longest_work_ms)
     finally:
         server.stop()
         shutil.rmtree(home, ignore_errors=True)

@@ -75,13 +75,16 @@ def _rest(context: Context, extension: str | None, notebook: Path | None) -> Idl
 
 
 def _section(found: dict[str, list[Idle]]) -> Section:
-    table = Table(["Server", "Start-up", "more", "Processor", "PSS", "more", "USS", "Others"])
+    table = Table(
+        ["Server", "Start-up", "more", "Processor", "more", "PSS", "more", "USS", "Others"]
+    )
     for name, servers in found.items():
         table.add(
             name,
             duration(Sample.of(one.start_s for one in servers)),
             duration(_more(found, name, "start_s")) if name != WITHOUT else "",
             duration(Sample.of(one.cpu_s for one in servers)),
+            duration(_more(found, name, "cpu_s")) if name != WITHOUT else "",
             size(Sample.of(one.pss_bytes for one in servers)),
             size(_more(found, name, "pss_bytes")) if name != WITHOUT else "",
             size(Sample.of(one.uss_bytes for one in servers)),

@@ -12,26 +12,23 @@ if TYPE_CHECKING:
 
 LIMIT_MS = 20
 TEXT = """\
-A task in every server's event loop asks for its turn every 4 ms and notes how late it came.
-The longest delay of each server between its first answer and its end, in ms,
-over all benches of the run; whatever else keeps the processor busy is in it."""
+A task in every server's event loop asks for its turn every 4 ms and notes how late it came:
+the longest delay of each server between its first answer and its end, in ms.
+*Own work*: the most processor time that the loop's own thread used between two turns.
+The rest of a delay was waiting, for a processor or for another thread."""
 
 
 def measure(context: Context) -> Section:
     """Tell what was collected."""
-    names = list(context.stalls_ms)
-    topics = list(dict.fromkeys(topic for found in context.stalls_ms.values() for topic in found))
-    table = Table(["Bench", *names])
-    for topic in topics:
-        table.add(
-            topic,
-            *(
-                spread(Sample.of(context.stalls_ms[name].get(topic, ())), digits=3)
-                for name in names
-            ),
-        )
+    table = Table(["Bench", "", "Servers", "Longest delay", "Own work"])
+    for name, by_topic in context.stalls_ms.items():
+        for topic, found in by_topic.items():
+            delays, works = (Sample.of(values) for values in zip(*found, strict=True))
+            table.add(
+                topic, name, str(len(found)), spread(delays, digits=3), spread(works, digits=3)
+            )
     ours = context.stalls_ms.get("jupyter_async_exec", {})
-    longest = max((each for found in ours.values() for each in found), default=0.0)
+    longest = max((delay for found in ours.values() for delay, _ in found), default=0.0)
     goals = []
     if ours:
         reached = f"{number(longest, digits=3)} ms"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from jupyter_async_exec.defaults import STORE_FILE
 from jupyter_async_exec.core.execution import CellError, Execution, Reason, Status
+from jupyter_async_exec.defaults import STORE_FILE
 from jupyter_async_exec.store import ExecutionStore, codec, search
 from jupyter_async_exec.store.tables import executions, revision
 from jupyter_async_exec.testing.factories import SOME_MOMENT, make_execution

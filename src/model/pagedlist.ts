@@ -8,7 +8,7 @@ import type { IPageRequest } from './executionlist';
 import { ExecutionList, PAGE_SIZE } from './executionlist';
 
 /** So many rows beyond what shows are fetched in the direction of scrolling. */
-const AHEAD = 200;
+const AHEAD = 300;
 
 /** So many are kept on the other side. */
 const BEHIND = 40;

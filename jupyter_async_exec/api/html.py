@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,28 @@ from jupyter_async_exec.errors import TooBigError, UnavailableError
 
 #: What takes longer is refused.
 RENDER_LIMIT_S = 120.0
+
+#: What text and tables are made of; nothing that runs, loads or submits.
+_TAGS = [
+    "a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "del",
+    "details", "div", "dl", "dt", "em", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5",
+    "h6", "hr", "i", "img", "ins", "kbd", "li", "mark", "ol", "p", "pre", "q", "s", "samp",
+    "small", "span", "strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th",
+    "thead", "tr", "tt", "u", "ul", "var",
+]  # fmt: skip
+_ATTRIBUTES = {
+    "*": ["align", "class", "id", "title"],
+    "a": ["href"],
+    "col": ["span", "width"],
+    "img": ["alt", "height", "src", "width"],
+    "li": ["value"],
+    "ol": ["start", "type"],
+    "td": ["colspan", "rowspan"],
+    "th": ["colspan", "rowspan", "scope"],
+}
+_PROTOCOLS = ["http", "https", "mailto", "data"]
+#: Their content is no text to show.
+_UNSHOWN = re.compile(r"<(style|script)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 
 
 async def render_html(data: bytes) -> bytes:
@@ -37,8 +60,26 @@ def notebook_to_html(data: bytes) -> bytes:
     from nbconvert import HTMLExporter
 
     exporter = HTMLExporter(sanitize_html=True, template_name="lab", embed_images=False)
+    # nbconvert's own knows neither headings nor paragraphs and shows them as text.
+    exporter.register_filter("clean_html", clean_html)
     page, _ = exporter.from_notebook_node(nbformat.reads(data.decode("utf-8"), as_version=4))
     return page.encode("utf-8", errors="replace")
+
+
+def clean_html(element: object) -> str:
+    """Return HTML that shows what `element` does and can do nothing."""
+    import bleach
+
+    text = element.decode() if isinstance(element, bytes) else str(element)
+    return str(
+        bleach.clean(
+            _UNSHOWN.sub("", text),
+            tags=_TAGS,
+            attributes=_ATTRIBUTES,
+            protocols=_PROTOCOLS,
+            strip=True,
+        )
+    )
 
 
 def _render_in_child(data: bytes) -> bytes:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jupyter_async_exec.api.html import clean_html
 from tests.api.test_executions import submit
 from tests.conftest import make_notebook
 
@@ -14,6 +15,23 @@ if TYPE_CHECKING:
     from tests.api.conftest import Client
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("<h2>Title</h2><p>A <b>word</b></p>", "<h2>Title</h2><p>A <b>word</b></p>"),
+        ("<style scoped>td {color: red}</style><table><tr><td>1</td></tr></table>",
+         "<table><tbody><tr><td>1</td></tr></tbody></table>"),
+        ('<img src="data:image/png;base64,AA==" onerror="alert(1)">',
+         '<img src="data:image/png;base64,AA==">'),
+        ('<a href="javascript:alert(1)">go</a><script>alert(1)</script>', "<a>go</a>"),
+        ('<svg onload="alert(1)"><script>alert(1)</script></svg><iframe src="/x"></iframe>', ""),
+        ('<p style="background: url(http://example.org)">x</p>', "<p>x</p>"),
+    ],
+)  # fmt: skip
+def test_a_page_shows_text_and_tables_and_nothing_that_acts(source: str, shown: str) -> None:
+    assert clean_html(source) == shown
 
 
 async def test_the_html_page_of_a_notebook_cannot_run_anything(client: Client) -> None:

@@ -15,7 +15,7 @@ def fold(*parts: str, limit: int | None = None) -> str:
     stream = StreamText("stdout", limit=limit)
     for part in parts:
         stream.append(part)
-    return stream.render()
+    return str(stream.render())
 
 
 @pytest.mark.parametrize(

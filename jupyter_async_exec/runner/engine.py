@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import os
 import signal
@@ -512,6 +514,15 @@ def _wait_exit(conversation: Conversation, timeout_s: float) -> bool:
     return True
 
 
+def rehearse() -> None:
+    """Find out what every engine has to, so that those forked from this process know it."""
+    describe_machine()
+    _versions()
+    with contextlib.suppress(KernelMissingError):
+        find_kernelspec("python3")
+
+
+@functools.cache
 def _versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 

@@ -103,6 +103,9 @@ def _prepare() -> frozenset[str]:
         "jupyter_async_exec.runner.warm.spare",
     ):
         importlib.import_module(name)
+    from jupyter_async_exec.runner.engine import rehearse
+
+    rehearse()
     return frozenset(names)
 
 

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import machine, report
-from bench.context import Context
+from bench.context import USUAL_ROUNDS, Context
 from bench.topics import ORDER, TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROOT = Path(__file__).parent.parent
-ROUNDS = 5
 QUICK_ROUNDS = 2
 #: Exit codes of a shell for what SIGINT and SIGTERM end.
 INTERRUPTED, TERMINATED = 130, 143
@@ -36,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _write(options, sections)
         return 0
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
+    rounds = options.rounds or (QUICK_ROUNDS if options.quick else USUAL_ROUNDS)
     context = Context(folder, rounds=rounds, quick=options.quick)
     # Ending us is ending everything we started.
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
@@ -96,7 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--quick", action="store_true", help="less of everything, in minutes; writes nothing"
     )
-    parser.add_argument("--rounds", type=int, help=f"how often; {ROUNDS}, quick {QUICK_ROUNDS}")
+    parser.add_argument(
+        "--rounds", type=int, help=f"how often; {USUAL_ROUNDS}, quick {QUICK_ROUNDS}"
+    )
     parser.add_argument(
         "--add", metavar="NAME", help="take in a section measured elsewhere: Markdown on stdin"
     )

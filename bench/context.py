@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -17,6 +18,8 @@ T = TypeVar("T")
 #: Names a measurement's processes in their environment, so that all are found and
 #: ended. Not called a cookie there: runners inherit nothing that may be a secret.
 COOKIE = "BENCH_FAMILY"
+#: Rounds of what is not too slow for so many.
+USUAL_ROUNDS = 5
 
 
 @dataclass(slots=True)
@@ -34,7 +37,7 @@ class Context:
     """
 
     folder: Path
-    rounds: int = 5
+    rounds: int = USUAL_ROUNDS
     quick: bool = False
     #: Longest halt and longest work of each server's event loop in ms, by extension and bench.
     stalls_ms: dict[str, dict[str, list[tuple[float, float]]]] = field(default_factory=dict)
@@ -52,6 +55,10 @@ class Context:
     def choose(self, full: T, quick: T) -> T:
         """Return what fits this run."""
         return quick if self.quick else full
+
+    def rounds_of(self, usual: int) -> int:
+        """Return how many rounds this run gives what usually has so many, where most have 5."""
+        return math.ceil(usual * self.rounds / USUAL_ROUNDS)
 
     def say(self, text: str) -> None:
         """Tell who waits."""

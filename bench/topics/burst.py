@@ -73,12 +73,12 @@ def measure(context: Context) -> Section:
         ]
         for length in lengths:
             asked = {US: partial(_ours, ours, notebook, length)}
-            if length <= context.choose(40, 10):
+            if length <= 40 and not context.quick:
                 asked[POOL] = partial(_pool, pool, notebook, length)
             found[length] = context.alternate(
                 asked,
-                rounds=2 if length > 40 else None,
-                at_most={POOL: context.choose(3, 1)},
+                rounds=context.rounds_of(2 if length > 40 else 5),
+                at_most={POOL: 3},
             )
         weighed[US] = _ours(ours, notebook, context.choose(40, 10), is_weighed=True)
     if context.has_scheduler and not context.quick:

@@ -39,9 +39,10 @@ def measure(context: Context) -> Section:
         peers: dict[str, Peer] = {
             FLOOR: ChildPeer(context, FLOOR, "floor"),
             US: ours,
-            NBCLIENT: ChildPeer(context, NBCLIENT, "nbclient_alone"),
-            PAPERMILL: ChildPeer(context, PAPERMILL, "papermill_in_process"),
         }
+        if not context.quick:
+            peers[NBCLIENT] = ChildPeer(context, NBCLIENT, "nbclient_alone")
+            peers[PAPERMILL] = ChildPeer(context, PAPERMILL, "papermill_in_process")
         for peer in peers.values():
             stack.enter_context(peer)
         for n_cells in sorted({*sizes, largest[PAPERMILL]}):
@@ -55,7 +56,7 @@ def measure(context: Context) -> Section:
                 if n_cells <= largest.get(name, n_cells)
                 and (n_cells in sizes or name in (FLOOR, PAPERMILL))
             }
-            n_rounds = min(context.rounds, rounds.get(n_cells, context.rounds))
+            n_rounds = context.rounds_of(rounds.get(n_cells, 5))
             found = context.alternate(
                 asked,
                 rounds=n_rounds,

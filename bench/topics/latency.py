@@ -48,16 +48,19 @@ def measure(context: Context) -> Section:
             ours = _warm_server(context, stack, notebook, options)
             contenders[name] = partial(_rested, ours, notebook)
         contenders[CLI] = partial(stack.enter_context(PapermillCli(context)).run, notebook)
-        for name, module in (
-            ("papermill in process", "papermill_in_process"),
-            ("nbclient", "nbclient_alone"),
-        ):
-            peer = stack.enter_context(ChildPeer(context, name, module))
-            contenders[name] = partial(peer.run, notebook)
+        if not context.quick:
+            for name, module in (
+                ("papermill in process", "papermill_in_process"),
+                ("nbclient", "nbclient_alone"),
+            ):
+                peer = stack.enter_context(ChildPeer(context, name, module))
+                contenders[name] = partial(peer.run, notebook)
         if context.has_scheduler:
             server = stack.enter_context(serve(context, SCHEDULER))
             contenders[SCHEDULER_NAME] = partial(Scheduler(server).run, notebook)
-        found = context.alternate(contenders, at_most={SCHEDULER_NAME: context.choose(5, 1)})
+        found = context.alternate(
+            contenders, at_most={SCHEDULER_NAME: context.choose(5, 1), FIRST: context.choose(5, 1)}
+        )
     return _section(found)
 
 

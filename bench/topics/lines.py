@@ -25,7 +25,7 @@ beyond what they have with a notebook that prints one line."""
 
 def measure(context: Context) -> Section:
     """Measure every size, largest last."""
-    sizes = context.choose({2_000: 3, 20_000: 5, 200_000: 3}, {20_000: 2})
+    sizes = context.choose({2_000: 3, 20_000: 10, 200_000: 2}, {20_000: 2})
     found: dict[int, dict[str, list[Weighed]]] = {}
     with ExitStack() as stack:
         runners = open_runners(context, stack)
@@ -39,8 +39,8 @@ def measure(context: Context) -> Section:
             }
             found[n_lines] = context.alternate(
                 asked,
-                rounds=min(rounds, context.rounds),
-                at_most={PAPERMILL: context.choose(3, 1), NBCLIENT: context.choose(3, 1)},
+                rounds=context.rounds_of(rounds),
+                at_most={FLOOR: context.rounds, PAPERMILL: 3, NBCLIENT: 3},
             )
     return _section(found)
 

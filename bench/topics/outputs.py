@@ -54,25 +54,27 @@ class Runner:
         return Weighed(outcome, peak_bytes, self.base_bytes, grown_bytes)
 
 
-def open_runners(
-    context: Context, stack: ExitStack, *, without: frozenset[str] = frozenset()
-) -> dict[str, Runner]:
-    """Start floor, us, nbclient and papermill, or some of them; they end with the stack."""
+def open_runners(context: Context, stack: ExitStack) -> dict[str, Runner]:
+    """Start floor, us, nbclient and papermill (quick: without these two), until the stack ends."""
     line = notebooks.write(context.folder, "one-line", [notebooks.WHO])
     peers: dict[str, Peer] = {
         FLOOR: ChildPeer(context, FLOOR, "floor"),
         US: Ours(stack.enter_context(serve(context, OURS, options=SAME_NICENESS))),
     }
     for name, module in ((NBCLIENT, "nbclient_alone"), (PAPERMILL, "papermill_in_process")):
-        if name not in without:
+        if not context.quick:
             peers[name] = ChildPeer(context, name, module, may_fail=True)
     made = {}
     for name, peer in peers.items():
         stack.enter_context(peer)
-        # The first run imports what stays, and lets us prepare for the next.
-        peer.run(line)
-        peer.family.wait_until_quiet()
-        made[name] = Runner(peer, max(_weigh(peer, line)[1] for _ in range(2)))
+        base_bytes = 0
+        if name != FLOOR:
+            # The first run imports what stays, and lets us prepare for the next.
+            peer.run(line)
+            peer.family.wait_until_quiet()
+            n_runs = context.choose(2, 1)
+            base_bytes = max(_weigh(peer, line)[1] for _ in range(n_runs))
+        made[name] = Runner(peer, base_bytes)
     return made
 
 

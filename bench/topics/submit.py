@@ -45,9 +45,8 @@ def measure(context: Context) -> Section:
             idle[THEM] = partial(_scheduler_idle, scheduler, notebook, 5)
             busy[THEM] = partial(_scheduler_busy, scheduler, notebook)
         at_most = {THEM: 2}
-        rounds = min(context.rounds, 5)
-        found_idle = context.alternate(idle, rounds=rounds, at_most=at_most)
-        found_busy = context.alternate(busy, rounds=min(rounds, 3), at_most={THEM: 1})
+        found_idle = context.alternate(idle, rounds=context.choose(None, 1), at_most=at_most)
+        found_busy = context.alternate(busy, rounds=context.rounds_of(2), at_most={THEM: 1})
     return _section(found_idle, found_busy)
 
 

@@ -150,14 +150,13 @@ class LocalBackend(Backend):
             # An earlier start got as far as the folder, never to the lock.
             _remove(directory)
         kernel_name = execution.kernel_name
-        spare = self._warm.take(kernel_name)
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        spare = self._warm.take(kernel_name, directory)
         try:
             if spare is None:
-                directory.mkdir(mode=0o700, parents=True)
+                directory.mkdir(mode=0o700)
                 self._prepare(execution, directory)
                 return launch(directory, fork_server=self._warm.fork_server(kernel_name))
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            spare.move_to(directory)
             self._prepare(execution, directory)
             return spare.begin()
         except BaseException:

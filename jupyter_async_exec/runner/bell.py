@@ -56,8 +56,10 @@ class Bell:
             `False` when there will be no task.
         """
         assert self.descriptor is not None
+        poll = select.poll()
+        poll.register(self.descriptor, select.POLLIN)
         while is_alive():
-            if not select.select([self.descriptor], [], [], 1.0)[0]:
+            if not poll.poll(1000):
                 continue
             try:
                 return os.read(self.descriptor, 1) == GO

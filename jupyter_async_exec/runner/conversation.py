@@ -49,9 +49,10 @@ _MOVE_IN = (
     "slice(None), [__import__('pathlib').Path.cwd()])))"
     "(__import__('os'), get_ipython())"
 )
-#: A progress bar's monitor prints nothing; it would keep every drain waiting.
+#: A progress bar's monitor prints nothing, and neither does the thread with which ZeroMQ gives
+#: back what it has sent (from the first large output on); they would keep every drain waiting.
 _COUNT_THREADS = {
-    "threads": "sum(type(thread).__module__.partition('.')[0] != 'tqdm' "
+    "threads": "sum(type(thread).__module__.partition('.')[0] not in ('tqdm', 'zmq') "
     "for thread in __import__('threading').enumerate())"
 }
 

@@ -321,6 +321,8 @@ class Engine:
                 conversation.close()
                 self._kernel.kill()
                 self._kernel.wait(_TERMINATE_GRACE_S)
+                # By the surest way there is.
+                self._start = start_process
                 self._kernel = self._start_kernel(self._spec)
         raise AssertionError("unreachable")
 

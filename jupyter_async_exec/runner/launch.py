@@ -112,11 +112,15 @@ class _Equipment:
     """Life lock, bell and log of a runner to be started; closed here in the end."""
 
     def __init__(self, directory: Path) -> None:
-        self.lock = take_lock(directory)
-        self._bell: socket.socket | None
-        self._bell, self._their_bell = make_bell()
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        self.log = os.open(directory / files.RUNNER_LOG, flags, 0o600)
+        with contextlib.ExitStack() as undo:
+            self.lock = take_lock(directory)
+            undo.callback(os.close, self.lock)
+            self.log = os.open(directory / files.RUNNER_LOG, flags, 0o600)
+            undo.callback(os.close, self.log)
+            self._bell: socket.socket | None
+            self._bell, self._their_bell = make_bell()
+            undo.pop_all()
 
     @property
     def descriptors(self) -> tuple[int, int, int]:

@@ -9,24 +9,25 @@ import select
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
-from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.core.execution import Status, new_id
+from jupyter_async_exec.errors import UnavailableError
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.bell import make_bell
 from jupyter_async_exec.runner.launch import launch, launch_spare, safe_environment
 from jupyter_async_exec.runner.lock import is_held, take_lock
 from jupyter_async_exec.runner.processes import identify
 from jupyter_async_exec.runner.result import read_evidence, read_result
-from jupyter_async_exec.runner.warm.handle import ForkServer
+from jupyter_async_exec.runner.warm.handle import ForkServer, is_possible
 from jupyter_async_exec.runner.warm.pool import SpareRunner, WarmPool
 from tests.runner.helpers import Attempt, make_notebook, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = [
     pytest.mark.slow,
@@ -357,6 +358,99 @@ def test_startup_files_forbid_a_spare(tmp_path: Path, monkeypatch: pytest.Monkey
         server.close()
 
 
+def serve(folder: Path) -> ForkServer:
+    return ForkServer(
+        options=(), environment=safe_environment(os.environ), log=folder / "server.log"
+    )
+
+
+def test_where_a_kernel_starts_with_packages_of_its_own_it_is_not_forked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may have seeded their random numbers, and every fork would draw the same."""
+    (tmp_path / "usercustomize").mkdir()
+    (tmp_path / "sitecustomize.py").write_text("import seeded")
+    (tmp_path / "seeded.py").write_text("import os\nSEED = os.urandom(8).hex()")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH') or tmp_path}")
+    server = serve(tmp_path)
+    try:
+        warm = Warm(server, tmp_path)
+        drawn = []
+        for _ in range(2):
+            attempt = warm.fork(warm.attempt("import seeded; print(seeded.SEED)"))
+            assert attempt.wait().status is Status.SUCCEEDED, attempt.log
+            drawn.append(attempt.text(0))
+        assert drawn[0] != drawn[1]
+        assert "sitecustomize" in (tmp_path / "server.log").read_text()
+    finally:
+        server.close()
+
+
+def test_where_no_kernel_could_be_asked_kernels_are_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "ipykernel"
+    broken.mkdir()
+    (broken / "__init__.py").write_text("raise ImportError('not today')")
+    good = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{good}" if good else str(tmp_path))
+    server = serve(tmp_path)
+    try:
+        (broken / "__init__.py").unlink()
+        broken.rmdir()
+        warm = Warm(server, tmp_path)
+        attempt = warm.fork(warm.attempt("print('ran')"))
+        assert attempt.wait().status is Status.SUCCEEDED, attempt.log
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    ("variables", "possible"),
+    [
+        ({}, True),
+        ({"PYTHONPATH": "/a:/b"}, True),
+        ({"PYTHONPATH": "lib"}, False),
+        ({"PYTHONPATH": ":/a"}, False),
+        ({"PYTHONUSERBASE": "base"}, False),
+    ],
+)
+def test_nothing_is_prepared_where_imports_depend_on_the_folder(
+    variables: dict[str, str], possible: bool
+) -> None:
+    assert is_possible(variables) is possible
+
+
+def test_a_fork_server_that_does_not_answer_is_replaced(
+    make_pool: Callable[..., WarmPool],
+) -> None:
+    pool = make_pool(spares=0)
+    pool.note_use("python3")
+    pool.note_use("python3")
+    wait_for(lambda: pool.fork_server("python3") is not None, timeout_s=60)
+    first = pool.fork_server("python3")
+    assert first is not None
+    os.kill(first.pid, 9)
+    with pytest.raises(UnavailableError):
+        first.fork(Path("/"), cookie="", descriptors=(0, 1, 2))
+
+    assert pool.fork_server("python3") is None
+    pool.note_use("python3")
+
+    wait_for(lambda: pool.fork_server("python3") is not None, timeout_s=60)
+    assert pool.fork_server("python3") is not first
+
+
+def test_a_spare_that_cannot_be_moved_is_given_up(make_pool: Callable[..., WarmPool]) -> None:
+    pool = make_pool()
+    pool.note_use("python3")
+    take(pool).end()
+    pool.note_use("python3")
+    wait_for(lambda: pool._kept["python3"].spare is not None, timeout_s=60)
+
+    assert pool.take("python3", Path("/proc/nowhere")) is None
+
+
 # ---------------------------------------------------------------- the pool
 
 
@@ -382,7 +476,7 @@ def take(pool: WarmPool) -> SpareRunner:
     found: list[SpareRunner] = []
 
     def look() -> bool:
-        spare = pool.take("python3")
+        spare = pool.take("python3", pool._directory / f"taken-{new_id()}")
         if spare is not None:
             found.append(spare)
         return bool(found)
@@ -394,7 +488,7 @@ def take(pool: WarmPool) -> SpareRunner:
 def test_nothing_is_kept_before_the_first_use(make_pool: Callable[..., WarmPool]) -> None:
     pool = make_pool()
 
-    assert pool.take("python3") is None
+    assert pool.take("python3", Path("/none")) is None
     assert pool.fork_server("python3") is None
 
 
@@ -423,7 +517,7 @@ def test_without_spares_runners_are_forked_from_the_second_use_on(
 
     wait_for(lambda: pool.fork_server("python3") is not None, timeout_s=60)
 
-    assert pool.take("python3") is None
+    assert pool.take("python3", Path("/none")) is None
     assert not folders_in(tmp_path)
 
 
@@ -486,4 +580,4 @@ def test_closing_leaves_nothing(make_pool: Callable[..., WarmPool], tmp_path: Pa
     pool.close()
 
     wait_for(lambda: not folders_in(tmp_path))
-    assert pool.take("python3") is None
+    assert pool.take("python3", Path("/none")) is None

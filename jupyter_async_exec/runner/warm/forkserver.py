@@ -34,6 +34,25 @@ if TYPE_CHECKING:
     from jupyter_async_exec.runner.kernel import Child
 
 _KERNEL_MODULE = "ipykernel_launcher"
+#: Ends the list of a kernel's modules; without it the list is not whole.
+_END = "."
+#: A kernel that does not answer is ended after this time.
+_ASK_LIMIT_S = 60
+#: What IPython kernels are made of. Whatever else is imported at their start may have seeded
+#: its random numbers already, which every fork would draw alike.
+_HARMLESS = frozenset(
+    [
+        "IPython", "__main__", "_distutils_hack", "_pydev_bundle", "_pydev_runfiles",
+        "_pydevd_bundle", "_pydevd_frame_eval", "_pydevd_sys_monitoring", "_virtualenv",
+        "appnope", "asttokens", "backcall", "comm", "dateutil", "debugpy", "decorator",
+        "exceptiongroup", "executing", "ipykernel", "ipykernel_launcher",
+        "ipython_pygments_lexers", "jedi", "jupyter_client", "jupyter_core", "matplotlib_inline",
+        "nest_asyncio", "packaging", "parso", "pexpect", "pickleshare", "platformdirs",
+        "prompt_toolkit", "psutil", "ptyprocess", "pure_eval", "pydev_ipython", "pydevconsole",
+        "pydevd", "pydevd_file_utils", "pydevd_plugins", "pydevd_tracing", "pygments", "six",
+        "stack_data", "tornado", "traitlets", "typing_extensions", "wcwidth", "zmq",
+    ]
+)  # fmt: skip
 #: Longest cookie, and longest command line of a kernel or supervisor, in characters.
 COOKIE_ROOM = 64
 COMMAND_ROOM = 512
@@ -64,7 +83,7 @@ def _serve(descriptor: int) -> int:
     is_able = count_threads() == 1
     gc.collect()
     gc.freeze()
-    connection.sendall(json.dumps({"is_able": is_able, "n_modules": len(known)}).encode())
+    connection.sendall(json.dumps({"is_able": is_able}).encode())
     if not is_able:
         return 1
     while True:
@@ -81,7 +100,10 @@ def _serve(descriptor: int) -> int:
 
 
 def _prepare() -> frozenset[str]:
-    """Import what kernel and runner need; return the names a kernel knows."""
+    """Import what kernel and runner need; return the names a kernel knows.
+
+    None at all when kernels must not be forked here.
+    """
     names = _ask_a_kernel()
     import importlib
 
@@ -106,7 +128,24 @@ def _prepare() -> frozenset[str]:
     from jupyter_async_exec.runner.engine import rehearse
 
     rehearse()
-    return frozenset(names)
+    strange = [name for name in names if not _is_harmless(name)]
+    if strange:
+        sys.stderr.write(f"Kernels are not forked, because they start with {strange[:5]}.\n")
+    return frozenset() if strange else frozenset(names)
+
+
+def _is_harmless(name: str) -> bool:
+    """Whether a module comes with Python, or is part of what makes an IPython kernel."""
+    import sysconfig
+
+    top = name.partition(".")[0]
+    if top in sys.stdlib_module_names or top in _HARMLESS:
+        return True
+    if top.startswith(("__editable__", "_cython_")):
+        return True
+    # Debian's Python brings a `sitecustomize` of its own.
+    path = getattr(sys.modules.get(name), "__file__", None) or ""
+    return os.path.dirname(path) == sysconfig.get_path("stdlib")  # noqa: PTH120
 
 
 def _ask_a_kernel() -> list[str]:
@@ -122,14 +161,18 @@ def _ask_a_kernel() -> list[str]:
         content += piece
     os.close(sense)
     os.waitpid(child, 0)
-    return content.decode().split()
+    names = content.decode().split("\n")
+    return names[:-1] if names[-1] == _END else []
 
 
 def _report_modules(tell: int) -> int:
     before = set(sys.modules)
     import shutil
+    import signal
     import tempfile
 
+    # Should we hang, and whoever waits for us be gone.
+    signal.alarm(_ASK_LIMIT_S)
     from ipykernel.kernelapp import IPKernelApp
 
     folder = tempfile.mkdtemp()
@@ -138,13 +181,12 @@ def _report_modules(tell: int) -> int:
         os.environ["IPYTHONDIR"] = folder
         os.environ.pop("PYTHONSTARTUP", None)
         app = IPKernelApp.instance()
-        options = [f"--ip={folder}/k", "--transport=ipc", f"--f={folder}/c.json"]
         app.initialize(  # type: ignore[no-untyped-call]
-            [*options, "--HistoryManager.hist_file=:memory:"]
+            [f"--f={folder}/c.json", "--HistoryManager.hist_file=:memory:"]
         )
         ours = {name for name in before if name.split(".")[0] == "jupyter_async_exec"}
-        names = [name for name in sys.modules if name not in ours and not name.isspace()]
-        content = "\n".join(names).encode()
+        names = [name for name in sys.modules if name not in ours and "\n" not in name]
+        content = "\n".join([*names, _END]).encode()
         while content:
             content = content[os.write(tell, content) :]
     finally:
@@ -226,7 +268,7 @@ class _Forker:
         from jupyter_async_exec.runner.kernel import start_process
         from jupyter_async_exec.runner.system import count_threads
 
-        if not self._is_same(command, env) or count_threads() != 1:
+        if not self._known or not self._is_same(command, env) or count_threads() != 1:
             return start_process(command, cwd=cwd, env=env)
         parent = os.getpid()
         pid = os.fork()

@@ -48,6 +48,8 @@ class ForkServer:
     def __init__(
         self, *, options: Sequence[str], environment: Mapping[str, str], log: Path
     ) -> None:
+        #: Whether it still answers.
+        self.is_usable = True
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket = ours
         self._lock = threading.Lock()
@@ -119,7 +121,9 @@ class ForkServer:
                 self._socket.settimeout(_FORK_TIMEOUT_S)
                 socket.send_fds(self._socket, [json.dumps(request).encode()], descriptors)
                 return int(self._answer(_FORK_TIMEOUT_S)["pid"])
-            except (OSError, ValueError, KeyError) as error:
+            except (UnavailableError, OSError, ValueError, KeyError) as error:
+                # A late answer would be taken for that of the next request.
+                self._end()
                 raise UnavailableError(f"The fork server does not answer: {error}") from error
 
     @property
@@ -129,12 +133,18 @@ class ForkServer:
 
     def close(self) -> None:
         """End it; what it forked goes on."""
+        self.is_usable = False
         self._socket.close()
         try:
             self._process.wait(timeout=1.0)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self._end()
+
+    def _end(self) -> None:
+        self.is_usable = False
+        self._process.kill()
+        self._process.wait()
+        self._socket.close()
 
     def _await_ready(self) -> None:
         if not self._answer(_PREPARE_TIMEOUT_S).get("is_able"):
@@ -152,6 +162,12 @@ class ForkServer:
         return answer
 
 
-def is_possible() -> bool:
-    """Whether this platform has what forking runners needs."""
-    return sys.platform == "linux" and hasattr(os, "fork") and count_threads() is not None
+def is_possible(environment: Mapping[str, str]) -> bool:
+    """Whether runners can be forked here, and what is prepared in one folder fits another.
+
+    Python makes relative folders in these variables absolute when it starts.
+    """
+    named = (environment.get(name, "/") for name in ("PYTHONUSERBASE", "PYTHONHOME"))
+    folders = [*environment.get("PYTHONPATH", "/").split(os.pathsep), *named]
+    is_fixed = all(os.path.isabs(folder) for folder in folders)  # noqa: PTH117
+    return sys.platform == "linux" and is_fixed and count_threads() is not None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import select
 import shutil
 import site
 import sys
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.core.execution import new_id
-from jupyter_async_exec.errors import AsyncExecError
+from jupyter_async_exec.errors import AsyncExecError, UnavailableError
 from jupyter_async_exec.runner.bell import GO, READY
 from jupyter_async_exec.runner.kernelspec import find_kernelspec
 from jupyter_async_exec.runner.launch import launch_spare, safe_environment, terminate
@@ -30,7 +29,7 @@ from jupyter_async_exec.runner.warm.handle import ForkServer, is_possible
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 #: A spare is made when nothing has started for so long: in a burst it would only be in the way.
 QUIET_S = 0.3
@@ -42,6 +41,9 @@ MEMORY_RESERVE_BYTES = 1_000_000_000
 MAX_KERNELS = 2
 _READY_TIMEOUT_S = 60.0
 _MAX_FAILURES = 3
+_CLOSE_LIMIT_S = 2.0
+#: Whether memory has become short is looked at this often, in seconds.
+_LOOK_S = 10.0
 _LOG = "fork-server.log"
 
 _log = logging.getLogger(__name__)
@@ -84,8 +86,14 @@ class SpareRunner:
     @property
     def is_alive(self) -> bool:
         """Whether it still waits."""
+        try:
+            self.bell.recv(1)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
         # All it could say now is its end.
-        return not select.select([self.bell], [], [], 0)[0]
+        return False
 
 
 @dataclass(slots=True)
@@ -96,7 +104,6 @@ class _Kept:
     server: ForkServer | None = None
     spare: SpareRunner | None = None
     used_s: float = 0.0
-    started_s: float = 0.0
     n_uses: int = 0
     n_failures: int = 0
 
@@ -146,16 +153,23 @@ class WarmPool:
         self._thread: threading.Thread | None = None
         self._is_closed = False
 
-    def take(self, kernel_name: str) -> SpareRunner | None:
-        """Return a spare with this kernel ready, if there is one; it is the caller's now."""
+    def take(self, kernel_name: str, directory: Path) -> SpareRunner | None:
+        """Return a spare with this kernel ready, if there is one; it is the caller's now.
+
+        The folder it waits in becomes `directory`, with its life lock held.
+        """
         with self._changed:
             kept = self._current(kernel_name)
             if kept is None or kept.spare is None:
                 return None
             spare, kept.spare = kept.spare, None
             self._changed.notify()
-        if spare.is_alive:
-            return spare
+        try:
+            if spare.is_alive:
+                spare.move_to(directory)
+                return spare
+        except OSError as error:
+            _log.info("A spare runner could not be used: %s", error)
         spare.end()
         return None
 
@@ -163,11 +177,13 @@ class WarmPool:
         """Return what can fork a runner of this kernel, if there is something."""
         with self._changed:
             kept = self._current(kernel_name)
-            return None if kept is None else kept.server
+            if kept is None or kept.server is None or not kept.server.is_usable:
+                return None
+            return kept.server
 
     def note_use(self, kernel_name: str) -> None:
         """Remember that an execution of this kernel starts; what it needs is prepared soon."""
-        if not is_possible():
+        if not is_possible(os.environ):
             return
         with self._changed:
             if self._is_closed:
@@ -189,7 +205,8 @@ class WarmPool:
             self._changed.notify()
             thread = self._thread
         if thread is not None:
-            thread.join()
+            # What is being started just now may take longer; it ends with us.
+            thread.join(_CLOSE_LIMIT_S)
 
     def sweep(self) -> None:
         """Remove the folders of spares that ended with the server they waited for."""
@@ -207,6 +224,15 @@ class WarmPool:
     # ------------------------------------------------------------ the thread
 
     def _work(self) -> None:
+        try:
+            self._keep()
+        except Exception:  # noqa: BLE001  nobody's execution may depend on this thread
+            _log.exception("Kernels are kept ready again from the next execution on.")
+            with self._changed:
+                self._end_all()
+                self._thread = None
+
+    def _keep(self) -> None:
         while True:
             with self._changed:
                 name, wait_s = self._choose()
@@ -228,7 +254,7 @@ class WarmPool:
         self._drop(now)
         if not self._kept:
             return None, 0.0
-        wait_s = self._idle_s
+        wait_s = min(self._idle_s, _LOOK_S)
         for name, kept in self._kept.items():
             wait_s = min(wait_s, kept.used_s + self._idle_s - now)
             if kept.n_failures >= _MAX_FAILURES or not self._wants(kept):
@@ -258,6 +284,9 @@ class WarmPool:
             elif not self._is_current(name, kept):
                 kept.end()
                 kept.identity = _identity(name)
+            elif kept.server is not None and not kept.server.is_usable:
+                kept.server.close()
+                kept.server = None
             elif kept.spare is not None and available_memory() < MEMORY_RESERVE_BYTES:
                 kept.spare.end()
                 kept.spare = None
@@ -302,13 +331,23 @@ class WarmPool:
             shutil.rmtree(directory, ignore_errors=True)
             raise
         spare = SpareRunner(directory, bell)
-        if select.select([bell], [], [], _READY_TIMEOUT_S)[0] and bell.recv(1) == READY:
-            return spare
-        spare.end()
-        raise AsyncExecError("its spare runner did not become ready")
+        if not _becomes_ready(bell):
+            spare.end()
+            raise UnavailableError("its spare runner did not become ready")
+        return spare
 
     def _is_current(self, name: str, kept: _Kept) -> bool:
         return kept.identity == _identity(name)
+
+
+def _becomes_ready(bell: socket.socket) -> bool:
+    try:
+        bell.settimeout(_READY_TIMEOUT_S)
+        is_ready = bell.recv(1) == READY
+        bell.setblocking(False)
+    except OSError:
+        return False
+    return is_ready
 
 
 def _identity(kernel_name: str) -> object:
@@ -320,13 +359,26 @@ def _identity(kernel_name: str) -> object:
     return spec, _packages(), safe_environment(os.environ)
 
 
+def _startup_folders() -> Iterator[Path]:
+    """Give the folders in which IPython looks for what it does first, as far as they are fixed."""
+    home = Path(os.environ.get("IPYTHONDIR", "~/.ipython")).expanduser()
+    yield home / "profile_default"
+    yield home / "profile_default" / "startup"
+    for prefix in (sys.prefix, "/usr/local", "/"):
+        yield Path(prefix, "etc", "ipython")
+        yield Path(prefix, "etc", "ipython", "startup")
+
+
 def _packages() -> Mapping[str, int]:
-    """Return when each folder of packages last got, or lost, something.
+    """Return when each folder of packages or startup files last got, or lost, something.
 
     Installing, upgrading and removing change the folder; links to projects
     (`*.pth`) may change inside.
     """
     times = {}
+    for startup in _startup_folders():
+        with contextlib.suppress(OSError):
+            times[str(startup)] = startup.stat().st_mtime_ns
     for folder in {*site.getsitepackages(), site.getusersitepackages()}:
         with contextlib.suppress(OSError):
             times[folder] = Path(folder).stat().st_mtime_ns

@@ -25,11 +25,14 @@ _TURN_MS = 20
 #: first cell: startup files and configuration. Where there are any, only a kernel
 #: that starts in its own folder is right.
 _STARTS_PLAIN = (
-    "(lambda app, shell, os: not app.loaded_config_files and not os.environ.get('PYTHONSTARTUP')"
-    " and not app.exec_files and not app.exec_lines and not [name for name in"
-    " os.listdir(shell.profile_dir.startup_dir) if name.endswith(('.py', '.ipy'))])"
+    "(lambda app, shell, os, etc: not app.loaded_config_files"
+    " and not os.environ.get('PYTHONSTARTUP') and not app.exec_files and not app.exec_lines"
+    " and not [name for folder in [shell.profile_dir.startup_dir,"
+    " *[os.path.join(each, 'startup') for each in [*etc.SYSTEM_CONFIG_DIRS, *etc.ENV_CONFIG_DIRS]]]"
+    " if os.path.isdir(folder)"
+    " for name in os.listdir(folder) if name.endswith(('.py', '.ipy'))])"
     "(__import__('ipykernel.kernelapp').kernelapp.IPKernelApp.instance(), get_ipython(),"
-    " __import__('os'))"
+    " __import__('os'), __import__('IPython.core.application').core.application)"
 )
 
 

@@ -212,6 +212,18 @@ def test_parameters_files_and_imports_are_those_of_the_execution(warm: Warm, sta
     assert attempt.rebuilt == attempt.output
 
 
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [(Warm.cold, False), (Warm.fork, True), (Warm.spare, True)],
+    ids=["started", "forked", "spare"],
+)
+def test_a_plain_kernel_is_forked(warm: Warm, start: Start, expected: bool) -> None:
+    attempt = start(warm, warm.attempt("import gc; print(gc.get_freeze_count() > 1000)"))
+
+    assert attempt.wait().status is Status.SUCCEEDED
+    assert attempt.text(0) == f"{expected}\n"
+
+
 @each_way
 def test_what_a_kernel_does_as_it_ends_is_done(warm: Warm, start: Start) -> None:
     attempt = warm.attempt(

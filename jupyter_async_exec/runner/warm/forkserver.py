@@ -44,8 +44,8 @@ _HARMLESS = frozenset(
     [
         "IPython", "__main__", "_distutils_hack", "_pydev_bundle", "_pydev_runfiles",
         "_pydevd_bundle", "_pydevd_frame_eval", "_pydevd_sys_monitoring", "_virtualenv",
-        "appnope", "asttokens", "backcall", "comm", "dateutil", "debugpy", "decorator",
-        "exceptiongroup", "executing", "ipykernel", "ipykernel_launcher",
+        "appnope", "asttokens", "backcall", "comm", "cython_runtime", "dateutil", "debugpy",
+        "decorator", "exceptiongroup", "executing", "ipykernel", "ipykernel_launcher",
         "ipython_pygments_lexers", "jedi", "jupyter_client", "jupyter_core", "matplotlib_inline",
         "nest_asyncio", "packaging", "parso", "pexpect", "pickleshare", "platformdirs",
         "prompt_toolkit", "psutil", "ptyprocess", "pure_eval", "pydev_ipython", "pydevconsole",
@@ -182,7 +182,8 @@ def _report_modules(tell: int) -> int:
         os.environ.pop("PYTHONSTARTUP", None)
         app = IPKernelApp.instance()
         app.initialize(  # type: ignore[no-untyped-call]
-            [f"--f={folder}/c.json", "--HistoryManager.hist_file=:memory:"]
+            # TCP: a path of a socket may have but 100 characters.
+            [f"--f={folder}/c.json", "--ip=127.0.0.1", "--HistoryManager.hist_file=:memory:"]
         )
         ours = {name for name in before if name.split(".")[0] == "jupyter_async_exec"}
         names = [name for name in sys.modules if name not in ours and "\n" not in name]

@@ -9,7 +9,7 @@ import fcntl
 import logging
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.backends.base import AttemptKey, Harvest
@@ -20,6 +20,7 @@ from jupyter_async_exec.core.events import (
     CellStarted,
     Event,
     ExecutionFinished,
+    ExecutionStarted,
     Remarked,
 )
 from jupyter_async_exec.core.execution import Execution, Reason, Remark, Status
@@ -55,6 +56,8 @@ MAX_STARTS = 100
 TRANSIENT_ERRNOS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 )
+#: Said of an attempt that had begun and whose journal does not know of it any more.
+JOURNAL_LOST = "The runner disappeared, and so did its journal: which cells ran is not known."
 #: Attempts that die before their first cell go back to the queue this often.
 MAX_ATTEMPTS = 5
 
@@ -72,6 +75,8 @@ class _Followed:
     recorded_s: float = 0.0
     cancel_sent: bool = False
     result_seen_s: float | None = None
+    #: Whether a cell may have been sent to a kernel; what may have run never runs again.
+    may_have_run: bool = False
     #: Whether the store knows its end.
     is_final: bool = False
 
@@ -231,7 +236,15 @@ class Dispatcher:
                 continue
             known.add(AttemptKey(execution.id, execution.attempt))
             if execution.id not in self._followed:
-                self._follow(_Followed(execution=execution, backend=backend), start=False)
+                followed = _Followed(
+                    execution=execution,
+                    backend=backend,
+                    # What the store knows counts, whatever became of the journal.
+                    may_have_run=execution.started_at is not None
+                    or execution.current_cell is not None
+                    or execution.cells_done > 0,
+                )
+                self._follow(followed, start=False)
         for backend in self._backends.values():
             for key in await backend.attempts():
                 if key not in known:
@@ -328,6 +341,11 @@ class Dispatcher:
         observation = await followed.backend.observe(followed.key, offset=followed.offset)
         followed.offset = observation.offset
         followed.pending.extend(observation.events)
+        followed.may_have_run |= any(
+            # A cell comes right after the start, and what is not yet read may be lost.
+            isinstance(event, ExecutionStarted | CellStarted)
+            for event in observation.events
+        )
         if observation.result is None:
             await self._record_progress(followed)
             return False
@@ -364,11 +382,13 @@ class Dispatcher:
 
     async def _end(self, followed: _Followed, result: Result) -> bool:
         """Make it final; return whether there is nothing more to wait for."""
-        never_began = result.reason is Reason.LOST and result.started_at is None
-        if never_began and followed.execution.attempt < MAX_ATTEMPTS:
-            await self._return_to_queue(followed)
-            LOGGER.info("#%d goes back to the queue.", followed.execution.number)
-            return True
+        if result.reason is Reason.LOST and result.started_at is None:
+            if not followed.may_have_run and followed.execution.attempt < MAX_ATTEMPTS:
+                await self._return_to_queue(followed)
+                LOGGER.info("#%d goes back to the queue.", followed.execution.number)
+                return True
+            if followed.may_have_run and result.cells_total is None:
+                result = replace(result, message=JOURNAL_LOST)
         harvest = await self._harvest(followed)
         remarked = (Remarked(at=result.finished_at, remark=each) for each in harvest.remarks)
         end = ExecutionFinished(

@@ -13,7 +13,7 @@ from jupyter_async_exec.backends.base import Harvest
 from jupyter_async_exec.core.clock import utc_now
 from jupyter_async_exec.core.events import CellFinished, CellStarted, ExecutionStarted
 from jupyter_async_exec.core.execution import Artifact, Execution, Reason, Remark, Status
-from jupyter_async_exec.dispatcher import MAX_ATTEMPTS, Dispatcher
+from jupyter_async_exec.dispatcher import JOURNAL_LOST, MAX_ATTEMPTS, Dispatcher
 from jupyter_async_exec.errors import CorruptObjectError, UnavailableError
 from jupyter_async_exec.store import ExecutionStore
 from jupyter_async_exec.testing.factories import make_submission
@@ -377,3 +377,49 @@ async def test_a_dispatcher_that_returns_keeps_what_was_written_at_the_very_end(
         await until(lambda: len(backend.discarded) > 1)
 
     assert [each.name for each in store.get(execution.id).artifacts] == ["bye.txt"]
+
+
+async def test_what_had_begun_never_runs_again_even_if_its_journal_says_otherwise(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
+    submit(store)
+    async with dispatch():
+        await until(lambda: 1 in backend.attempts_by_number)
+        backend.attempts_by_number[1].events.append(CellStarted(at=utc_now(), cell_index=0))
+        backend.end(1, Status.FAILED, reason=Reason.LOST, began=False)
+        await until(lambda: store.get(1).status is not Status.RUNNING)
+
+    assert (store.get(1).status, store.get(1).reason) == (Status.FAILED, Reason.LOST)
+    assert len(backend.started) == 1
+
+
+async def test_an_attempt_that_vanished_after_its_first_cell_is_never_run_again(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
+    submit(store)
+    async with dispatch():
+        await until(lambda: 1 in backend.attempts_by_number)
+        backend.attempts_by_number[1].events.append(CellStarted(at=utc_now(), cell_index=0))
+        await until(lambda: store.get(1).current_cell == 0)
+        backend.vanish(1)
+        await until(lambda: store.get(1).status is not Status.RUNNING)
+
+    assert (store.get(1).status, store.get(1).reason) == (Status.FAILED, Reason.LOST)
+    assert store.get(1).message == JOURNAL_LOST
+    assert len(backend.started) == 1
+
+
+async def test_what_vanished_while_no_dispatcher_looked_is_never_run_again(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
+    submit(store)
+    async with dispatch():
+        await until(lambda: 1 in backend.attempts_by_number)
+        backend.attempts_by_number[1].events.append(ExecutionStarted(at=utc_now(), cells_total=1))
+        await until(lambda: store.get(1).started_at is not None)
+    backend.vanish(1)
+    async with dispatch():
+        await until(lambda: store.get(1).status is not Status.RUNNING)
+
+    assert (store.get(1).status, store.get(1).reason) == (Status.FAILED, Reason.LOST)
+    assert len(backend.started) == 1

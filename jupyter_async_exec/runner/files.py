@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import stat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ CANCEL = "cancel"
 SUPERVISOR = "supervisor.json"
 #: Of the private folder for a kernel's sockets, outside the attempt's directory.
 SOCKETS_PREFIX = "jae-"
+
+#: Nothing there, a link, or a socket.
+_NO_FILE_ERRNOS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
 
 
 def write_whole(path: Path, content: bytes | Iterable[bytes], *, durable: bool = True) -> None:
@@ -62,18 +67,29 @@ def sync_folder(folder: Path) -> None:
 
 
 def read_bounded(path: Path, *, limit_bytes: int) -> bytes | None:
-    """Return a file's bytes; `None` when it is absent, a link, or larger than the limit."""
+    """Return a file's bytes; `None` when it is absent, no plain file, or larger than the limit.
+
+    Raises
+    ------
+    OSError
+        It is there and cannot be read now; whoever took it for absent would
+        draw a false conclusion.
+    """
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         descriptor = os.open(path, flags)
-    except OSError:
-        return None
-    with os.fdopen(descriptor, "rb") as file:
-        try:
-            content = file.read(limit_bytes + 1)
-        except OSError:  # a folder
+    except OSError as error:
+        if error.errno in _NO_FILE_ERRNOS:
             return None
-    # A pipe without a writer reads as empty, and none of our files is.
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(limit_bytes + 1)
+    finally:
+        os.close(descriptor)
+    # None of our files is empty.
     return None if not content or len(content) > limit_bytes else content
 
 

@@ -2,7 +2,7 @@
 
 The reader never raises because of what it reads: a torn last line is left for
 the next call, a damaged line in the middle is skipped, an unknown type is
-handed through. docs/reference/journal-format.md is the format for others.
+handed through. A journal that is there and cannot be opened is an `OSError`. docs/reference/journal-format.md is the format for others.
 """
 
 from __future__ import annotations
@@ -53,6 +53,9 @@ DISK_PATIENCE_S = 30.0
 _OUTPUT_TYPES = frozenset({"output", "output_updated"})
 _SHOWING_TYPES = _OUTPUT_TYPES | {"widget_updated"}
 
+#: Only these mean that there is no journal. Whoever took any other error for an empty one
+#: would run again what has run.
+_ABSENT = (FileNotFoundError, NotADirectoryError)
 _CHUNK_BYTES = 1024 * 1024
 _HEAD_FIELDS = ("seq", "at", "type")
 #: How the writer begins a line, up to where its large values are.
@@ -258,7 +261,7 @@ def iterate_journal(path: Path, *, outputs: bool = True) -> Iterator[JSONObject]
     try:
         file = OpenFile(path)
         lines = path.open("rb")
-    except OSError:
+    except _ABSENT:
         return
     with lines:
         for first, start, end in _extents(lines, 0):
@@ -283,7 +286,7 @@ def read_events(path: Path, offset: int = 0) -> tuple[list[Event], int]:
     events: list[Event] = []
     try:
         lines = path.open("rb")
-    except OSError:
+    except _ABSENT:
         return events, offset
     with lines:
         for first, start, end in _extents(lines, offset):
@@ -339,7 +342,7 @@ def _parse_large(file: OpenFile, head: re.Match[bytes], start: int, end: int) ->
 def _lines(path: Path, offset: int) -> Iterator[bytes]:
     try:
         file = path.open("rb")
-    except OSError:
+    except _ABSENT:
         return
     with file:
         file.seek(offset)

@@ -70,7 +70,12 @@ def read_result(directory: Path) -> Result | None:
     """Return the result, or `None` when there is none or what is there is not one.
 
     The file lies where executed code may write; it is size-limited, checked
-    field by field and never raises.
+    field by field and never raises because of what it holds.
+
+    Raises
+    ------
+    OSError
+        It is there and cannot be read now.
     """
     content = files.read_bounded(directory / files.RESULT, limit_bytes=LARGEST_RESULT_BYTES)
     if content is None:

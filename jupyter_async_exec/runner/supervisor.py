@@ -253,10 +253,14 @@ class _Supervisor:
 
         if not (self._directory / files.TASK).exists():
             return  # a spare nobody needed
-        if read_result(self._directory) is None:
-            from jupyter_async_exec.runner.conclude import conclude_attempt
 
-            _try_to(lambda: conclude_attempt(self._directory))
+        def conclude() -> None:
+            if read_result(self._directory) is None:
+                from jupyter_async_exec.runner.conclude import conclude_attempt
+
+                conclude_attempt(self._directory)
+
+        _try_to(conclude)
 
 
 def _run_engine(directory: Path, sockets: Path, equipment: Equipment) -> int:

@@ -65,6 +65,11 @@ class ScriptedBackend(Backend):
         """Hold something of an attempt that no store knows."""
         self._leftovers.append(AttemptKey(execution_id, 1))
 
+    def vanish(self, number: int) -> None:
+        """Forget the newest attempt of execution `number`, as if its folder were removed."""
+        execution = self.attempts_by_number[number].execution
+        del self._attempts[AttemptKey(execution.id, execution.attempt)]
+
     def end(
         self,
         number: int,

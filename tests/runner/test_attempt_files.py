@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,12 @@ from jupyter_async_exec.core.execution import CellError, Limits, Reason, Status
 from jupyter_async_exec.errors import ConflictError, InvalidRequestError
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.conclude import conclude_attempt
-from jupyter_async_exec.runner.journal import JournalWriter
+from jupyter_async_exec.runner.journal import (
+    JournalWriter,
+    iterate_journal,
+    read_events,
+    read_journal,
+)
 from jupyter_async_exec.runner.json_text import encode_json
 from jupyter_async_exec.runner.launch import launch, safe_environment
 from jupyter_async_exec.runner.lock import is_held, take_lock
@@ -29,6 +35,7 @@ from jupyter_async_exec.runner.result import (
 from jupyter_async_exec.runner.task import Task, read_task, write_task
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 TASK = Task(
@@ -177,13 +184,51 @@ def test_a_result_that_is_no_plain_file_or_too_big_is_none(tmp_path: Path) -> No
     assert read_result(tmp_path) is None
     path.unlink()
 
+    path.mkdir()
+    assert read_result(tmp_path) is None
+    path.rmdir()
+
     path.write_bytes(b"[" * 5_000_000)
     assert read_result(tmp_path) is None
     path.write_bytes(b"[" * 1_000_000)
     assert read_result(tmp_path) is None
 
 
+@contextmanager
+def no_descriptors_left() -> Iterator[None]:
+    """Let every opening of a file fail with EMFILE."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_result_that_cannot_be_read_now_is_not_taken_for_absent(tmp_path: Path) -> None:
+    assert read_result(tmp_path / "absent") is None
+
+    with no_descriptors_left(), pytest.raises(OSError, match="Too many open files"):
+        read_result(tmp_path)
+
+
 class TestConcludeLost:
+    def test_a_journal_that_cannot_be_read_now_concludes_nothing(self, tmp_path: Path) -> None:
+        """Else what has run would count as never begun, and run again."""
+        self.write(tmp_path, ("cell_started", {"cell_index": 0}))
+        journal = tmp_path / files.JOURNAL
+
+        with no_descriptors_left():
+            for look in (read_events, read_journal, lambda path: list(iterate_journal(path))):
+                with pytest.raises(OSError, match="Too many open files"):
+                    look(journal)
+            with pytest.raises(OSError, match="Too many open files"):
+                conclude_lost(tmp_path)
+
+        assert conclude_lost(tmp_path).started_at == NOW
+
     def write(self, directory: Path, *records: tuple[str, dict[str, Any]]) -> None:
         write_task(directory, TASK)
         writer = JournalWriter(directory / files.JOURNAL, clock=lambda: NOW)

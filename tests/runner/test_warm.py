@@ -471,7 +471,7 @@ def make_pool(tmp_path: Path) -> Iterator[Callable[..., WarmPool]]:
     made: list[WarmPool] = []
 
     def make(**options: Any) -> WarmPool:
-        pool = WarmPool(tmp_path, **{"nice": 0, "quiet_s": 0.01} | options)
+        pool = WarmPool(tmp_path, **{"nice": 0} | options)
         made.append(pool)
         return pool
 
@@ -567,7 +567,7 @@ def test_a_new_package_or_variable_makes_the_spare_useless(
 
     monkeypatch.setenv("SOMETHING_NEW", "1")
 
-    assert pool.fork_server("python3") is None
+    wait_for(lambda: pool.fork_server("python3") is None)
     pool.note_use("python3")
     take(pool).end()
 

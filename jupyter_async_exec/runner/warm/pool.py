@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator, Mapping
 
-#: A spare is made when nothing has started for so long: in a burst it would only be in the way.
-QUIET_S = 0.3
 #: What nobody has used for so long goes.
 IDLE_S = 600.0
 #: With less memory left than this, in bytes, nothing is kept ready.
@@ -41,6 +39,8 @@ MEMORY_RESERVE_BYTES = 1_000_000_000
 MAX_KERNELS = 2
 _READY_TIMEOUT_S = 60.0
 _MAX_FAILURES = 3
+#: In a burst nobody installs anything between two executions.
+_SEEN_S = 0.25
 _CLOSE_LIMIT_S = 2.0
 #: Whether memory has become short is looked at this often, in seconds.
 _LOOK_S = 10.0
@@ -104,6 +104,9 @@ class _Kept:
     server: ForkServer | None = None
     spare: SpareRunner | None = None
     used_s: float = 0.0
+    #: When it was last looked at whether it is outdated, and what was found.
+    seen_s: float = 0.0
+    is_current: bool = True
     n_uses: int = 0
     n_failures: int = 0
 
@@ -130,8 +133,8 @@ class WarmPool:
         Added niceness of spares.
     spares
         Spare runners for each kernel, 0 or 1; without one, runners are still forked.
-    quiet_s, idle_s
-        Instead of `QUIET_S` and `IDLE_S`.
+    idle_s
+        Instead of `IDLE_S`.
     """
 
     def __init__(
@@ -140,13 +143,11 @@ class WarmPool:
         *,
         nice: int,
         spares: int = 1,
-        quiet_s: float = QUIET_S,
         idle_s: float = IDLE_S,
     ) -> None:
         self._directory = directory
         self._nice = nice
         self._spares = spares
-        self._quiet_s = quiet_s
         self._idle_s = idle_s
         self._kept: dict[str, _Kept] = {}
         self._changed = threading.Condition()
@@ -259,10 +260,7 @@ class WarmPool:
             wait_s = min(wait_s, kept.used_s + self._idle_s - now)
             if kept.n_failures >= _MAX_FAILURES or not self._wants(kept):
                 continue
-            left_s = max(k.used_s for k in self._kept.values()) + self._quiet_s - now
-            if left_s <= 0 or kept.server is None:
-                return name, 0.0
-            wait_s = min(wait_s, left_s)
+            return name, 0.0
         return None, max(wait_s, 0.01)
 
     def _wants(self, kept: _Kept) -> bool:
@@ -283,7 +281,7 @@ class WarmPool:
                 kept.end()
             elif not self._is_current(name, kept):
                 kept.end()
-                kept.identity = _identity(name)
+                kept.identity, kept.is_current = _identity(name), True
             elif kept.server is not None and not kept.server.is_usable:
                 kept.server.close()
                 kept.server = None
@@ -337,7 +335,10 @@ class WarmPool:
         return spare
 
     def _is_current(self, name: str, kept: _Kept) -> bool:
-        return kept.identity == _identity(name)
+        now = time.monotonic()
+        if now - kept.seen_s > _SEEN_S:
+            kept.seen_s, kept.is_current = now, kept.identity == _identity(name)
+        return kept.is_current
 
 
 def _becomes_ready(bell: socket.socket) -> bool:

@@ -27,7 +27,7 @@ from jupyter_async_exec.core.execution import Execution, Reason, Remark, Status
 from jupyter_async_exec.errors import AsyncExecError, DiskFullError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
     from pathlib import Path
 
     from jupyter_async_exec.backends.base import Backend
@@ -132,6 +132,8 @@ class Dispatcher:
         self._claim_after_s = 0.0
         self._followed: dict[str, _Followed] = {}
         self._followers: set[asyncio.Task[None]] = set()
+        #: What an earlier dispatcher left behind its end, being cleared.
+        self._leftovers: set[AttemptKey] = set()
         self._wake = asyncio.Event()
         self._stopping = False
         self._lock_fd: int | None = None
@@ -247,9 +249,9 @@ class Dispatcher:
                 self._follow(followed, start=False)
         for backend in self._backends.values():
             for key in await backend.attempts():
-                if key not in known:
-                    await self._keep_late(backend, key)
-                    await _discard(backend, key)
+                if key not in known and key not in self._leftovers:
+                    self._leftovers.add(key)
+                    self._begin(self._clear_leftover(backend, key), name=f"leftover-{key}")
 
     async def _notice_cancels(self) -> None:
         for execution in await asyncio.to_thread(self._store.running):
@@ -275,9 +277,10 @@ class Dispatcher:
 
     def _follow(self, followed: _Followed, *, start: bool) -> None:
         self._followed[followed.execution.id] = followed
-        follower = asyncio.get_running_loop().create_task(
-            self._live_through(followed, start=start), name=f"execution-{followed.key}"
-        )
+        self._begin(self._live_through(followed, start=start), name=f"execution-{followed.key}")
+
+    def _begin(self, life: Coroutine[None, None, None], *, name: str) -> None:
+        follower = asyncio.get_running_loop().create_task(life, name=name)
         self._followers.add(follower)
         follower.add_done_callback(self._followers.discard)
 
@@ -408,23 +411,55 @@ class Dispatcher:
     async def _leave(self, followed: _Followed) -> None:
         """Keep what it wrote while it was taken down, then let it go."""
         self._let_go(followed)
-        await self._keep_late(followed.backend, followed.key)
-        await _discard(followed.backend, followed.key)
+        await self._clear(followed.backend, followed.key)
+
+    async def _clear_leftover(self, backend: Backend, key: AttemptKey) -> None:
+        """Let what an earlier dispatcher left come to its end, and clear it."""
+        deadline_s = time.monotonic() + TEARDOWN_LIMIT_S
+        offset = 0
+        while not self._stopping and time.monotonic() < deadline_s:
+            try:
+                observation = await backend.observe(key, offset=offset)
+            except Exception:
+                LOGGER.exception("The attempt %s cannot be looked at; tried again.", key)
+                await asyncio.sleep(RETRY_INTERVAL_S)
+                continue
+            offset = observation.offset
+            if not observation.alive or observation.result is None:
+                # It is gone, or runs without anybody wanting it.
+                break
+            await asyncio.sleep(OBSERVE_INTERVAL_S)
+        if not self._stopping:
+            await self._clear(backend, key)
+        self._leftovers.discard(key)
+
+    async def _clear(self, backend: Backend, key: AttemptKey) -> None:
+        """Keep what an attempt wrote at its very end, then remove what is left of it."""
+        deadline_s = time.monotonic() + HARVEST_PATIENCE_S
+        while True:
+            try:
+                await self._keep_late(backend, key)
+                break
+            except Exception:
+                LOGGER.exception("What the attempt %s wrote at its very end is not kept.", key)
+                if time.monotonic() >= deadline_s:
+                    break
+                if self._stopping:
+                    return  # The next dispatcher finds it and tries again.
+            await asyncio.sleep(RETRY_INTERVAL_S)
+        await _discard(backend, key)
 
     async def _keep_late(self, backend: Backend, key: AttemptKey) -> None:
-        try:
-            late = await backend.harvest_late(key)
-            if late.artifacts or late.remarks:
-                await asyncio.to_thread(
-                    self._store.add_late,
-                    key.execution_id,
-                    key.attempt,
-                    artifacts=late.artifacts,
-                    remarks=late.remarks,
-                )
-                self._changed()
-        except Exception:
-            LOGGER.exception("What the attempt %s wrote at its very end cannot be kept.", key)
+        late = await backend.harvest_late(key)
+        if late.artifacts or late.remarks:
+            await asyncio.to_thread(
+                self._store.add_late,
+                key.execution_id,
+                key.attempt,
+                artifacts=late.artifacts,
+                remarks=late.remarks,
+            )
+            self._changed()
 
     async def _harvest(self, followed: _Followed) -> Harvest:
         """Keep what the attempt left; an error is raised, and tried again, for some minutes."""

@@ -423,3 +423,38 @@ async def test_what_vanished_while_no_dispatcher_looked_is_never_run_again(
 
     assert (store.get(1).status, store.get(1).reason) == (Status.FAILED, Reason.LOST)
     assert len(backend.started) == 1
+
+
+async def test_late_files_that_cannot_be_kept_at_once_are_tried_again(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
+    execution = submit(store)
+    backend.late_errors = [OSError("Too many open files")]
+    backend.late_result = Harvest(artifacts=(make_artifact("bye.txt", "d"),))
+    async with dispatch():
+        await until(lambda: _has_started(backend, 1))
+        backend.end(execution.number)
+        await until(lambda: bool(backend.discarded))
+
+    assert [each.name for each in store.get(execution.id).artifacts] == ["bye.txt"]
+
+
+async def test_a_leftover_that_is_still_being_taken_down_holds_up_nobody(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
+    execution = submit(store)
+    async with dispatch():
+        await until(lambda: _has_started(backend, 1))
+        backend.end(execution.number)
+        backend.attempts_by_number[1].alive = True
+        await until(lambda: store.get(1).is_final)
+    submit(store)
+
+    async with dispatch():
+        await until(lambda: store.get(2).status is Status.RUNNING)
+        assert not backend.discarded
+        backend.attempts_by_number[1].alive = False
+        backend.late_result = Harvest(artifacts=(make_artifact("bye.txt", "d"),))
+        await until(lambda: bool(backend.discarded))
+
+    assert [each.name for each in store.get(1).artifacts] == ["bye.txt"]

@@ -98,10 +98,11 @@ class Backend(ABC):
         """Move everything worth keeping of an attempt with a result into the object store."""
 
     async def harvest_late(self, key: AttemptKey) -> Harvest:  # noqa: ARG002
-        """Keep what came after `harvest`, of an attempt that lives no more.
+        """End what still lives of an attempt with a result; keep what came after `harvest`.
 
         Whatever the notebook has written while its processes were taken down:
-        `atexit` functions, other processes. Only artifacts and remarks count.
+        `atexit` functions, other processes. Nobody writes any more when it is
+        read. Only artifacts and remarks count. After an error it is asked again.
         A backend whose attempts are over with their result has nothing to keep.
         """
         return Harvest()

@@ -22,7 +22,7 @@ from jupyter_async_exec.runner.launch import launch, terminate
 from jupyter_async_exec.runner.lock import is_held, take_lock
 from jupyter_async_exec.runner.rebuild import rebuild_notebook
 from jupyter_async_exec.runner.recorder import notebook_pieces
-from jupyter_async_exec.runner.result import conclude_lost, read_result
+from jupyter_async_exec.runner.result import conclude_lost, read_evidence, read_result
 from jupyter_async_exec.runner.task import Task, read_task, write_task
 from jupyter_async_exec.runner.warm.pool import WarmPool
 from jupyter_async_exec.snapshots.capture import linked_from_json
@@ -44,6 +44,8 @@ WORK = "work"
 SPARES = "spares"
 #: What the mirror held before the notebook ran; artifacts are what differs.
 BASELINE = "baseline.json"
+#: What it held when its files were kept; late files are what differs.
+LATE_BASELINE = "late-baseline.json"
 #: From this journal size on a running notebook is shown from its last
 #: checkpoint instead of being rebuilt at every look.
 REBUILD_LIMIT_BYTES = 16 * 1024 * 1024
@@ -74,8 +76,6 @@ class LocalBackend(Backend):
         self._nice = nice
         self._warm = WarmPool(directory.with_name(SPARES), nice=nice, spares=spares)
         self._ears: dict[AttemptKey, _Ear] = {}
-        #: What a working tree held when its files were kept.
-        self._kept: dict[AttemptKey, Baseline] = {}
 
     @override
     async def start(self, execution: Execution) -> None:
@@ -106,7 +106,7 @@ class LocalBackend(Backend):
 
     @override
     async def harvest_late(self, key: AttemptKey) -> Harvest:
-        collected = await asyncio.to_thread(self._collect, key, self._kept.get(key))
+        collected = await asyncio.to_thread(self._collect_late, key)
         return Harvest(artifacts=collected.artifacts, remarks=collected.remarks)
 
     @override
@@ -114,7 +114,6 @@ class LocalBackend(Backend):
         ear = self._ears.pop(key, None)
         if ear is not None:
             ear.close()
-        self._kept.pop(key, None)
         await asyncio.to_thread(self._discard, key)
 
     @override
@@ -226,7 +225,7 @@ class LocalBackend(Backend):
                 conclude_attempt(directory)
             finally:
                 os.close(lock)
-        collected = self._collect(key)
+        collected = self._collect(directory)
         output, journal, log = self._objects.put_files(
             [directory / name for name in (files.OUTPUT, files.JOURNAL, files.LOG)]
         )
@@ -238,20 +237,31 @@ class LocalBackend(Backend):
             remarks=collected.remarks,
         )
 
-    def _collect(self, key: AttemptKey, since: Baseline | None = None) -> Collected:
+    def _collect_late(self, key: AttemptKey) -> Collected:
+        directory = self._path(key)
+        if directory.exists():
+            # First: a file somebody still writes would be kept torn.
+            _end_processes(directory)
+        return self._collect(directory, late=True)
+
+    def _collect(self, directory: Path, *, late: bool = False) -> Collected:
         """Keep the files it made, all or since; damage costs these, never the notebook."""
-        path = self._path(key) / BASELINE
+        path, late_path = directory / BASELINE, directory / LATE_BASELINE
         if not path.exists():
             return Collected(artifacts=(), remarks=())
         try:
             saved = json.loads(path.read_bytes())
             tree = WorkingTree.from_json(saved["tree"])
-            baseline = since or Baseline.from_json(saved["baseline"])
+            is_kept = late and late_path.exists()
+            kept = json.loads(late_path.read_bytes()) if is_kept else saved["baseline"]
+            baseline = Baseline.from_json(kept)
         except (ValueError, KeyError, TypeError, InvalidRequestError) as error:
             sentence = f"The files it made are not kept: their list is damaged ({error})."
             return Collected(artifacts=(), remarks=(Remark(kind="files_lost", message=sentence),))
-        # Before anything is read: what changes from here on is late.
-        self._kept[key] = record_baseline(tree)
+        if not late:
+            # Before anything is read: what changes from here on is late.
+            present = json.dumps(record_baseline(tree).to_json()).encode()
+            files.write_whole(late_path, present, durable=False)
         return collect(tree, baseline, objects=self._objects)
 
     def _rebuild(self, directory: Path) -> bytes:
@@ -295,8 +305,7 @@ class LocalBackend(Backend):
         directory = self._path(key)
         if not directory.exists():
             return
-        if is_held(directory):
-            terminate(directory)
+        _end_processes(directory)
         _remove(directory)
 
 
@@ -341,6 +350,24 @@ class _Ear:
         self._rang.set()
         if not heard:
             self.close()
+
+
+def _end_processes(directory: Path) -> None:
+    """End what is left of an attempt's processes, and remove the folder of their sockets.
+
+    The supervisor removes that folder last, when it has ended everyone else:
+    where it is gone and the lock is free, nobody has to be looked for.
+    """
+    held = is_held(directory)
+    sockets = read_evidence(directory).get("sockets")
+    if not held and isinstance(sockets, str) and not os.path.lexists(sockets):
+        return
+    try:
+        terminate(directory)
+    except InvalidRequestError:
+        # Nothing is started without a task, and only the task names its processes.
+        if held:
+            raise
 
 
 def _local_path(text: str | None) -> Path | None:

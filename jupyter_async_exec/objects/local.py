@@ -17,6 +17,7 @@ from jupyter_async_exec.errors import ConflictError
 from jupyter_async_exec.objects.base import ObjectStore, ObjectWriter, check_object_id
 from jupyter_async_exec.objects.local_batch import (
     N_SYNCERS,
+    TEMPORARY_PREFIX,
     WRITE_FLAGS,
     Durable,
     LocalBatch,
@@ -39,6 +40,8 @@ PLACE = re.compile(r"[0-9a-f]{2}")
 NAME = re.compile(r"[0-9a-f]{62}")
 #: A folder changed this lately may change again within one tick of its clock.
 RACY_NS = 2_000_000_000
+#: Nothing is written for longer; an older temporary file was left by a process that was killed.
+ABANDONED_S = 86_400.0
 
 
 class LocalObjectStore(ObjectStore):
@@ -168,7 +171,9 @@ class LocalObjectStore(ObjectStore):
             changed_ns = place.stat().st_mtime_ns
             known = self._used.get(place.name)
             if known is None or known[0] != changed_ns:
-                known = (changed_ns, _used_bytes_in(place))
+                used_bytes, is_at_rest = _count(place)
+                # Where something is being written, the next count looks again.
+                known = (changed_ns if is_at_rest else 0, used_bytes)
             used[place.name] = known
         racy_ns = time.time_ns() - RACY_NS
         self._used = {name: known for name, known in used.items() if known[0] < racy_ns}
@@ -201,13 +206,24 @@ class LocalObjectStore(ObjectStore):
                 write_all(target, chunk)
 
 
-def _used_bytes_in(place: Path) -> int:
-    used_bytes = 0
+def _count(place: Path) -> tuple[int, bool]:
+    """Return what is used in a folder (bytes), and whether nothing is being written there.
+
+    What a killed process left of an object is removed.
+    """
+    used_bytes, is_at_rest = 0, True
+    abandoned_before_s = time.time() - ABANDONED_S
     with os.scandir(place) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):
-                used_bytes += _room_bytes(entry.stat(follow_symlinks=False))
-    return used_bytes
+                status = entry.stat(follow_symlinks=False)
+                if entry.name.startswith(TEMPORARY_PREFIX):
+                    if status.st_mtime < abandoned_before_s:
+                        os.unlink(entry.path)  # noqa: PTH108  a text
+                        continue
+                    is_at_rest = False
+                used_bytes += _room_bytes(status)
+    return used_bytes, is_at_rest
 
 
 def _room_bytes(status: os.stat_result) -> int:

@@ -34,6 +34,8 @@ N_SYNCERS = 4
 #: Objects remembered as synced; a submission of an unchanged project waits for no disk.
 N_DURABLE = 10_000
 
+#: How files begin that are not yet objects.
+TEMPORARY_PREFIX = ".new-"
 WRITE_FLAGS = (
     os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 )
@@ -226,7 +228,7 @@ def write_all(descriptor: int, data: bytes) -> None:
 @contextmanager
 def _new_file(place: str) -> Iterator[tuple[int, str]]:
     """Open a temporary file; it is removed if writing it fails."""
-    path = f"{place}/.new-{secrets.token_hex(8)}"
+    path = f"{place}/{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
     with translating(place):
         descriptor = os.open(path, WRITE_FLAGS, 0o600)
         try:

@@ -2,7 +2,8 @@
 
 The reader never raises because of what it reads: a torn last line is left for
 the next call, a damaged line in the middle is skipped, an unknown type is
-handed through. A journal that is there and cannot be opened is an `OSError`. docs/reference/journal-format.md is the format for others.
+handed through. A journal that is there and cannot be opened is an
+`OSError`. docs/reference/journal-format.md is the format for others.
 """
 
 from __future__ import annotations

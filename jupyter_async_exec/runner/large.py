@@ -331,7 +331,7 @@ def _replace(value: Any, places: dict[str, Text], path: tuple[str, ...]) -> Any:
 
 
 def _is_output(path: tuple[str, ...]) -> bool:
-    match path[1:] if path[0] == "output" else path:
+    match path[1:] if path[:1] == ("output",) else path:
         case ("text",) | ("data", _):
             return True
     return False

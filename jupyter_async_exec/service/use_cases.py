@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import shutil
 import time
 from pathlib import PurePosixPath
@@ -37,6 +38,8 @@ LONGEST_NAME_BYTES = 255
 LONGEST_PATH_BYTES = 2_000
 #: A reason to wait may be told for so long without looking again.
 REASON_AGE_S = 0.1
+
+LOGGER = logging.getLogger("jupyter_async_exec.service")
 
 
 class ExecutionService:
@@ -147,8 +150,12 @@ class ExecutionService:
     ) -> Execution:
         def accept() -> Execution:
             execution, _ = self._store.accept(seal(*request, **changes))
-            # Whoever submitted asks for it next.
-            self._waiting_reason()
+            try:
+                # Whoever submitted asks for it next.
+                self._waiting_reason()
+            except Exception:
+                # It is accepted; whoever heard of an error would submit it again.
+                LOGGER.exception("Why #%d waits is not known yet.", execution.number)
             return execution
 
         # One thread for all of it: with many executions running, each change

@@ -42,8 +42,8 @@ class ScriptedBackend(Backend):
         What every attempt leaves behind with its result, and after it.
     discard_error
         Raised by every `discard` when set.
-    harvest_errors, listing_errors
-        Raised by `harvest` and `attempts`, one a call, until none is left.
+    harvest_errors, late_errors, listing_errors
+        Raised by `harvest`, `harvest_late` and `attempts`, one a call, until none is left.
     """
 
     name: ClassVar[str] = "local"
@@ -57,6 +57,7 @@ class ScriptedBackend(Backend):
         self.late_result = Harvest()
         self.discard_error: Exception | None = None
         self.harvest_errors: list[Exception] = []
+        self.late_errors: list[Exception] = []
         self.listing_errors: list[Exception] = []
         self._attempts: dict[AttemptKey, ScriptedAttempt] = {}
         self._leftovers: list[AttemptKey] = []
@@ -144,6 +145,8 @@ class ScriptedBackend(Backend):
 
     @override
     async def harvest_late(self, key: AttemptKey) -> Harvest:
+        if self.late_errors:
+            raise self.late_errors.pop()
         return self.late_result
 
     @override

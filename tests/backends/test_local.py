@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import signal
 import stat
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from jupyter_async_exec.backends import local
 from jupyter_async_exec.backends.base import AttemptKey, Harvest
 from jupyter_async_exec.backends.local import LocalBackend
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.objects.local import LocalObjectStore
+from jupyter_async_exec.runner import files
+from jupyter_async_exec.runner.processes import COOKIE
 from jupyter_async_exec.snapshots.capture import capture
 from jupyter_async_exec.snapshots.notebook import normalise
-from jupyter_async_exec.testing.backend_contract import BackendContract, wait_for_end
+from jupyter_async_exec.testing.backend_contract import (
+    LOOK_INTERVAL_S,
+    BackendContract,
+    wait_for_end,
+)
 from jupyter_async_exec.testing.factories import make_execution
 from tests.conftest import make_notebook
 
@@ -100,6 +111,71 @@ class TestLocalBackend(BackendContract):
         late = await backend.harvest_late(key)
 
         assert [artifact.name for artifact in late.artifacts] == ["bye.txt"]
+
+    async def test_the_next_server_keeps_late_only_what_changed_after_the_harvest(
+        self, backend: LocalBackend, objects: LocalObjectStore, tmp_path: Path
+    ) -> None:
+        writer = claimed(objects, "open('made.txt', 'w').write('here')")
+        key = AttemptKey(writer.id, 1)
+        await backend.start(writer)
+        await wait_for_end(backend, writer)
+        await backend.harvest(key, writer)
+        folder = next(backend._path(key).glob("work/**/made.txt")).parent
+        (folder / "bye.txt").write_text("bye")
+
+        next_server = LocalBackend(tmp_path / "attempts", objects=objects, nice=0)
+        late = await next_server.harvest_late(key)
+
+        assert [artifact.name for artifact in late.artifacts] == ["bye.txt"]
+        assert await next_server.harvest_late(key) == late
+
+    async def test_nobody_writes_any_more_when_late_files_are_kept(
+        self, backend: LocalBackend, endless: Execution
+    ) -> None:
+        key = AttemptKey(endless.id, 1)
+        await backend.start(endless)
+
+        await backend.harvest_late(key)
+
+        assert not (await backend.observe(key, offset=0)).alive
+        await backend.discard(key)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+    async def test_what_outlived_a_kill_of_all_three_is_found_by_its_cookie(
+        self, backend: LocalBackend, quick: Execution, tmp_path: Path
+    ) -> None:
+        key = AttemptKey(quick.id, 1)
+        directory = backend._path(key)
+        sockets = tmp_path / "jae-left"
+        sockets.mkdir()
+        directory.mkdir(parents=True)
+        evidence = {"pid": 2**22 + 1, "started": 1.0, "cookie": str(key), "sockets": str(sockets)}
+        (directory / files.SUPERVISOR).write_text(json.dumps(evidence))
+        orphan = await asyncio.create_subprocess_exec("sleep", "600", env={COOKIE: str(key)})
+
+        await backend.discard(key)
+
+        assert await asyncio.wait_for(orphan.wait(), 10) == -signal.SIGKILL
+        assert not sockets.exists()
+        assert not directory.exists()
+
+    async def test_nobody_is_looked_for_after_a_tidy_end(
+        self, backend: LocalBackend, quick: Execution, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        key = AttemptKey(quick.id, 1)
+        await backend.start(quick)
+        await wait_for_end(backend, quick)
+        while (await backend.observe(key, offset=0)).alive:
+            await asyncio.sleep(LOOK_INTERVAL_S)
+
+        def look(directory: Path) -> None:
+            raise AssertionError(directory)
+
+        monkeypatch.setattr(local, "terminate", look)
+        await backend.harvest_late(key)
+        await backend.discard(key)
+
+        assert await backend.attempts() == ()
 
     async def test_a_folder_the_notebook_locked_is_discarded_all_the_same(
         self, backend: LocalBackend, objects: LocalObjectStore

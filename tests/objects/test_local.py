@@ -263,6 +263,23 @@ def test_used_room_is_counted_again_only_where_something_changed(
     assert stored_file(objects, ids[0]).parent.name in scanned[-1]
 
 
+def test_what_a_killed_process_left_half_written_is_removed_after_a_day(
+    objects: LocalObjectStore,
+) -> None:
+    place = stored_file(objects, objects.put(b"kept")).parent
+    half, now = place / ".new-0123456789abcdef", time.time()
+    half.write_bytes(bytes(100_000))
+    os.utime(half, (now, now - 86_000))
+    os.utime(place, (now - 60, now - 60))
+    assert objects.used_bytes() > 100_000
+    assert half.exists()
+
+    os.utime(half, (now, now - 87_000))
+
+    assert 0 < objects.used_bytes() < 100_000
+    assert not half.exists()
+
+
 def test_objects_are_private(objects: LocalObjectStore) -> None:
     object_id = objects.put(b"secret")
     path = stored_file(objects, object_id)

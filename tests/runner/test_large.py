@@ -159,3 +159,9 @@ def test_records_are_changed_only_where_they_are_large() -> None:
         "output": {"text": "a", "data": {"b": [1], "c": 2}},
         "x": 3,
     }
+
+
+def test_content_that_is_one_large_text_is_that_text() -> None:
+    text = "y" * LARGE_BYTES
+
+    assert lift(encode_json(text)) == text

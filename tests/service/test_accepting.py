@@ -1,0 +1,80 @@
+"""What is durable is accepted, and nothing that comes after may say otherwise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jupyter_async_exec.errors import UnavailableError
+from jupyter_async_exec.objects.local import LocalObjectStore
+from jupyter_async_exec.service.ports import KernelInfo, SubmitRequest
+from jupyter_async_exec.service.use_cases import ExecutionService
+from jupyter_async_exec.store import ExecutionStore
+from jupyter_async_exec.testing.scripted_backend import ScriptedBackend
+from tests.conftest import make_notebook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.store import Counts
+
+
+class UncountableStore(ExecutionStore):
+    """Accepts, and cannot count."""
+
+    def counts(self) -> Counts:
+        raise UnavailableError("The store is busy.")
+
+
+class OneKernel:
+    def find(self) -> dict[str, KernelInfo]:
+        return {"python3": KernelInfo("python3", "Python 3", "python")}
+
+    def default_name(self) -> str:
+        return "python3"
+
+
+class NoFiles:
+    async def read(self, path: str) -> JSONObject:
+        raise NotImplementedError
+
+    async def create(self, folder: str, name: str, notebook: JSONObject) -> str:
+        raise NotImplementedError
+
+    def local_folder(self, path: str) -> None:
+        return None
+
+    def local_root(self) -> None:
+        return None
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[ExecutionStore]:
+    store = UncountableStore(f"sqlite:///{tmp_path / 'store.sqlite'}")
+    yield store
+    store.close()
+
+
+async def test_nothing_after_the_acceptance_turns_it_into_an_error(
+    store: ExecutionStore, tmp_path: Path
+) -> None:
+    changes: list[None] = []
+    service = ExecutionService(
+        store=store,
+        objects=LocalObjectStore(tmp_path / "objects"),
+        backends={"local": ScriptedBackend()},
+        kernels=OneKernel(),
+        notebook_files=NoFiles(),
+        default_slots=1,
+        data_dir=tmp_path,
+        presence=dict,
+        changed=lambda: changes.append(None),
+    )
+
+    accepted = await service.submit(SubmitRequest(path="a.ipynb", notebook=make_notebook("1")))
+
+    assert store.get(1).id == accepted.id
+    assert changes

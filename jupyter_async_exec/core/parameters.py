@@ -93,7 +93,7 @@ def coerce_parameters(
     Notes
     -----
     Names and values become code in the notebook's language; the rules for
-    them are in RELIABILITY, section 5, item 9: identifiers only, JSON only.
+    them are: identifiers only, JSON only.
     """
     known = {parameter.name: parameter for parameter in declared} if typed else {}
     coerced: dict[str, JSONValue] = {}

@@ -6,7 +6,7 @@ the attempt's own processes is gone, however they ended. No clock is involved.
 
 Notes
 -----
-Source: RELIABILITY.md 0, fact 4.
+Source: flock(2): the lock belongs to the open file description, whoever holds copies of it.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def die_with_parent(parent: int) -> None:
     """End this process when the thread that started it ends; at once if that has happened.
 
     Must be called in the child of a long-lived thread: the signal follows the
-    thread that forked, not the process (RELIABILITY.md 0, fact 2). Elsewhere
+    thread that forked, not the process (prctl(2)). Elsewhere
     than on Linux the guard process does it.
     """
     if sys.platform == "linux":

@@ -132,7 +132,7 @@ def make_engine(
     """Return an engine on that file.
 
     A transaction of one that writes begins with ``BEGIN IMMEDIATE``: with the
-    deferred default, two writers end in "database is locked" at once (FACTS).
+    deferred default, two writers end in "database is locked" at once.
     """
     engine = sa.create_engine(
         sa.URL.create("sqlite", database=str(path)),

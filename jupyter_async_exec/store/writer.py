@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-#: More would make each caller wait longer than it saves (RELIABILITY 3.1).
+#: More would make each caller wait longer than it saves.
 MAX_BATCH = 16
 
 ResultT = TypeVar("ResultT")

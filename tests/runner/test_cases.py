@@ -1,4 +1,4 @@
-"""Every case of FACTS.md's first table, and the kinds of cells and outputs beside them."""
+"""What papermill and nbclient do to data, done right; cells and outputs of every kind."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_async_exec.runner.endings import KernelDiedError
 from jupyter_async_exec.runner.large import Text
 from jupyter_async_exec.runner.widgets import Widgets
-from jupyter_async_exec.runner.wire import Message, Wire
+from jupyter_async_exec.runner.wire import Message, Wire, ask_to_execute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -220,15 +220,7 @@ class Conversation:
         )
 
     def _request(self, code: str, cell_index: int | None, **options: Any) -> Request:
-        content = {
-            "code": code,
-            "silent": False,
-            "store_history": True,
-            "user_expressions": {},
-            "allow_stdin": False,
-            "stop_on_error": True,
-            **options,
-        }
+        content = ask_to_execute(code, **options)
         message_id = self._wire.send(self._wire.shell, "execute_request", content)
         request = Request(message_id, cell_index)
         self._requests[request.id] = request

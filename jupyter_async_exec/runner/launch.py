@@ -72,17 +72,17 @@ def launch(directory: Path, *, fork_server: ForkServer | None = None) -> socket.
         The process could not be started.
     """
     cookie = read_task(directory).cookie
-    with contextlib.closing(_Equipment(directory)) as equipment:
+    with contextlib.closing(_Handover(directory)) as handover:
         if fork_server is not None:
             try:
-                fork_server.fork(directory, cookie=cookie, descriptors=equipment.descriptors)
+                fork_server.fork(directory, cookie=cookie, descriptors=handover.descriptors)
             except UnavailableError:
                 # Should there be one nevertheless, it never hears that it may begin.
-                equipment.renew_bell()
+                handover.renew_bell()
             else:
-                return equipment.begin()
-        _start(directory, cookie, equipment)
-        return equipment.take_bell()
+                return handover.begin()
+        _start(directory, cookie, handover)
+        return handover.take_bell()
 
 
 def launch_spare(
@@ -97,18 +97,18 @@ def launch_spare(
     """
     # Of the form of every other cookie; attempts count from 1.
     cookie = f"{new_id()}-0"
-    with contextlib.closing(_Equipment(directory)) as equipment:
+    with contextlib.closing(_Handover(directory)) as handover:
         fork_server.fork(
             directory,
             cookie=cookie,
-            descriptors=equipment.descriptors,
+            descriptors=handover.descriptors,
             spare_kernel=kernel_name,
             nice=nice,
         )
-        return equipment.begin()
+        return handover.begin()
 
 
-class _Equipment:
+class _Handover:
     """Life lock, bell and log of a runner to be started; closed here in the end."""
 
     def __init__(self, directory: Path) -> None:
@@ -153,8 +153,8 @@ class _Equipment:
             self._bell.close()
 
 
-def _start(directory: Path, cookie: str, equipment: _Equipment) -> None:
-    lock, bell, log = equipment.descriptors
+def _start(directory: Path, cookie: str, handover: _Handover) -> None:
+    lock, bell, log = handover.descriptors
     is_posix = os.name == "posix"
     arguments = [str(lock), str(bell)] if is_posix else []
     try:

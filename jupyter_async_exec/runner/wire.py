@@ -32,6 +32,19 @@ _decode = json.JSONDecoder().decode
 _RECONNECT_MS = 5
 
 
+def ask_to_execute(code: str, **options: Any) -> JSONObject:
+    """Return the content of an execute request; `options` go before what is usual."""
+    return {
+        "code": code,
+        "silent": False,
+        "store_history": True,
+        "user_expressions": {},
+        "allow_stdin": False,
+        "stop_on_error": True,
+        **options,
+    }
+
+
 @dataclass(slots=True)
 class Message:
     """What came from the kernel, checked and parsed."""

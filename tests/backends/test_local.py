@@ -60,6 +60,16 @@ def claimed(objects: LocalObjectStore, *sources: str) -> Execution:
     return replace(execution, status=Status.RUNNING, attempt=1)
 
 
+async def wrote_a_file(
+    backend: LocalBackend, objects: LocalObjectStore
+) -> tuple[Execution, AttemptKey]:
+    """Run an execution that makes a file to its end."""
+    writer = claimed(objects, "open('made.txt', 'w').write('here')")
+    await backend.start(writer)
+    await wait_for_end(backend, writer)
+    return writer, AttemptKey(writer.id, 1)
+
+
 class TestLocalBackend(BackendContract):
     @pytest.fixture
     def backend(self, tmp_path: Path, objects: LocalObjectStore) -> LocalBackend:
@@ -84,10 +94,7 @@ class TestLocalBackend(BackendContract):
         self, backend: LocalBackend, objects: LocalObjectStore
     ) -> None:
         """The record of the first may have failed after the files were kept."""
-        writer = claimed(objects, "open('made.txt', 'w').write('here')")
-        key = AttemptKey(writer.id, 1)
-        await backend.start(writer)
-        await wait_for_end(backend, writer)
+        writer, key = await wrote_a_file(backend, objects)
 
         first = await backend.harvest(key, writer)
         again = await backend.harvest(key, writer)
@@ -100,10 +107,7 @@ class TestLocalBackend(BackendContract):
     async def test_what_is_written_after_the_harvest_is_harvested_late(
         self, backend: LocalBackend, objects: LocalObjectStore
     ) -> None:
-        writer = claimed(objects, "open('made.txt', 'w').write('here')")
-        key = AttemptKey(writer.id, 1)
-        await backend.start(writer)
-        await wait_for_end(backend, writer)
+        writer, key = await wrote_a_file(backend, objects)
         await backend.harvest(key, writer)
         folder = next(backend._path(key).glob("work/**/made.txt")).parent
         (folder / "bye.txt").write_text("bye")
@@ -115,10 +119,7 @@ class TestLocalBackend(BackendContract):
     async def test_the_next_server_keeps_late_only_what_changed_after_the_harvest(
         self, backend: LocalBackend, objects: LocalObjectStore, tmp_path: Path
     ) -> None:
-        writer = claimed(objects, "open('made.txt', 'w').write('here')")
-        key = AttemptKey(writer.id, 1)
-        await backend.start(writer)
-        await wait_for_end(backend, writer)
+        writer, key = await wrote_a_file(backend, objects)
         await backend.harvest(key, writer)
         folder = next(backend._path(key).glob("work/**/made.txt")).parent
         (folder / "bye.txt").write_text("bye")

@@ -145,12 +145,16 @@ class Warm:
         return attempt
 
 
+def serve(folder: Path) -> ForkServer:
+    return ForkServer(
+        options=(), environment=safe_environment(os.environ), log=folder / "server.log"
+    )
+
+
 @pytest.fixture(scope="module")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
     folder = tmp_path_factory.mktemp("warm")
-    server = ForkServer(
-        options=(), environment=safe_environment(os.environ), log=folder / "server.log"
-    )
+    server = serve(folder)
     yield Warm(server, folder)
     server.close()
 
@@ -281,9 +285,7 @@ def test_another_kernel_is_started_not_forked(
     spec = {"argv": argv, "display_name": "Other", "language": "python"}
     (folder / "kernel.json").write_text(json.dumps(spec))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
-    server = ForkServer(
-        options=(), environment=safe_environment(os.environ), log=tmp_path / "server.log"
-    )
+    server = serve(tmp_path)
     try:
         warm = Warm(server, tmp_path)
         attempt = warm.fork(
@@ -320,9 +322,7 @@ def test_a_forked_runner_begins_only_when_it_is_told_to(warm: Warm) -> None:
 
 
 def test_a_dead_fork_server_costs_no_execution(tmp_path: Path) -> None:
-    server = ForkServer(
-        options=(), environment=safe_environment(os.environ), log=tmp_path / "server.log"
-    )
+    server = serve(tmp_path)
     os.kill(server.pid, 9)
     warm = Warm(server, tmp_path)
 
@@ -350,9 +350,7 @@ def test_startup_files_forbid_a_spare(tmp_path: Path, monkeypatch: pytest.Monkey
     startup.mkdir(parents=True)
     (startup / "mine.py").write_text("import os\nWHERE = os.getcwd()")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    server = ForkServer(
-        options=(), environment=safe_environment(os.environ), log=tmp_path / "server.log"
-    )
+    server = serve(tmp_path)
     try:
         warm = Warm(server, tmp_path)
         directory = tmp_path / "spare"
@@ -368,12 +366,6 @@ def test_startup_files_forbid_a_spare(tmp_path: Path, monkeypatch: pytest.Monkey
         assert attempt.text(0) == f"{attempt.work}\n"
     finally:
         server.close()
-
-
-def serve(folder: Path) -> ForkServer:
-    return ForkServer(
-        options=(), environment=safe_environment(os.environ), log=folder / "server.log"
-    )
 
 
 def test_where_a_kernel_starts_with_packages_of_its_own_it_is_not_forked(

@@ -255,16 +255,14 @@ class WarmPool:
         self._drop(now)
         if not self._kept:
             return None, 0.0
-        wait_s = min(self._idle_s, _LOOK_S)
         for name, kept in self._kept.items():
-            wait_s = min(wait_s, kept.used_s + self._idle_s - now)
-            if kept.n_failures >= _MAX_FAILURES or not self._wants(kept):
-                continue
-            return name, 0.0
-        return None, max(wait_s, 0.01)
+            if self._wants(kept):
+                return name, 0.0
+        next_end_s = min(kept.used_s for kept in self._kept.values()) + self._idle_s
+        return None, max(min(next_end_s - now, _LOOK_S), 0.01)
 
     def _wants(self, kept: _Kept) -> bool:
-        if available_memory() < MEMORY_RESERVE_BYTES:
+        if kept.n_failures >= _MAX_FAILURES or available_memory() < MEMORY_RESERVE_BYTES:
             return False
         if kept.server is None:
             # Preparing costs as much as a start: for a single run of a command it never pays.
@@ -320,7 +318,7 @@ class WarmPool:
             log=self._directory / _LOG,
         )
 
-    def _start_spare(self, name: str, server: ForkServer) -> SpareRunner | None:
+    def _start_spare(self, name: str, server: ForkServer) -> SpareRunner:
         directory = self._directory / new_id()
         directory.mkdir(mode=0o700)
         try:

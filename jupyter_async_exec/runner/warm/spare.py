@@ -11,7 +11,7 @@ from jupyter_async_exec.errors import AsyncExecError
 from jupyter_async_exec.runner.bell import READY
 from jupyter_async_exec.runner.kernel import KernelProcess
 from jupyter_async_exec.runner.kernelspec import KernelSpec, find_kernelspec
-from jupyter_async_exec.runner.wire import Wire
+from jupyter_async_exec.runner.wire import Wire, ask_to_execute
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,14 +90,9 @@ def _is_ready(spare: Spare) -> bool:
     info = _ask(spare, "kernel_info_request", {}, heard, deadline)
     if info is None or info.get("implementation") != "ipython":
         return False
-    content = {
-        "code": "",
-        "silent": True,
-        "store_history": False,
-        "user_expressions": {"plain": _STARTS_PLAIN},
-        "allow_stdin": False,
-        "stop_on_error": True,
-    }
+    content = ask_to_execute(
+        "", silent=True, store_history=False, user_expressions={"plain": _STARTS_PLAIN}
+    )
     reply = _ask(spare, "execute_request", content, heard, deadline)
     while not heard and time.monotonic() < deadline:
         wire.send(wire.shell, "kernel_info_request", {})

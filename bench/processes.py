@@ -21,6 +21,8 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 #: Until its `exec` a new process shows its parent's environment; after so many
 #: looks a process without the cookie is taken for a stranger.
 _LOOKS = 20
+#: So many looks in a row must find nobody before a family counts as ended.
+_EMPTY_LOOKS = 10
 
 
 class Family:
@@ -102,7 +104,11 @@ class Family:
     def end(self) -> None:
         """Kill who is left."""
         deadline = time.monotonic() + 10
-        while (left := self.members()) and time.monotonic() < deadline:
+        empty = 0
+        # During its `exec` a process shows no environment, so one empty look proves nothing.
+        while empty < _EMPTY_LOOKS and time.monotonic() < deadline:
+            left = self.members()
+            empty = 0 if left else empty + 1
             for pid in left:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)

@@ -116,6 +116,19 @@ def test_a_family_is_found_by_its_mark_and_ended() -> None:
     assert process.wait(10) == -signal.SIGKILL
 
 
+def test_a_process_that_is_just_becoming_another_is_ended_too(tmp_path: Path) -> None:
+    script = tmp_path / "become.sh"
+    script.write_text('exec sh "$0"\n')
+    for round_ in range(5):
+        family = Family(f"test-of-becoming-{round_}")
+        environment = {**os.environ, COOKIE: f"test-of-becoming-{round_}"}
+        process = subprocess.Popen(["sh", str(script)], env=environment)
+
+        family.end()
+
+        assert process.wait(10) == -signal.SIGKILL
+
+
 def test_contenders_take_turns(tmp_path: Path) -> None:
     context = Context(tmp_path, rounds=3)
     order: list[str] = []

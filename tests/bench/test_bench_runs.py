@@ -118,8 +118,8 @@ def test_a_family_is_found_by_its_mark_and_ended() -> None:
 
 def test_a_process_that_is_just_becoming_another_is_ended_too(tmp_path: Path) -> None:
     script = tmp_path / "become.sh"
-    script.write_text('exec sh "$0"\n')
-    for round_ in range(5):
+    script.write_text('i=0; while [ $i -lt 400 ]; do i=$((i+1)); done; exec sh "$0"\n')
+    for round_ in range(20):
         family = Family(f"test-of-becoming-{round_}")
         environment = {**os.environ, COOKIE: f"test-of-becoming-{round_}"}
         process = subprocess.Popen(["sh", str(script)], env=environment)

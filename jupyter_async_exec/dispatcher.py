@@ -77,6 +77,8 @@ class _Followed:
     result_seen_s: float | None = None
     #: Whether a cell may have been sent to a kernel; what may have run never runs again.
     may_have_run: bool = False
+    #: Whether its end was found without its journal; the result says so itself.
+    is_unreadable: bool = False
     #: Whether the store knows its end.
     is_final: bool = False
 
@@ -292,7 +294,7 @@ class Dispatcher:
                 if await step(followed):
                     return
                 step = self._look_at
-            except AsyncExecError as error:
+            except (AsyncExecError, OSError) as error:
                 LOGGER.warning("#%d: %s It is tried again.", followed.execution.number, error)
             except Exception:
                 LOGGER.exception("#%d: unexpected; tried again.", followed.execution.number)
@@ -349,6 +351,8 @@ class Dispatcher:
             isinstance(event, ExecutionStarted | CellStarted)
             for event in observation.events
         )
+        if observation.is_unreadable:
+            followed.may_have_run = followed.is_unreadable = True
         if observation.result is None:
             await self._record_progress(followed)
             return False
@@ -390,7 +394,8 @@ class Dispatcher:
                 await self._return_to_queue(followed)
                 LOGGER.info("#%d goes back to the queue.", followed.execution.number)
                 return True
-            if followed.may_have_run and result.cells_total is None:
+            is_said = followed.is_unreadable or result.cells_total is not None
+            if followed.may_have_run and not is_said:
                 result = replace(result, message=JOURNAL_LOST)
         harvest = await self._harvest(followed)
         remarked = (Remarked(at=result.finished_at, remark=each) for each in harvest.remarks)

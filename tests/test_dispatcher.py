@@ -425,6 +425,22 @@ async def test_what_vanished_while_no_dispatcher_looked_is_never_run_again(
     assert len(backend.started) == 1
 
 
+async def test_what_ended_unreadably_is_never_run_again(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
+    execution = submit(store)
+    async with dispatch():
+        await until(lambda: _has_started(backend, 1))
+
+        backend.end_unreadably(execution.number, "Its journal cannot be read.")
+        await until(lambda: store.get(execution.number).is_final)
+
+    ended = store.get(execution.number)
+    assert (ended.status, ended.reason) == (Status.FAILED, Reason.LOST)
+    assert ended.message == "Its journal cannot be read."
+    assert len(backend.started) == 1
+
+
 async def test_late_files_that_cannot_be_kept_at_once_are_tried_again(
     store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
 ) -> None:

@@ -37,6 +37,9 @@ class Observation:
     result: Result | None = None
     #: Whether a process of the attempt still lives.
     alive: bool = True
+    #: The result was found without what the attempt wrote down, which cannot be read any more:
+    #: whatever it does not say may have happened.
+    is_unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

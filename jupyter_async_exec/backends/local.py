@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING, ClassVar
 from typing_extensions import override
 
 from jupyter_async_exec.backends.base import AttemptKey, Backend, Harvest, Observation
+from jupyter_async_exec.backends.unreadable import (
+    PATIENCE_S,
+    Patience,
+    conclude_unreadable,
+    permit_reading,
+)
 from jupyter_async_exec.core.execution import Remark
 from jupyter_async_exec.errors import InvalidRequestError, UnavailableError
 from jupyter_async_exec.runner import files
@@ -46,6 +52,12 @@ SPARES = "spares"
 BASELINE = "baseline.json"
 #: What it held when its files were kept; late files are what differs.
 LATE_BASELINE = "late-baseline.json"
+#: What becomes objects besides the files it made, and what it is called.
+_KEPT = {
+    files.OUTPUT: "The executed notebook",
+    files.JOURNAL: "The journal",
+    files.LOG: "The log",
+}
 #: From this journal size on a running notebook is shown from its last
 #: checkpoint instead of being rebuilt at every look.
 REBUILD_LIMIT_BYTES = 16 * 1024 * 1024
@@ -64,18 +76,28 @@ class LocalBackend(Backend):
         Added niceness of a runner (0 to 19), so that interactive kernels stay responsive.
     spares
         Runners kept ready for each kernel used lately, 0 or 1.
+    patience_s
+        How long what an attempt left may be unreadable before that is believed.
     """
 
     name: ClassVar[str] = "local"
 
     def __init__(
-        self, directory: Path, *, objects: ObjectStore, nice: int = 5, spares: int = 0
+        self,
+        directory: Path,
+        *,
+        objects: ObjectStore,
+        nice: int = 5,
+        spares: int = 0,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._directory = directory
         self._objects = objects
         self._nice = nice
         self._warm = WarmPool(directory.with_name(SPARES), nice=nice, spares=spares)
         self._ears: dict[AttemptKey, _Ear] = {}
+        self._patience = Patience(patience_s)
+        self._harvest_patience = Patience(patience_s)
 
     @override
     async def start(self, execution: Execution) -> None:
@@ -111,6 +133,8 @@ class LocalBackend(Backend):
 
     @override
     async def discard(self, key: AttemptKey) -> None:
+        self._patience.forget(key)
+        self._harvest_patience.forget(key)
         ear = self._ears.pop(key, None)
         if ear is not None:
             ear.close()
@@ -202,12 +226,26 @@ class LocalBackend(Backend):
         directory = self._path(key)
         # Liveness first: what is dead at this point has written all it ever will.
         alive = directory.exists() and is_held(directory)
-        # Then the result: it is written last, so that no event can be missed.
-        result = read_result(directory)
-        events, offset = read_events(directory / files.JOURNAL, offset)
-        if result is None and not alive:
-            result = conclude_lost(directory)
-        return Observation(events=tuple(events), offset=offset, result=result, alive=alive)
+        try:
+            # Then the result: it is written last, so that no event can be missed.
+            result = read_result(directory)
+            events, end = read_events(directory / files.JOURNAL, offset)
+            if result is None and not alive:
+                result = conclude_lost(directory)
+        except OSError as error:
+            return self._give_up(key, error, alive=alive, offset=offset)
+        self._patience.forget(key)
+        return Observation(events=tuple(events), offset=end, result=result, alive=alive)
+
+    def _give_up(self, key: AttemptKey, error: OSError, *, alive: bool, offset: int) -> Observation:
+        """Say what is known of an attempt that cannot be read, once that has lasted."""
+        directory = self._path(key)
+        if isinstance(error, PermissionError):
+            permit_reading(directory)
+        if alive or not self._patience.is_over(key, error):
+            raise error
+        result = conclude_unreadable(directory, attempt=key.attempt, error=error)
+        return Observation(offset=offset, result=result, alive=False, is_unreadable=True)
 
     def _cancel(self, key: AttemptKey) -> None:
         directory = self._path(key)
@@ -218,24 +256,44 @@ class LocalBackend(Backend):
         directory = self._path(key)
         if not directory.exists():
             return Harvest()
-        if read_result(directory) is None:
-            # The runner died before it could write its end: the journal knows it.
-            lock = take_lock(directory)
-            try:
-                conclude_attempt(directory)
-            finally:
-                os.close(lock)
+        try:
+            _conclude(directory)
+        except OSError as error:
+            if not self._harvest_patience.is_over(key, error):
+                raise
         collected = self._collect(directory)
-        output, journal, log = self._objects.put_files(
-            [directory / name for name in (files.OUTPUT, files.JOURNAL, files.LOG)]
-        )
+        kept, lost = self._keep(key, directory)
         return Harvest(
-            output_object=output,
-            journal_object=journal,
-            log_object=log,
+            output_object=kept[files.OUTPUT],
+            journal_object=kept[files.JOURNAL],
+            log_object=kept[files.LOG],
             artifacts=collected.artifacts,
-            remarks=collected.remarks,
+            remarks=(*collected.remarks, *lost),
         )
+
+    def _keep(
+        self, key: AttemptKey, directory: Path
+    ) -> tuple[dict[str, str | None], tuple[Remark, ...]]:
+        """Keep notebook, journal and log; what cannot be read costs itself and no other."""
+        try:
+            object_ids = self._objects.put_files([directory / name for name in _KEPT])
+            return dict(zip(_KEPT, object_ids, strict=True)), ()
+        except InvalidRequestError:
+            pass  # The notebook put something else in the place of a file.
+        except OSError as error:
+            if not self._harvest_patience.is_over(key, error):
+                raise
+        kept: dict[str, str | None] = {}
+        lost = []
+        for name, what in _KEPT.items():
+            kept[name] = None
+            try:
+                (kept[name],) = self._objects.put_files([directory / name])
+            except (OSError, InvalidRequestError) as error:
+                why = error.strerror if isinstance(error, OSError) else error
+                sentence = f"{what} could not be kept: {str(why).rstrip('.')}."
+                lost.append(Remark(kind="files_lost", message=sentence))
+        return kept, tuple(lost)
 
     def _collect_late(self, key: AttemptKey) -> Collected:
         directory = self._path(key)
@@ -350,6 +408,16 @@ class _Ear:
         self._rang.set()
         if not heard:
             self.close()
+
+
+def _conclude(directory: Path) -> None:
+    """Write the end of an attempt whose runner died before it could; the journal knows it."""
+    if read_result(directory) is None:
+        lock = take_lock(directory)
+        try:
+            conclude_attempt(directory)
+        finally:
+            os.close(lock)
 
 
 def _end_processes(directory: Path) -> None:

@@ -19,11 +19,21 @@ if TYPE_CHECKING:
 
     from jupyter_async_exec.runner.result import Result
 
+#: What reading a source raises that the notebook itself has overwritten.
+_DAMAGED = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+
 
 def conclude_attempt(directory: Path) -> Result:
     """Write journal end, notebook and result of an attempt whose engine is gone.
 
-    Only for who holds the life lock.
+    Only for who holds the life lock. Without source, or with a damaged one, there
+    is no notebook; a result is written all the same.
+
+    Raises
+    ------
+    OSError
+        Something cannot be read or written now. There is no result yet: whoever
+        found one would never ask for the notebook again.
     """
     result = conclude_lost(directory)
     journal = directory / files.JOURNAL
@@ -35,9 +45,11 @@ def conclude_attempt(directory: Path) -> Result:
         writer = JournalWriter(journal, first=last + 1)
         writer.append(writer.stamp("execution_finished", end_record(result)))
         writer.close()
-    with contextlib.suppress(OSError, ValueError, AsyncExecError):  # no source, no notebook
+    notebook = None
+    with contextlib.suppress(FileNotFoundError, AsyncExecError, *_DAMAGED):
         source = load_json((directory / files.SOURCE).read_bytes())
         notebook = rebuild_notebook(source, read_task(directory), iterate_journal(journal))
+    if notebook is not None:
         files.write_whole(directory / files.OUTPUT, notebook_pieces(notebook))
     write_result(directory, result)
     return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
@@ -27,6 +27,7 @@ class ScriptedAttempt:
     result: Result | None = None
     alive: bool = True
     cancelled: bool = False
+    is_unreadable: bool = False
 
 
 class ScriptedBackend(Backend):
@@ -95,6 +96,14 @@ class ScriptedBackend(Backend):
         )
         attempt.alive = False
 
+    def end_unreadably(self, number: int, message: str) -> None:
+        """End the newest attempt of execution `number` as one that cannot be read."""
+        self.end(number, Status.FAILED, reason=Reason.LOST, began=False)
+        attempt = self.attempts_by_number[number]
+        assert attempt.result is not None
+        attempt.result = replace(attempt.result, message=message, cells_total=None)
+        attempt.is_unreadable = True
+
     @override
     async def start(self, execution: Execution) -> None:
         if self.start_error is not None:
@@ -128,6 +137,7 @@ class ScriptedBackend(Backend):
             offset=len(attempt.events),
             result=attempt.result,
             alive=attempt.alive,
+            is_unreadable=attempt.is_unreadable,
         )
 
     @override

@@ -15,7 +15,7 @@ import pytest
 from jupyter_async_exec.backends import local
 from jupyter_async_exec.backends.base import AttemptKey, Harvest
 from jupyter_async_exec.backends.local import LocalBackend
-from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.core.execution import Reason, Status
 from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.processes import COOKIE
@@ -28,6 +28,7 @@ from jupyter_async_exec.testing.backend_contract import (
 )
 from jupyter_async_exec.testing.factories import make_execution
 from tests.conftest import make_notebook
+from tests.faults.damage import HAS_FAILING_FILE, failing_reads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -204,6 +205,51 @@ class TestLocalBackend(BackendContract):
 
         assert harvest.output_object is not None
         assert [remark.kind for remark in harvest.remarks] == ["files_lost"]
+
+    @pytest.mark.skipif(not HAS_FAILING_FILE, reason="a file whose reads fail is Linux's")
+    async def test_an_end_whose_journal_cannot_be_read_for_long_counts_without_it(
+        self, tmp_path: Path, objects: LocalObjectStore
+    ) -> None:
+        backend = LocalBackend(tmp_path / "attempts", objects=objects, nice=0, patience_s=0.0)
+        patient = LocalBackend(tmp_path / "attempts", objects=objects, nice=0)
+        writer, key = await wrote_a_file(backend, objects)
+
+        with failing_reads(backend._path(key) / files.JOURNAL):
+            with pytest.raises(OSError, match="Input/output error"):
+                await patient.observe(key, offset=0)
+            observation = await backend.observe(key, offset=0)
+            harvest = await backend.harvest(key, writer)
+            await backend.discard(key)
+
+        assert observation.is_unreadable
+        assert observation.result is not None
+        assert observation.result.status is Status.SUCCEEDED
+        assert harvest.output_object is not None
+        assert [artifact.name for artifact in harvest.artifacts] == ["made.txt"]
+
+    @pytest.mark.skipif(not HAS_FAILING_FILE, reason="a file whose reads fail is Linux's")
+    async def test_a_runner_that_died_and_whose_journal_cannot_be_read_is_lost(
+        self, tmp_path: Path, objects: LocalObjectStore
+    ) -> None:
+        backend = LocalBackend(tmp_path / "attempts", objects=objects, nice=0, patience_s=0.0)
+        writer, key = await wrote_a_file(backend, objects)
+        (backend._path(key) / files.RESULT).unlink()
+
+        with failing_reads(backend._path(key) / files.JOURNAL):
+            observation = await backend.observe(key, offset=0)
+            harvest = await backend.harvest(key, writer)
+            await backend.discard(key)
+
+        result = observation.result
+        assert result is not None
+        assert (result.status, result.reason) == (Status.FAILED, Reason.LOST)
+        assert result.message == (
+            "The runner is gone and its journal cannot be read (Input/output error): "
+            "which cells ran is not known."
+        )
+        assert observation.is_unreadable
+        assert [remark.kind for remark in harvest.remarks] == ["files_lost"]
+        assert harvest.output_object is not None
 
     async def test_a_stray_file_among_the_attempts_is_none(
         self, backend: LocalBackend, tmp_path: Path

@@ -33,6 +33,7 @@ from jupyter_async_exec.runner.result import (
     write_result,
 )
 from jupyter_async_exec.runner.task import Task, read_task, write_task
+from tests.faults.damage import HAS_FAILING_FILE, failing_reads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -228,6 +229,22 @@ class TestConcludeLost:
                 conclude_lost(tmp_path)
 
         assert conclude_lost(tmp_path).started_at == NOW
+
+    @pytest.mark.skipif(not HAS_FAILING_FILE, reason="a file whose reads fail is Linux's")
+    def test_an_attempt_that_cannot_be_read_now_is_not_concluded(self, tmp_path: Path) -> None:
+        """Whoever finds a result asks no further: its notebook would never be rebuilt."""
+        self.write(tmp_path, ("cell_started", {"cell_index": 0}))
+        (tmp_path / files.SOURCE).write_text('{"cells": []}')
+
+        with (
+            failing_reads(tmp_path / files.SOURCE),
+            pytest.raises(OSError, match="Input/output error"),
+        ):
+            conclude_attempt(tmp_path)
+
+        assert read_result(tmp_path) is None
+        conclude_attempt(tmp_path)
+        assert (tmp_path / files.OUTPUT).exists()
 
     def write(self, directory: Path, *records: tuple[str, dict[str, Any]]) -> None:
         write_task(directory, TASK)

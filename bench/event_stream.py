@@ -5,16 +5,25 @@ from __future__ import annotations
 import json
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Protocol, Self
 
 import websocket
 
 from jupyter_async_exec.events import SCHEMA_ID
 
-if TYPE_CHECKING:
-    from bench.servers import Server
-
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
+
+
+class Place(Protocol):
+    """A server, whoever started it."""
+
+    @property
+    def url(self) -> str:
+        """Its address, with a slash at the end."""
+
+    @property
+    def token(self) -> str:
+        """What it asks for."""
 
 
 class EventStream:
@@ -26,7 +35,7 @@ class EventStream:
         Whose events.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Place) -> None:
         self._socket = websocket.create_connection(
             f"{server.url.replace('http', 'ws', 1)}api/events/subscribe",
             header={"Authorization": f"token {server.token}"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,14 +17,23 @@ from jupyter_async_exec.api.base import OPENER_KEY
 from jupyter_async_exec.api.contents_files import ContentsFiles
 from jupyter_async_exec.api.routes import routes
 from jupyter_async_exec.defaults import STORE_FILE, default_data_dir, default_slots
+from jupyter_async_exec.errors import UnavailableError
 from jupyter_async_exec.events.publisher import Publisher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
+    from jupyter_async_exec.activity import ActivityWatch
     from jupyter_async_exec.composition import House, Settings
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.service import ExecutionService
+
+#: Setting of the web application that the server, and JupyterHub, take for a sign of life:
+#: everything whose name ends so is one (`ServerWebApplication.last_activity`).
+ACTIVITY_KEY = "jupyter_async_exec_last_activity"
+#: A house with executions in it that cannot be opened is tried again this often, in seconds.
+ADOPTION_INTERVAL_S = 5.0
 
 
 @contextmanager
@@ -55,6 +65,11 @@ class AsyncExecApp(ExtensionApp):
     #: Set here, because the server may stop before it ever started.
     _house: House | None = None
     _opening: asyncio.Task[House] | None = None
+    _activity: ActivityWatch | None = None
+    _adoption: asyncio.Task[None] | None = None
+    _is_stopping = False
+    #: Why the house could not be opened the last time.
+    _problem = ""
 
     data_dir_path = Unicode(
         "",
@@ -126,13 +141,36 @@ class AsyncExecApp(ExtensionApp):
         # Imports, migration and adoption take most of a second: not on the loop.
         with _no_full_collection():
             house = await asyncio.to_thread(self._compose)
+        if self._is_stopping:
+            await house.stop()
+            raise UnavailableError("The server stops.")
         house.start()
+        self._watch_activity(house)
         return house
+
+    def _watch_activity(self, house: House) -> None:
+        from jupyter_async_exec.activity import ActivityWatch
+
+        self._activity = ActivityWatch(house.store, self._note_activity)
+        self._activity.start()
+
+    def _note_activity(self, at: datetime) -> None:
+        assert self.serverapp is not None
+        self.serverapp.web_app.settings[ACTIVITY_KEY] = at
+
+    def current_activity(self) -> int | None:
+        """Return how many executions run or wait; a server with some is not idle."""
+        return None if self._activity is None else self._activity.n_unfinished
 
     def _opened(self, opening: asyncio.Task[House]) -> None:
         self._opening = None
-        if not opening.cancelled() and opening.exception() is not None:
-            self.log.warning("Executions are not available: %s", opening.exception())
+        if opening.cancelled() or self._is_stopping:
+            return
+        problem = str(opening.exception() or "")
+        # Pages ask again and again; the log says it once.
+        if problem and problem != self._problem:
+            self.log.warning("Executions are not available: %s", problem)
+        self._problem = problem
 
     def _compose(self) -> House:
         from jupyter_client.kernelspec import KernelSpecManager
@@ -186,12 +224,38 @@ class AsyncExecApp(ExtensionApp):
         self._adoption = asyncio.get_running_loop().create_task(self._adopt())
 
     async def _adopt(self) -> None:
-        # An empty house has nobody to adopt, and opening it costs memory.
-        if (self._data_dir() / STORE_FILE).exists():
-            await self.open_service()
+        while await asyncio.to_thread(_is_of_interest, self._data_dir()):
+            try:
+                await self.open_service()
+            except Exception:  # noqa: BLE001  the log says it already
+                await asyncio.sleep(ADOPTION_INTERVAL_S)
+            else:
+                return
 
     async def stop_extension(self) -> None:
         """Let go; running executions go on by themselves."""
+        self._is_stopping = True
+        if self._adoption is not None:
+            self._adoption.cancel()
+        if self._activity is not None:
+            await self._activity.stop()
         if self._house is not None:
             await self._house.stop()
             self._house = None
+
+
+def _is_of_interest(data_dir: Path) -> bool:
+    """Whether to open the house before anybody asks.
+
+    An empty one has nobody to adopt, and opening it costs memory. One that cannot
+    be used is said to be so now, not when somebody needs it.
+    """
+    return os.path.lexists(data_dir / STORE_FILE) or not _can_be_made(data_dir)
+
+
+def _can_be_made(folder: Path) -> bool:
+    """Whether a folder is there or can be, as far as permissions tell."""
+    for place in (folder, *folder.parents):
+        if os.path.lexists(place):
+            return place.is_dir() and os.access(place, os.W_OK | os.X_OK)
+    return False

@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from tests.conftest import make_notebook
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+ROOT = Path(__file__).parent.parent
 
 
 class Server:
@@ -31,46 +34,80 @@ class Server:
         Everything it reads and writes is below.
     options
         Further arguments of its command line.
+    base_url
+        The path below which it answers, with slashes around.
+    data_dir
+        Where executions are kept; by default below `folder`.
+    extensions
+        Modules of this project that are loaded into it besides.
     """
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *options: str,
+        base_url: str = "/",
+        data_dir: Path | None = None,
+        extensions: tuple[str, ...] = (),
+    ) -> None:
         self._folder = folder
+        self._base_url = base_url
         self._options = options
-        self._token = secrets.token_hex(16)
+        self._extensions = extensions
+        self.token = secrets.token_hex(16)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+            self.port = free.getsockname()[1]
+        #: Where its executions are kept.
+        self.data_dir = data_dir or folder / "data" / "async_exec"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, *, waits: bool = True, **variables: str) -> None:
+        """Start it, with these environment variables besides; wait for its first answer."""
         root = self._folder / "root"
-        root.mkdir(exist_ok=True)
-        environment = {
-            **os.environ,
-            "JUPYTER_DATA_DIR": str(self._folder / "data"),
-            "JUPYTER_RUNTIME_DIR": str(self._folder / "runtime"),
-            "JUPYTER_CONFIG_DIR": str(self._folder / "config"),
-        }
+        root.mkdir(parents=True, exist_ok=True)
+        enabled = dict.fromkeys(("jupyter_async_exec", *self._extensions), True)
         command = [
             sys.executable,
             "-m",
             "jupyter_server",
-            f"--ServerApp.port={self._port}",
+            f"--ServerApp.port={self.port}",
+            f"--ServerApp.base_url={self._base_url}",
             f"--ServerApp.root_dir={root}",
-            f"--IdentityProvider.token={self._token}",
-            "--ServerApp.jpserver_extensions={'jupyter_async_exec': True}",
+            f"--IdentityProvider.token={self.token}",
+            f"--ServerApp.jpserver_extensions={enabled}",
             "--no-browser",
             "--allow-root",
             *self._options,
         ]
+        environment = {**self.environment, **variables}
         with (self._folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        wait_for(self._answers, limit_s=60)
+        if waits:
+            wait_for(self._answers, limit_s=60)
 
     @property
-    def data_dir(self) -> Path:
-        """Where its executions are kept."""
-        return self._folder / "data" / "async_exec"
+    def environment(self) -> dict[str, str]:
+        """Variables under which programs work in its folders, and find this project."""
+        paths = (str(ROOT), os.environ.get("PYTHONPATH", ""))
+        return {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+            "JUPYTER_DATA_DIR": str(self._folder / "data"),
+            "JUPYTER_RUNTIME_DIR": str(self._folder / "runtime"),
+            "JUPYTER_CONFIG_DIR": str(self._folder / "config"),
+            "JUPYTER_ASYNC_EXEC_DATA_DIR": str(self.data_dir),
+        }
+
+    @property
+    def url(self) -> str:
+        """Its address, with a slash at the end."""
+        return f"http://127.0.0.1:{self.port}{self._base_url}"
+
+    @property
+    def log(self) -> str:
+        """All it has said."""
+        return (self._folder / "server.log").read_text(errors="replace")
 
     @property
     def pid(self) -> int:
@@ -79,9 +116,15 @@ class Server:
         return self._process.pid
 
     def end(self, number: int) -> None:
+        """Send it that signal and wait until it is gone."""
         assert self._process is not None
         self._process.send_signal(number)
-        self._process.wait(30)
+        self.wait_gone()
+
+    def wait_gone(self, limit_s: float = 30.0) -> None:
+        """Wait until it has ended by itself."""
+        assert self._process is not None
+        self._process.wait(limit_s)
         self._process = None
 
     def close(self) -> None:
@@ -90,11 +133,11 @@ class Server:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self._port}/async-exec/{path}",
+            f"{self.url}async-exec/{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={
-                "Authorization": f"token {self._token}",
+                "Authorization": f"token {self.token}",
                 "Content-Type": "application/json",
             },
         )
@@ -109,9 +152,14 @@ class Server:
         return int(self.call("POST", "executions", body)["number"])
 
     def _answers(self) -> bool:
-        with contextlib.suppress(urllib.error.URLError, ConnectionError):
+        try:
             return bool(self.call("GET", "status")["version"])
-        return False
+        except urllib.error.HTTPError as error:
+            # It is there, and says why executions are not.
+            with error:
+                return error.code == HTTPStatus.SERVICE_UNAVAILABLE
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
 
 
 def wait_for(check: Callable[[], bool], *, limit_s: float = 40.0) -> None:

@@ -51,6 +51,10 @@ class AsyncExecHandler(APIHandler):
         """Who asks, as the server knows them."""
         return str(getattr(self.current_user, "username", "") or "")
 
+    def count_as_background(self) -> None:
+        """Let this request be no sign of a person: pages ask it by themselves."""
+        self._track_activity = False
+
     async def read_body(self, path: str) -> JSONObject:
         """Return the JSON body, checked against the contract of `path`.
 

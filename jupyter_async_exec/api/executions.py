@@ -24,6 +24,7 @@ class ExecutionsHandler(AsyncExecHandler):
     @authorized
     async def get(self) -> None:
         """List one page."""
+        self.count_as_background()
         query = wire.execution_query(self.read_query("/executions"))
         page = await self.service.find(query)
         rows = await self.all_to_json(page.executions)

@@ -16,6 +16,7 @@ class StatusHandler(AsyncExecHandler):
     @authorized
     async def get(self) -> None:
         """Return queue, slots, disk use and version."""
+        self.count_as_background()
         self.write_json(await self.service.status())
 
     @web.authenticated

@@ -31,6 +31,19 @@ async def test_the_status_counts_what_waits_and_runs(client: Client) -> None:
     assert status["disk"]["free_bytes"] > 0
 
 
+async def test_what_pages_ask_by_themselves_is_no_sign_of_a_person(
+    client: Client, jp_web_app: Any
+) -> None:
+    await client.get("executions")
+    await client.get("status")
+
+    assert "api_last_activity" not in jp_web_app.settings
+
+    await client.get("executions/1")
+
+    assert "api_last_activity" in jp_web_app.settings
+
+
 async def test_slots_can_be_changed_while_running(client: Client) -> None:
     assert (await client.call("PATCH", "status", {"slots": 3})).json["slots"] == 3
     assert (await client.call("PATCH", "status", {"slots": 2.0})).json["slots"] == 2

@@ -6,11 +6,11 @@ import json
 import os
 import signal
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.integration.steps import sealed_wait
 from tests.server import Server, processes_in, wait_for
 
 if TYPE_CHECKING:
@@ -28,16 +28,6 @@ def server(tmp_path: Path) -> Iterator[Server]:
     server.close()
 
 
-def sealed_wait(folder: Path, marker: str) -> str:
-    """Return a cell that announces itself and waits until a file appears."""
-    return (
-        "import pathlib, time\n"
-        f"pathlib.Path({str(folder)!r}, '{marker}.begun').touch()\n"
-        f"while not pathlib.Path({str(folder)!r}, '{marker}.go').exists(): time.sleep(0.05)\n"
-        "print('went on')"
-    )
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="spares are Linux's")
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_spare_runners_end_with_their_server_and_the_next_has_its_own(
@@ -45,7 +35,7 @@ def test_spare_runners_end_with_their_server_and_the_next_has_its_own(
 ) -> None:
     first = server.submit("print('one')")
     wait_for(lambda: server.status(first) == "succeeded")
-    spares = tmp_path / "data" / "async_exec" / "spares"
+    spares = server.data_dir / "spares"
     wait_for(lambda: any(spares.glob("*/supervisor.json")))
     waiting = processes_in(spares)
     assert waiting
@@ -76,17 +66,16 @@ def test_a_running_execution_survives_the_end_of_the_server(
     assert "went on" in server.call("GET", f"executions/{number}/log")["text"]
 
 
-def test_sigterm_ends_the_server_at_once_while_executions_run(
-    server: Server, tmp_path: Path
-) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
+def test_sigterm_ends_the_server_and_not_what_runs(server: Server, tmp_path: Path) -> None:
     server.submit(sealed_wait(tmp_path, "long"))
     wait_for((tmp_path / "long.begun").exists)
 
-    began = time.monotonic()
     server.end(signal.SIGTERM)
 
-    assert time.monotonic() - began < 10
+    assert processes_in(server.data_dir / "attempts")
     (tmp_path / "long.go").touch()
+    wait_for(lambda: not processes_in(server.data_dir / "attempts"))
 
 
 def test_an_execution_that_ended_while_no_server_ran_is_told_truthfully(
@@ -96,7 +85,7 @@ def test_an_execution_that_ended_while_no_server_ran_is_told_truthfully(
     wait_for((tmp_path / "failing.begun").exists)
     server.end(signal.SIGKILL)
     (tmp_path / "failing.go").touch()
-    attempt = next((tmp_path / "data" / "async_exec" / "attempts").iterdir())
+    attempt = next((server.data_dir / "attempts").iterdir())
     wait_for((attempt / "result.json").exists)
 
     server.start()
@@ -112,7 +101,7 @@ def test_a_runner_that_is_killed_leaves_no_ghost_and_keeps_its_output(
 ) -> None:
     number = server.submit("print('kept', flush=True)", sealed_wait(tmp_path, "killed"))
     wait_for((tmp_path / "killed.begun").exists)
-    attempt = next((tmp_path / "data" / "async_exec" / "attempts").iterdir())
+    attempt = next((server.data_dir / "attempts").iterdir())
     supervisor = json.loads((attempt / "supervisor.json").read_text())["pid"]
 
     os.kill(supervisor, signal.SIGKILL)

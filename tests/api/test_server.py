@@ -6,18 +6,14 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import yaml
-from tornado.httpclient import HTTPClientError
 
 from jupyter_async_exec.api.contract import contract
 from jupyter_async_exec.api.routes import routes
-from tests.api.test_executions import FAST, submit
+from tests.api.test_executions import submit
 from tests.conftest import make_notebook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.api.conftest import Client
 
 SCHEMA_ID = "https://schema.jupyter.org/jupyter_async_exec/execution/v1"
@@ -95,6 +91,7 @@ async def test_an_execution_is_heard_of_through_events(client: Client, jp_ws_fet
     assert not any("parameters" in event for event in heard)
 
 
+#: Every verb of every handler; `tests/security/test_routes.py` tries them all.
 CALLS = [
     ("GET", "executions"),
     ("POST", "executions"),
@@ -121,29 +118,3 @@ CALLS = [
     ("PATCH", "contents/1"),
     ("DELETE", "contents/1"),
 ]
-
-
-def test_the_list_of_calls_below_names_every_verb_of_every_handler() -> None:
-    verbs = ("get", "post", "put", "patch", "delete")
-    offered = sum(verb in vars(handler) for _, handler in routes() for verb in verbs)
-
-    assert offered == len(CALLS)
-
-
-@pytest.mark.parametrize(("method", "path"), CALLS)
-async def test_nobody_without_the_token_gets_in(
-    jp_fetch: Callable[..., Any], method: str, path: str
-) -> None:
-    body = (
-        None if method in {"GET", "DELETE"} else json.dumps({"path": "a.ipynb", "notebook": FAST})
-    )
-    with pytest.raises(HTTPClientError) as caught:
-        await jp_fetch(
-            "async-exec",
-            *path.split("/"),
-            method=method,
-            body=body,
-            headers={"Authorization": "token wrong"},
-        )
-
-    assert caught.value.code == 403

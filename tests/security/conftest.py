@@ -1,0 +1,5 @@
+"""Attackers use the same client as friends."""
+
+from tests.api.conftest import client
+
+__all__ = ["client"]

@@ -32,4 +32,6 @@ def routes() -> list[tuple[str, type[AsyncExecHandler]]]:
         (r"/async-exec/status", status.StatusHandler),
         (r"/async-exec/openapi\.yaml", status.OpenapiHandler),
         (r"/async-exec/contents/?(.*)", contents.ContentsHandler),
+        # Last, for what is left.
+        (r"/async-exec(?:/.*)?", status.NowhereHandler),
     ]

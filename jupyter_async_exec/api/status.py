@@ -7,6 +7,7 @@ from tornado import web
 
 from jupyter_async_exec.api.base import AsyncExecHandler
 from jupyter_async_exec.api.contract import contract_text
+from jupyter_async_exec.errors import NotFoundError
 
 
 class StatusHandler(AsyncExecHandler):
@@ -36,3 +37,21 @@ class OpenapiHandler(AsyncExecHandler):
     async def get(self) -> None:
         """Return the contract."""
         self.write_bytes(contract_text().encode("utf-8"), "application/yaml")
+
+
+class NowhereHandler(AsyncExecHandler):
+    """Every address below ours that is none; the server would answer with a page."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Refuse."""
+        raise NotFoundError(f"There is nothing at {self.request.path[:200]!r}.")
+
+    @web.authenticated
+    @authorized
+    async def put(self) -> None:
+        """Refuse."""
+        raise NotFoundError(f"There is nothing at {self.request.path[:200]!r}.")
+
+    post = patch = delete = put

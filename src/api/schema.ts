@@ -959,6 +959,7 @@ export interface operations {
           '*/*': unknown;
         };
       };
+      400: components['responses']['Problem'];
       403: components['responses']['Problem'];
       404: components['responses']['Problem'];
       503: components['responses']['Problem'];
@@ -1115,7 +1116,9 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/yaml': string;
+          'application/yaml': {
+            [key: string]: unknown;
+          };
         };
       };
       403: components['responses']['Problem'];

@@ -80,7 +80,7 @@ class Client:
 
 def check(method: str, path: str, answer: Answer) -> None:
     """Assert that `openapi.yaml` allows this answer to this call."""
-    template = _template(path)
+    template = template_of(path)
     if template is None:
         return
     operation = contract()["paths"][template].get(method.lower())
@@ -102,7 +102,8 @@ def check(method: str, path: str, answer: Answer) -> None:
         Draft202012Validator(schema).validate(answer.json)
 
 
-def _template(path: str) -> str | None:
+def template_of(path: str) -> str | None:
+    """Return the address of the contract that `path` is one of."""
     for template in contract()["paths"]:
         pattern = re.sub(r"\\{(path|name)\\}", ".+", re.escape(template))
         pattern = re.sub(r"\\{\w+\\}", "[^/]+", pattern)

@@ -56,7 +56,7 @@ async def test_every_address_of_the_contract_is_routed_and_the_other_way_round()
     described = {path.count("/") for path in contract()["paths"]}
 
     assert described
-    internal = {r"/async-exec/contents/?(.*)"}
+    internal = {r"/async-exec/contents/?(.*)", r"/async-exec(?:/.*)?"}
     public = [pattern for pattern, _ in routes() if pattern not in internal]
     assert len(public) == len(contract()["paths"])
 
@@ -117,4 +117,9 @@ CALLS = [
     ("POST", "contents/1"),
     ("PATCH", "contents/1"),
     ("DELETE", "contents/1"),
+    ("GET", "nowhere"),
+    ("PUT", "nowhere"),
+    ("POST", "nowhere"),
+    ("PATCH", "nowhere"),
+    ("DELETE", "nowhere"),
 ]

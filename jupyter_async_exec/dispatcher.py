@@ -45,6 +45,8 @@ PROGRESS_INTERVAL_S = 1.0
 #: After its result an attempt may take this long to take its processes down before what is
 #: left is killed; the supervisor gives its engine 10 s.
 TEARDOWN_LIMIT_S = 12.0
+#: What earlier dispatchers left is brought to an end within this time, or left to the next.
+SETTLE_LIMIT_S = 60.0
 #: Starts and harvests under way get this long when the dispatcher stops.
 STOP_LIMIT_S = 10.0
 #: After something unexpected an attempt is looked at again only this much later.
@@ -79,6 +81,8 @@ class _Followed:
     may_have_run: bool = False
     #: Whether its end was found without its journal; the result says so itself.
     is_unreadable: bool = False
+    #: Whether a process of it lived when it was last looked at.
+    is_alive: bool = False
     #: Whether the store knows its end.
     is_final: bool = False
 
@@ -151,6 +155,36 @@ class Dispatcher:
         """Look at the queue now; for the loop's own thread."""
         self._wake.set()
 
+    def is_taken(self) -> bool:
+        """Whether another process is the dispatcher; asks the system, in a thread by choice."""
+        if self._lock_fd is not None:
+            return False
+        if not self._take_lock():
+            return True
+        self._free_lock()
+        return False
+
+    async def settle(self) -> bool:
+        """Bring to an end what earlier dispatchers left behind; start nothing.
+
+        Takes the place of `start`. What still runs goes on. Returns whether everything
+        was looked at; false when another process is the dispatcher, or it took too long.
+        """
+        if not await asyncio.to_thread(self._take_lock):
+            return False
+        is_settled = False
+        try:
+            await self._adopt()
+            deadline_s = time.monotonic() + SETTLE_LIMIT_S
+            while not is_settled and time.monotonic() < deadline_s:
+                await asyncio.sleep(OBSERVE_INTERVAL_S)
+                is_settled = not self._leftovers and all(
+                    followed.is_alive for followed in self._followed.values()
+                )
+        finally:
+            await self.stop()
+        return is_settled
+
     def start(self) -> None:
         """Start the loop in the running event loop."""
         self._task = asyncio.get_running_loop().create_task(self._run(), name="dispatcher")
@@ -170,6 +204,9 @@ class Dispatcher:
             await asyncio.wait(self._followers, timeout=STOP_LIMIT_S)
         for follower in tuple(self._followers):
             follower.cancel()
+        self._free_lock()
+
+    def _free_lock(self) -> None:
         if self._lock_fd is not None:
             os.close(self._lock_fd)
             self._lock_fd = None
@@ -345,6 +382,7 @@ class Dispatcher:
         """Note what is new; return whether the attempt is over for us."""
         observation = await followed.backend.observe(followed.key, offset=followed.offset)
         followed.offset = observation.offset
+        followed.is_alive = observation.alive
         followed.pending.extend(observation.events)
         followed.may_have_run |= any(
             # A cell comes right after the start, and what is not yet read may be lost.

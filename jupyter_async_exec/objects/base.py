@@ -198,6 +198,29 @@ class ObjectStore(ABC):
         May take minutes the first time; afterwards as long as much has changed.
         """
 
+    def set_aside(self, object_id: str) -> str | None:
+        """Take a damaged object out of use, so that the same bytes can be put again.
+
+        Returns
+        -------
+        str or None
+            Where the damaged bytes are from now on, for people; `None` if there were none
+            or they are gone.
+        """
+        self.delete(object_id)
+        return None
+
+    def leftovers(self) -> Sequence[str]:
+        """Return, by names for people, what killed processes left half written."""
+        return ()
+
+    def remove_leftovers(self) -> None:  # noqa: B027  not everyone has some
+        """Remove what `leftovers` names."""
+
+    def strangers(self) -> Sequence[str]:
+        """Return, by names for people, what lies among the objects and is none."""
+        return ()
+
     @contextmanager
     def batch(self) -> Iterator[ObjectWriter]:
         """Put many objects cheaply: all are durable when the block ends, not before.

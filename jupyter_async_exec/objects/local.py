@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 PLACE = re.compile(r"[0-9a-f]{2}")
 NAME = re.compile(r"[0-9a-f]{62}")
+#: Where damaged objects are put; no folder of objects.
+DAMAGED = "damaged"
 #: A folder changed this lately may change again within one tick of its clock.
 RACY_NS = 2_000_000_000
 #: Nothing is written for longer; an older temporary file was left by a process that was killed.
@@ -179,6 +181,46 @@ class LocalObjectStore(ObjectStore):
         self._used = {name: known for name, known in used.items() if known[0] < racy_ns}
         return sum(n_bytes for _, n_bytes in used.values())
 
+    @override
+    def set_aside(self, object_id: str) -> str | None:
+        path = Path(self._path(object_id))
+        aside = self._directory / DAMAGED
+        aside.mkdir(mode=0o700, exist_ok=True)
+        target = aside / object_id
+        self._durable.objects.discard(object_id)
+        try:
+            path.replace(target)
+        except FileNotFoundError:
+            return None
+        return str(target)
+
+    @override
+    def leftovers(self) -> tuple[str, ...]:
+        return tuple(str(path) for path in self._abandoned())
+
+    @override
+    def remove_leftovers(self) -> None:
+        for path in self._abandoned():
+            path.unlink(missing_ok=True)
+
+    @override
+    def strangers(self) -> tuple[str, ...]:
+        found = []
+        for path in self._directory.iterdir():
+            if PLACE.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
+                found += [each for each in path.iterdir() if not _is_ours(each.name)]
+            elif path.name != DAMAGED and not path.name.startswith(TEMPORARY_PREFIX):
+                found.append(path)
+        return tuple(sorted(str(path) for path in found))
+
+    def _abandoned(self) -> Iterator[Path]:
+        before_s = time.time() - ABANDONED_S
+        for folder in (self._directory, *self._places()):
+            for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
+                with suppress(FileNotFoundError):
+                    if path.lstat().st_mtime < before_s:
+                        yield path
+
     def _places(self) -> Iterator[Path]:
         with os.scandir(self._directory) as entries:
             for entry in entries:
@@ -204,6 +246,10 @@ class LocalObjectStore(ObjectStore):
         with self._open_raw(object_id) as raw:
             while chunk := raw.read(CHUNK_BYTES):
                 write_all(target, chunk)
+
+
+def _is_ours(name: str) -> bool:
+    return bool(NAME.fullmatch(name)) or name.startswith(TEMPORARY_PREFIX)
 
 
 def _count(place: Path) -> tuple[int, bool]:

@@ -26,6 +26,7 @@ from jupyter_async_exec.core.transitions import apply
 from jupyter_async_exec.errors import ConflictError, NotFoundError, UnavailableError
 from jupyter_async_exec.store import codec, database, queries, records
 from jupyter_async_exec.store.ballast import Ballast
+from jupyter_async_exec.store.health import StoreHealth
 from jupyter_async_exec.store.migrate import migrate
 from jupyter_async_exec.store.pages import Counts, ExecutionPage, ExecutionQuery
 from jupyter_async_exec.store.tables import executions, listed_columns, settings
@@ -455,6 +456,11 @@ class ExecutionStore:
             kept = (execution.output_object, execution.journal_object, execution.log_object)
             yield from (object_id for object_id in kept if object_id is not None)
             yield from (artifact.object_id for artifact in execution.artifacts)
+
+    @property
+    def health(self) -> StoreHealth:
+        """Checks of the whole store, and repairs; each may take as long as reading it."""
+        return StoreHealth(read=self._read, write=self._writer.run)
 
     # ------------------------------------------------------------ settings
 

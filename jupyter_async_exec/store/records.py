@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ID_LENGTH = 32
 #: SQLite's largest integer has 19 digits.
 MAX_NUMBER_LENGTH = 18
+LARGEST_NUMBER = 2**63 - 1
 #: A change elsewhere leaves the full-text row as it is.
 SEARCHED_COLUMNS = frozenset(
     {"status", "message", "error", "title", "note", "tags", "starred", "deleted_at"}
@@ -101,7 +102,7 @@ def insert(connection: sa.Connection, submission: Submission) -> Execution:
     (number,) = inserted.inserted_primary_key or (0,)
     # What a reader will see, strange characters made harmless.
     numbered = codec.load({**values, "number": number})
-    _index(connection, numbered)
+    index(connection, numbered)
     note_history(connection, numbered, "accepted", numbered.created_at)
     return numbered
 
@@ -178,7 +179,8 @@ def _absent(ref: str | int) -> NotFoundError:
     return NotFoundError(f"There is no execution {name}.")
 
 
-def _index(connection: sa.Connection, execution: Execution) -> None:
+def index(connection: sa.Connection, execution: Execution) -> None:
+    """Make search and tags know an execution outside the trash that they do not know."""
     connection.execute(
         _INSERT_WORDS, {"number": execution.number, "words": search.words(execution)}
     )
@@ -202,7 +204,7 @@ def _reindex(connection: sa.Connection, old: Execution, new: Execution) -> None:
         connection.execute(_DELETE_WORDS, {"number": new.number})
         _untag(connection, new.number)
     elif old.deleted_at is not None and new.deleted_at is None:
-        _index(connection, new)
+        index(connection, new)
     elif new.deleted_at is None:
         words = search.words(new)
         if words != search.words(old):

@@ -1,0 +1,240 @@
+"""Whether the store's file is sound, and putting right what can be made again from its rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from jupyter_async_exec.errors import AsyncExecError
+from jupyter_async_exec.store import codec, records, search
+from jupyter_async_exec.store.tables import (
+    SEARCH_TABLE,
+    execution_tags,
+    executions,
+    history,
+    revision,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from jupyter_async_exec.core.execution import Artifact, Execution, Remark
+
+ResultT = TypeVar("ResultT")
+
+#: Rows per short read when all are walked through.
+WALK_BATCH = 500
+#: More complaints than this say nothing new.
+MAX_COMPLAINTS = 20
+
+_WORDS = sa.text(f"SELECT rowid, words FROM {SEARCH_TABLE} WHERE rowid > :a AND rowid <= :b")  # noqa: S608
+_TAGS = sa.select(execution_tags).where(
+    execution_tags.c.number > sa.bindparam("a"), execution_tags.c.number <= sa.bindparam("b")
+)
+_CHECK_SEARCH = f"INSERT INTO {SEARCH_TABLE}({SEARCH_TABLE}) VALUES ('integrity-check')"  # noqa: S608
+_SEARCH_SQL = sa.text("SELECT sql FROM sqlite_master WHERE name = :name")
+
+
+class Run(Protocol):
+    """Does a piece of work in a transaction of the store."""
+
+    def __call__(self, work: Callable[[sa.Connection], ResultT]) -> ResultT:
+        """Return what `work` returns."""
+
+
+class StoreHealth:
+    """Checks of one store, and repairs; `ExecutionStore.health` gives it.
+
+    Parameters
+    ----------
+    read, write
+        Run work in a transaction that only reads, or one that may write.
+    """
+
+    def __init__(self, *, read: Run, write: Run) -> None:
+        self._read = read
+        self._write = write
+
+    # ------------------------------------------------------------ looking
+
+    def complaints(self) -> list[str]:
+        """Return what the database itself finds wrong with its file, at most `MAX_COMPLAINTS`."""
+
+        def work(connection: sa.Connection) -> list[str]:
+            rows = connection.exec_driver_sql(f"PRAGMA integrity_check({MAX_COMPLAINTS})")
+            found = [str(row[0]) for row in rows if row[0] != "ok"]
+            orphans = connection.exec_driver_sql("PRAGMA foreign_key_check")
+            found += [
+                f"a row of {row[0]} refers to nothing in {row[2]}"
+                for row in orphans.fetchmany(MAX_COMPLAINTS)
+            ]
+            return found
+
+        return self._read(work)
+
+    def walk(self) -> Iterator[tuple[int, Execution | str]]:
+        """Yield the number of every row with its execution, or with why it cannot be read."""
+        last = 0
+        while batch := self._after(last):
+            yield from batch
+            last = batch[-1][0]
+
+    def _after(self, number: int) -> list[tuple[int, Execution | str]]:
+        return self._read(lambda each: _rows_after(each, number))
+
+    def is_search_sound(self) -> bool:
+        """Whether the full-text index agrees with the words it was made from."""
+
+        def work(connection: sa.Connection) -> bool:
+            try:
+                connection.exec_driver_sql(_CHECK_SEARCH)
+            except exc.DatabaseError:
+                return False
+            return True
+
+        try:
+            return self._write(work)
+        except AsyncExecError:
+            return False
+
+    def misindexed(self) -> list[int]:
+        """Return the executions that search or tags do not know, or know wrongly."""
+        wrong: list[int] = []
+        last = 0
+        while True:
+            # Rows, words and tags of one moment: the store may be in use.
+            end, found = self._read(lambda each, after=last: _misindexed(each, after))  # type: ignore[misc]
+            wrong += found
+            if end is None:
+                return wrong
+            last = end
+
+    def rev_behind(self) -> bool:
+        """Whether rows carry a later revision than the store counts."""
+        return self._read(lambda each: _last_rev(each) > records.read_rev(each))
+
+    def endless(self) -> list[int]:
+        """Return final executions whose history knows no end, and others whose history does."""
+        ended = (
+            sa.select(history.c.execution_id)
+            .where(history.c.type == "execution_finished")
+            .scalar_subquery()
+        )
+        final = executions.c.status.in_(("succeeded", "failed", "cancelled"))
+        statement = (
+            sa.select(executions.c.number)
+            .where(final != executions.c.id.in_(ended))
+            .order_by(executions.c.number)
+        )
+        return self._read(lambda each: list(each.execute(statement).scalars()))
+
+    # ------------------------------------------------------------ putting right
+
+    def rebuild_indexes(self) -> None:
+        """Make every index of the database again from its rows."""
+        self._write(lambda each: each.exec_driver_sql("REINDEX").close())
+
+    def rebuild_search(self) -> int:
+        """Make search and tags again from the rows; return how many executions they hold."""
+
+        def work(connection: sa.Connection) -> int:
+            made_by = connection.execute(_SEARCH_SQL, {"name": SEARCH_TABLE}).scalar_one()
+            connection.exec_driver_sql(f"DROP TABLE {SEARCH_TABLE}")
+            connection.exec_driver_sql(str(made_by))
+            connection.execute(sa.delete(execution_tags))
+            n_live = 0
+            rows = connection.execute(
+                sa.select(executions).where(executions.c.deleted_at.is_(None))
+            ).mappings()
+            for row in rows.yield_per(WALK_BATCH):
+                execution = _load(row)
+                if not isinstance(execution, str):
+                    records.index(connection, execution)
+                    n_live += 1
+            return n_live
+
+        return self._write(work)
+
+    def catch_up_rev(self) -> None:
+        """Let the store count on from the latest revision of its rows."""
+        self._write(
+            lambda each: each.execute(sa.update(revision).values(rev=_last_rev(each))).close()
+        )
+
+    def amend(
+        self,
+        number: int,
+        *,
+        objects: Mapping[str, str | None],
+        artifacts: tuple[Artifact, ...],
+        remarks: Iterable[Remark],
+    ) -> Execution:
+        """Change what a final execution says it left, after a repair.
+
+        Parameters
+        ----------
+        number
+            Whose.
+        objects
+            New values of `output_object`, `journal_object`, `log_object`.
+        artifacts
+            Those it still has.
+        remarks
+            Added to its own.
+        """
+
+        def work(connection: sa.Connection) -> Execution:
+            old = records.read(connection, number, include_deleted=True)
+            fields: dict[str, Any] = dict(objects)
+            added = dict.fromkeys((*old.remarks, *remarks))
+            new = replace(old, **fields, artifacts=artifacts, remarks=tuple(added))
+            return old if new == old else records.save(connection, old, new)
+
+        return self._write(work)
+
+
+def _load(row: sa.RowMapping) -> Execution | str:
+    try:
+        return codec.load(row)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def _rows_after(connection: sa.Connection, number: int) -> list[tuple[int, Execution | str]]:
+    statement = (
+        sa.select(executions)
+        .where(executions.c.number > number)
+        .order_by(executions.c.number)
+        .limit(WALK_BATCH)
+    )
+    rows = connection.execute(statement).mappings().all()
+    return [(row["number"], _load(row)) for row in rows]
+
+
+def _misindexed(connection: sa.Connection, after: int) -> tuple[int | None, list[int]]:
+    """Return how far it looked, None for to the end, and what is wrong there."""
+    batch = _rows_after(connection, after)
+    end = batch[-1][0] if len(batch) == WALK_BATCH else None
+    span = {"a": after, "b": records.LARGEST_NUMBER if end is None else end}
+    known = {row.rowid: row.words for row in connection.execute(_WORDS, span)}
+    tags: dict[int, set[str]] = {}
+    for row in connection.execute(_TAGS, span):
+        tags.setdefault(row.number, set()).add(row.tag)
+    wrong = []
+    for number, execution in batch:
+        words, tagged = known.pop(number, None), tags.pop(number, set())
+        if isinstance(execution, str):
+            continue
+        is_live = execution.deleted_at is None
+        right = {codec.clean(tag) for tag in execution.tags} if is_live else set()
+        if words != (search.words(execution) if is_live else None) or tagged != right:
+            wrong.append(number)
+    # What is left belongs to no execution.
+    return end, sorted({*wrong, *known, *tags})
+
+
+def _last_rev(connection: sa.Connection) -> int:
+    return connection.execute(sa.select(sa.func.max(executions.c.rev))).scalar() or 0

@@ -42,6 +42,12 @@ class Bell:
             with contextlib.suppress(OSError):
                 os.write(self.descriptor, what)
 
+    def close(self) -> None:
+        """Let it go in this process; who shares it keeps it."""
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+            self.descriptor = None
+
     def wait_go(self, is_alive: Callable[[], bool]) -> bool:
         """Wait, as a spare, for the task.
 

@@ -25,7 +25,6 @@ from jupyter_async_exec.runner.processes import (
     find_descendants,
     find_marked,
     identify,
-    is_alive,
     kill_all,
     send,
     wait_gone,
@@ -182,30 +181,31 @@ def safe_environment(environment: Mapping[str, str]) -> dict[str, str]:
 def terminate(directory: Path) -> None:
     """Stop everything that belongs to this attempt, at once and without a result.
 
-    The supervisor is halted first, so that it writes no end of its own and
-    orphans still come to it; then everything below it and everyone with the
-    attempt's cookie is killed, the supervisor last.
+    Guard and supervisor are halted first, so that they write no end of their own
+    and orphans still come to them; then everything below them and everyone with
+    the attempt's cookie is killed, the two last.
     """
     evidence = read_evidence(directory)
     cookie = read_cookie(directory, evidence)
-    supervisor = _supervisor(evidence, cookie)
-    if supervisor is not None and os.name == "posix":
-        send(supervisor, signal.SIGSTOP)
-    first = None if supervisor is None else supervisor.started
+    # From above, as they are to be ended from below.
+    roots = _find_roots(evidence, cookie)
+    if os.name == "posix":
+        for root in roots:
+            send(root, signal.SIGSTOP)
+    first = min((root.started for root in roots), default=None)
     deadline = time.monotonic() + _TERMINATE_S
     while time.monotonic() < deadline:
         found = {*find_marked(cookie, not_before=first)}
-        if supervisor is not None:
-            found |= {*find_descendants(supervisor)}
-        found -= {*_ourselves()}
-        below = found - {supervisor}
+        for root in roots:
+            found |= {*find_descendants(root)}
+        below = found - {*_ourselves(), *roots}
         if not below:
             break
         kill_all(below)
         wait_gone(below, timeout_s=0.2)
-    if supervisor is not None:
-        kill_all([supervisor])
-        wait_gone([supervisor], timeout_s=_TERMINATE_S)
+    for root in reversed(roots):
+        kill_all([root])
+        wait_gone([root], timeout_s=_TERMINATE_S)
     _remove_sockets(evidence)
 
 
@@ -227,11 +227,14 @@ def _ourselves() -> list[Process]:
     return [] if own is None else [own]
 
 
-def _supervisor(evidence: Mapping[str, object], cookie: str) -> Process | None:
-    pid, started = evidence.get("pid"), evidence.get("started")
-    if not isinstance(pid, int) or not isinstance(started, int | float):
-        return None
-    supervisor = Process(pid, float(started))
-    if not is_alive(supervisor) or supervisor not in find_marked(cookie):
-        return None
-    return supervisor
+def _find_roots(evidence: Mapping[str, object], cookie: str) -> list[Process]:
+    """Return guard and supervisor as far as they live; never somebody who has not the mark."""
+    marked = find_marked(cookie)
+    roots = []
+    for named in (evidence.get("guard"), evidence):
+        if not isinstance(named, dict):
+            continue
+        pid, started = named.get("pid"), named.get("started")
+        if isinstance(pid, int) and isinstance(started, int | float):
+            roots += [each for each in marked if each == Process(pid, float(started))]
+    return roots

@@ -84,14 +84,46 @@ def find_marked(cookie: str, *, not_before: float | None = None) -> list[Process
 
 
 def send(process: Process, number: int) -> bool:
-    """Signal exactly this process; `False` when it is gone (or is another one now)."""
-    if not is_alive(process):
+    """Signal exactly this process; `False` when it is gone (or is another one now).
+
+    Notes
+    -----
+    A descriptor of a process (pidfd_open(2)) keeps naming it when its id is given
+    to another. It is opened first and compared afterwards: whoever has the right
+    start time now is who was opened. Without such descriptors (Linux before 5.3,
+    other systems) a moment remains between looking and signalling.
+    """
+    if not _HAS_DESCRIPTORS:
+        return is_alive(process) and _try_to(os.kill, process.pid, number)
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except OSError:
         return False
     try:
-        os.kill(process.pid, number)
+        return is_alive(process) and _try_to(signal.pidfd_send_signal, descriptor, number)
+    finally:
+        os.close(descriptor)
+
+
+def _try_to(signal_: Callable[[int, int], None], target: int, number: int) -> bool:
+    try:
+        signal_(target, number)
     except (ProcessLookupError, PermissionError):
         return False
     return True
+
+
+def _has_descriptors() -> bool:
+    if sys.platform != "linux" or not hasattr(signal, "pidfd_send_signal"):
+        return False
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except OSError:
+        return False
+    return True
+
+
+_HAS_DESCRIPTORS = _has_descriptors()
 
 
 def kill_all(processes: Iterable[Process]) -> None:

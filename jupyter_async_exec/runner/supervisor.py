@@ -2,11 +2,15 @@
 
 ::
 
-    supervisor      own session, adopts orphans, holds the life lock
-    ├── guard       waits for the supervisor's death, then ends what is left
-    └── engine      dies with the supervisor
-        └── kernel  dies with the engine
-            └── …   whatever the notebook starts
+    guard               own session; sleeps until the supervisor ends, then ends what is left
+    └── supervisor      adopts orphans, ends them with the attempt
+        └── engine      dies with the supervisor
+            └── kernel  dies with the engine
+                └── …   whatever the notebook starts
+
+An orphan goes to the nearest of its forefathers that adopts: to the supervisor
+as long as that lives, then to the guard. So whichever of them is killed, nobody
+below escapes, not even a daemon that has thrown away its environment.
 
 The life lock is held by the first three, so that it is free only when nothing
 of the attempt acts any more.
@@ -39,7 +43,6 @@ from jupyter_async_exec.runner.processes import (
     identify,
     kill_all,
     send,
-    wait_gone,
 )
 
 if TYPE_CHECKING:
@@ -96,23 +99,50 @@ def supervise(directory: Path, lock: int | None = None, equipment: Equipment | N
         os.set_inheritable(lock, False)
     if os.name != "posix":
         return _run_engine(directory, _make_socket_folder(), equipment)
-    return _Supervisor(directory, equipment).run()
+    own = _identify_self()
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    system.adopt_orphans()
+    sockets = _make_socket_folder()
+    pid = os.fork()
+    if not pid:
+        code = _Supervisor(directory, equipment, guard=own, sockets=sockets).run()
+        sys.stderr.flush()
+        os._exit(code)
+    equipment.bell.close()
+    _guard(pid, directory)
+    _end_rest(own)
+    shutil.rmtree(sockets, ignore_errors=True)
+    return 0
 
 
 class _Supervisor:
-    """State of the one supervisor in this process (POSIX)."""
+    """State of the one supervisor in this process (POSIX).
 
-    def __init__(self, directory: Path, equipment: Equipment) -> None:
+    Parameters
+    ----------
+    directory, equipment
+        As `supervise` got them.
+    guard
+        Our parent.
+    sockets
+        Private folder, removed at the end.
+    """
+
+    def __init__(
+        self, directory: Path, equipment: Equipment, *, guard: Process, sockets: Path
+    ) -> None:
         self._directory = directory
         self._equipment = equipment
+        self._guard = guard
+        self._sockets = sockets
         self._cookie = os.environ.get(COOKIE, "")
-        own = identify(os.getpid())
-        assert own is not None
-        self._own = own
+        self._own = _identify_self()
         self._evidence: JSONObject = {
-            "pid": own.pid,
-            "started": own.started,
+            "pid": self._own.pid,
+            "started": self._own.started,
+            "guard": {"pid": guard.pid, "started": guard.started},
             "cookie": self._cookie,
+            "sockets": str(sockets),
         }
         self._oom_kills = system.count_oom_kills()
         self._has_task = equipment.spare_kernel is None
@@ -120,27 +150,20 @@ class _Supervisor:
         self._result_at: float | None = None
 
     def run(self) -> int:
-        """Start guard and engine, wait for the engine, clean up, make sure of a result."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        """Start the engine, wait for it, clean up, make sure of a result."""
         system.adopt_orphans()
-        sockets = _make_socket_folder()
-        self._evidence["sockets"] = str(sockets)
         self._note()
-        sense, alive = os.pipe()
-        guard = self._fork_guard(sense, alive, sockets)
-        os.close(sense)
-        engine = self._fork_engine(alive, sockets)
+        engine = self._fork_engine()
         status = self._wait(engine)
         self._note_end(status)
-        self._clear(keep=guard)
+        self._clear()
         self._conclude()
-        shutil.rmtree(sockets, ignore_errors=True)
-        kill_all([guard])
+        shutil.rmtree(self._sockets, ignore_errors=True)
         return 0
 
-    # ------------------------------------------------------------ children
+    # ------------------------------------------------------------ the engine
 
-    def _fork_engine(self, alive: int, sockets: Path) -> int:
+    def _fork_engine(self) -> int:
         parent = os.getpid()
         pid = os.fork()
         if pid:
@@ -148,12 +171,11 @@ class _Supervisor:
 
         def run() -> int:
             system.die_with_parent(parent)
-            os.close(alive)
-            signal.signal(signal.SIGTERM, lambda *_: files.request_cancel(self._directory))
+            signal.signal(signal.SIGTERM, lambda *_: _ask_to_end(self._directory))
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             try:
-                code = _run_engine(self._directory, sockets, self._equipment)
+                code = _run_engine(self._directory, self._sockets, self._equipment)
             except Exception:  # noqa: BLE001  whatever it is, the supervisor has to hear of it
                 _log.exception("the engine failed")
                 code = 1
@@ -162,25 +184,14 @@ class _Supervisor:
 
         raise Become(run)
 
-    def _fork_guard(self, sense: int, alive: int, sockets: Path) -> Process:
-        pid = os.fork()
-        if pid:
-            guard = identify(pid)
-            assert guard is not None
-            return guard
-        try:
-            os.close(alive)
-            _guard(sense, self._cookie, self._own)
-            shutil.rmtree(sockets, ignore_errors=True)
-        finally:
-            os._exit(0)
-
     def _wait(self, engine: int) -> int:
         """Wait for the engine, reap everyone else; see to it that a cancel comes to an end."""
         while True:
             received = signal.sigtimedwait(_SIGNALS, _TICK_S)
             if received is not None and received.si_signo != signal.SIGCHLD:
-                files.request_cancel(self._directory)
+                _ask_to_end(self._directory)
+                if not self._has_task:
+                    os.kill(engine, signal.SIGKILL)
             while (ended := _reap()) is not None:
                 if ended[0] == engine:
                     return ended[1]
@@ -203,6 +214,7 @@ class _Supervisor:
         else:
             return
         if is_late:
+            # Our child, not yet reaped: the id cannot be somebody else's.
             os.kill(engine, signal.SIGKILL)
 
     # ------------------------------------------------------------ the end
@@ -220,32 +232,26 @@ class _Supervisor:
         if code:
             _try_to(self._note)
 
-    def _clear(self, *, keep: Process) -> None:
+    def _clear(self) -> None:
         """End every process of the attempt but us and the guard."""
         # Twice: a list of children may miss one while another ends.
-        left = self._find(keep) or self._find(keep)
+        left = self._find() or self._find()
         for process in left:
             send(process, signal.SIGTERM)
         deadline = time.monotonic() + _TERMINATE_GRACE_S
         while left and time.monotonic() < deadline:
             time.sleep(0.01)
             _reap_all()
-            left = self._find(keep)
-        deadline = time.monotonic() + _KILL_PATIENCE_S
-        while left and time.monotonic() < deadline:
-            kill_all(left)
-            time.sleep(0.01)
-            _reap_all()
-            left = self._find(keep)
+            left = self._find()
         if left:
-            _log.error("processes %s do not end", [process.pid for process in left])
+            _kill_until_none(self._find)
 
-    def _find(self, keep: Process) -> set[Process]:
+    def _find(self) -> set[Process]:
         """Return what is left of the attempt; on Linux every orphan has come to us."""
         found = set(find_descendants(self._own))
         if not system.ADOPTS and self._cookie:
             found |= set(find_marked(self._cookie, not_before=self._own.started))
-        return found - {self._own, keep}
+        return found - {self._own, self._guard}
 
     def _conclude(self) -> None:
         """Write the result the engine did not live to write."""
@@ -294,21 +300,57 @@ def _be_nice(nice: int) -> None:
         os.nice(nice)
 
 
-def _guard(sense: int, cookie: str, supervisor: Process) -> None:
-    """Sleep until the supervisor is gone, however, then end what it could not."""
-    while os.read(sense, 1):
-        pass
-    own = identify(os.getpid())
-    wait_gone([supervisor], timeout_s=_KILL_PATIENCE_S)
+def _guard(supervisor: int, directory: Path) -> None:
+    """Sleep until the supervisor is gone, however; a signal to us is meant for the attempt."""
+    while True:
+        if signal.sigwait(_SIGNALS) != signal.SIGCHLD:
+            _ask_to_end(directory)
+            continue
+        while (ended := _reap()) is not None:
+            if ended[0] == supervisor:
+                return
+
+
+def _end_rest(own: Process) -> None:
+    """End what the supervisor could not: all of it, if it was killed."""
+    cookie = os.environ.get(COOKIE, "")
+
+    def find() -> set[Process]:
+        found = set(find_descendants(own))
+        if not system.ADOPTS and cookie:
+            found |= set(find_marked(cookie, not_before=own.started))
+        return found - {own}
+
+    if find() or find():
+        _kill_until_none(find)
+
+
+def _kill_until_none(find: Callable[[], set[Process]]) -> None:
+    """Kill whom `find` names until it names nobody; the log tells who cannot be killed."""
     deadline = time.monotonic() + _KILL_PATIENCE_S
-    while time.monotonic() < deadline:
-        left = set(find_marked(cookie, not_before=supervisor.started)) - {own}
-        if not left:
-            return
-        for process in list(left):
-            left |= set(find_descendants(process))
-        kill_all(left - {own})
-        time.sleep(0.02)
+    before: set[Process] = set()
+    while left := find():
+        kill_all(left)
+        _reap_all()
+        if left == before:
+            if time.monotonic() > deadline:
+                _log.error("processes %s do not end", sorted(process.pid for process in left))
+                return
+            # They are on their way; those that fork meanwhile must not get ahead.
+            time.sleep(0.01)
+        before = left
+
+
+def _ask_to_end(directory: Path) -> None:
+    """Cancel the attempt; what has no task yet is none, and must not be one that is cancelled."""
+    if (directory / files.TASK).exists():
+        files.request_cancel(directory)
+
+
+def _identify_self() -> Process:
+    own = identify(os.getpid())
+    assert own is not None
+    return own
 
 
 def _reap() -> tuple[int, int] | None:

@@ -106,8 +106,8 @@ class Round:
         families = [find_descendants(supervisor) for supervisor in supervisors]
         if role == "kernel":
             return [p for family in families for p in family if is_kernel(p)]
-        # Guard and engine come first, in this order.
-        return [family[1] for family in families if len(family) > 1]
+        # The engine is the supervisor's eldest child.
+        return [family[0] for family in families if family]
 
     # ------------------------------------------------------------ checking
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +25,7 @@ from jupyter_async_exec.runner.processes import (
     send,
     wait_gone,
 )
+from tests.runner.helpers import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +34,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="ids are read fr
 
 #: Whoever may write it chooses the next process id (Linux, CAP_CHECKPOINT_RESTORE).
 _LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -40,18 +44,19 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-def start_with_id(pid: int) -> subprocess.Popen[bytes]:
-    """Start somebody else under this id, which has to be free."""
+def start_with_id(process: Process) -> subprocess.Popen[bytes]:
+    """Start somebody else under the id of a process that has ended."""
+    # No system gives all its ids away within one tick of its clock; only this test could.
+    wait_for(lambda: time.clock_gettime(time.CLOCK_BOOTTIME) * _TICKS > process.started + 2)
     for _ in range(200):
         try:
-            _LAST_PID.write_text(str(pid - 1))
+            _LAST_PID.write_text(str(process.pid - 1))
         except OSError:
             pytest.skip("the next process id cannot be chosen here")
-        process = subprocess.Popen(["sleep", "60"])
-        if process.pid == pid:
-            return process
-        process.kill()
-        process.wait()
+        other = subprocess.Popen(["sleep", "60"])
+        if other.pid == process.pid:
+            return other
+        end(other)
     pytest.skip("others are always quicker to take the id")
 
 
@@ -79,7 +84,7 @@ def test_whoever_has_the_id_of_a_process_that_ended_is_left_alone() -> None:
         ours = identify(first.pid)
         assert ours is not None
         end(first)
-    second = start_with_id(ours.pid)
+    second = start_with_id(ours)
     try:
         stranger = identify(second.pid)
 
@@ -104,7 +109,7 @@ def test_an_id_that_changes_hands_between_look_and_signal_harms_nobody(
         def look_then_change_hands(process: Process) -> bool:
             was_alive = is_alive(process)
             end(first)
-            successors.append(start_with_id(process.pid))
+            successors.append(start_with_id(process))
             return was_alive
 
         monkeypatch.setattr(processes, "is_alive", look_then_change_hands)

@@ -89,6 +89,24 @@ observed = {
 }
 print(json.dumps(observed))
 """
+#: Objects that tell when they are let go, and a thread that outlives the last cell.
+ENDINGS = """
+import helper, threading, time
+write = open("ended", "a", buffering=1).write
+class Ending:
+    def __init__(self, name):
+        self.name = name
+    def __del__(self, write=write):
+        write(self.name + " ")
+name = Ending("name")
+cycle = Ending("cycle")
+cycle.itself = cycle
+helper.kept.append(Ending("module"))
+def wait():
+    time.sleep(0.3)
+    write("thread ")
+threading.Thread(target=wait).start()
+"""
 CHANCE = (
     "import json, os, random, tempfile, uuid\n"
     "drawn = [random.random(), str(uuid.uuid4()), os.urandom(4).hex(), tempfile.mktemp()]\n"
@@ -232,13 +250,18 @@ def test_a_plain_kernel_is_forked(warm: Warm, start: Start, expected: bool) -> N
 def test_what_a_kernel_does_as_it_ends_is_done(warm: Warm, start: Start) -> None:
     attempt = warm.attempt(
         "import atexit\natexit.register(lambda: open('bye', 'w').write('said'))\n"
-        "kept = open('unclosed', 'w')\nkept.write('flushed')"
+        "kept = open('unclosed', 'w')\nkept.write('flushed')",
+        ENDINGS,
+        "Ending('shown')",
     )
+    (attempt.work / "helper.py").write_text("kept = []")
 
     assert start(warm, attempt).wait().status is Status.SUCCEEDED
 
     assert (attempt.work / "bye").read_text() == "said"
     assert (attempt.work / "unclosed").read_text() == "flushed"
+    ended = (attempt.work / "ended").read_text().split()
+    assert sorted(ended) == ["cycle", "module", "name", "shown", "thread"]
 
 
 @forked_or_spare

@@ -26,6 +26,8 @@ import sys
 # Nothing of what follows may be imported before the kernel that is asked has
 # started, or it would look like the kernel's own.
 from jupyter_async_exec.runner.becoming import Become, run
+from jupyter_async_exec.runner.warm.asking import ask_a_kernel
+from jupyter_async_exec.runner.warm.forked import KERNEL_MODULE, Leftovers, become_kernel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,11 +35,6 @@ if TYPE_CHECKING:
 
     from jupyter_async_exec.runner.kernel import Child
 
-_KERNEL_MODULE = "ipykernel_launcher"
-#: Ends the list of a kernel's modules; without it the list is not whole.
-_END = "."
-#: A kernel that does not answer is ended after this time.
-_ASK_LIMIT_S = 60
 #: What IPython kernels are made of. Whatever else is imported at their start may have seeded
 #: its random numbers already, which every fork would draw alike.
 _HARMLESS = frozenset(
@@ -57,10 +54,14 @@ _HARMLESS = frozenset(
 COOKIE_ROOM = 64
 COMMAND_ROOM = 512
 _LONGEST_REQUEST_BYTES = 64 * 1024
+_leftovers = Leftovers()
 
 
 def main(argv: list[str]) -> int:
     """Serve the requests that come through the socket whose descriptor is the first argument."""
+    import atexit
+
+    atexit.register(_leftovers)
     # As ipykernel's own launcher does: the current folder is no place to import from.
     if sys.path[0] in ("", os.getcwd()):  # noqa: PTH109
         del sys.path[0]
@@ -104,8 +105,9 @@ def _prepare() -> frozenset[str]:
 
     None at all when kernels must not be forked here.
     """
-    names = _ask_a_kernel()
+    names, patterns = ask_a_kernel()
     import importlib
+    import re
 
     for name in names:
         if name not in sys.modules:
@@ -125,6 +127,8 @@ def _prepare() -> frozenset[str]:
         "jupyter_async_exec.runner.warm.spare",
     ):
         importlib.import_module(name)
+    for pattern, flags in patterns:
+        re.compile(pattern, flags)
     from jupyter_async_exec.runner.engine import rehearse
 
     rehearse()
@@ -146,53 +150,6 @@ def _is_harmless(name: str) -> bool:
     # Debian's Python brings a `sitecustomize` of its own.
     path = getattr(sys.modules.get(name), "__file__", None) or ""
     return os.path.dirname(path) == sysconfig.get_path("stdlib")  # noqa: PTH120
-
-
-def _ask_a_kernel() -> list[str]:
-    """Start a kernel in a child, as plain as can be; return its modules in order."""
-    sense, tell = os.pipe()
-    child = os.fork()
-    if not child:
-        os.close(sense)
-        raise Become(lambda: _report_modules(tell))
-    os.close(tell)
-    content = b""
-    while piece := os.read(sense, 1024 * 1024):
-        content += piece
-    os.close(sense)
-    os.waitpid(child, 0)
-    names = content.decode().split("\n")
-    return names[:-1] if names[-1] == _END else []
-
-
-def _report_modules(tell: int) -> int:
-    before = set(sys.modules)
-    import shutil
-    import signal
-    import tempfile
-
-    # Should we hang, and whoever waits for us be gone.
-    signal.alarm(_ASK_LIMIT_S)
-    from ipykernel.kernelapp import IPKernelApp
-
-    folder = tempfile.mkdtemp()
-    try:
-        # Nobody's startup files: they belong to executions.
-        os.environ["IPYTHONDIR"] = folder
-        os.environ.pop("PYTHONSTARTUP", None)
-        app = IPKernelApp.instance()
-        app.initialize(  # type: ignore[no-untyped-call]
-            # TCP: a path of a socket may have but 100 characters.
-            [f"--f={folder}/c.json", "--ip=127.0.0.1", "--HistoryManager.hist_file=:memory:"]
-        )
-        ours = {name for name in before if name.split(".")[0] == "jupyter_async_exec"}
-        names = [name for name in sys.modules if name not in ours and "\n" not in name]
-        content = "\n".join([*names, _END]).encode()
-        while content:
-            content = content[os.write(tell, content) :]
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os._exit(0)
 
 
 class _Runner:
@@ -274,7 +231,16 @@ class _Forker:
         parent = os.getpid()
         pid = os.fork()
         if not pid:
-            raise Become(lambda: _become_kernel(list(command), cwd, dict(env), parent, self._known))
+            raise Become(
+                lambda: become_kernel(
+                    list(command),
+                    cwd,
+                    dict(env),
+                    parent=parent,
+                    known=self._known,
+                    leftovers=_leftovers,
+                )
+            )
         return _ForkedChild(pid)
 
     def _is_same(self, command: Sequence[str], env: Mapping[str, str]) -> bool:
@@ -287,7 +253,7 @@ class _Forker:
         theirs = {name: value for name, value in env.items() if not name.startswith(ours)}
         prepared = {n: v for n, v in self._environment.items() if not n.startswith(ours)}
         options = prepared_options()
-        start = [sys.executable, *options, "-m", _KERNEL_MODULE, "-f"]
+        start = [sys.executable, *options, "-m", KERNEL_MODULE, "-f"]
         return list(command[: len(start)]) == start and theirs == prepared
 
 
@@ -315,77 +281,6 @@ def prepared_options() -> list[str]:
     """Return the options this interpreter was started with."""
     orig = sys.orig_argv[1:]
     return orig[: orig.index("-m")] if "-m" in orig else []
-
-
-def _become_kernel(
-    command: list[str], cwd: str, env: Mapping[str, str], parent: int, known: frozenset[str]
-) -> int:
-    """Make this process what `command` would have made of a new one, then be it."""
-    import runpy
-
-    from jupyter_async_exec.runner import system
-
-    os.setsid()
-    system.die_with_parent(parent)
-    system.prefer_as_victim()
-    _close_descriptors()
-    _restore_signals()
-    system.overwrite_command(command)
-    os.environ.clear()
-    os.environ.update(env)
-    os.chdir(cwd)
-    module = command.index(_KERNEL_MODULE)
-    sys.argv[:] = [_KERNEL_MODULE, *command[module + 1 :]]
-    sys.orig_argv[:] = command
-    _forget(known)
-    # ipykernel reads this variable when it is imported, which was long ago.
-    from ipykernel.kernelapp import IPKernelApp
-
-    IPKernelApp.instance(parent_handle=parent)
-    runpy.run_module(_KERNEL_MODULE, run_name="__main__", alter_sys=True)
-    return 0
-
-
-def _close_descriptors() -> None:
-    import gc
-
-    # Whatever still owns one has to let go first, or it would close somebody else's later.
-    gc.collect()
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.dup2(2, 1)
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
-        if int(name) > 2:  # noqa: PLR2004
-            try:
-                os.close(int(name))
-            except OSError:  # the listing's own
-                continue
-
-
-def _restore_signals() -> None:
-    import signal
-
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-
-
-def _forget(known: frozenset[str]) -> None:
-    """Drop what only the runner knows: modules, loggers, cached folders."""
-    import importlib
-    import logging
-    import tempfile
-
-    for handler in logging.root.handlers[:]:
-        logging.root.removeHandler(handler)
-    for name in [n for n in logging.root.manager.loggerDict if n.startswith("jupyter_async_exec")]:
-        del logging.root.manager.loggerDict[name]
-    tempfile.tempdir = None
-    vars(tempfile)["_name_sequence"] = None
-    importlib.invalidate_caches()
-    for name in [name for name in sys.modules if name not in known and name != "__main__"]:
-        del sys.modules[name]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,139 @@
+"""What a fork becomes when it becomes a kernel, and how such a kernel ends.
+
+Imported in the fork server before anything a kernel imports, so it imports
+nothing by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KERNEL_MODULE = "ipykernel_launcher"
+#: What Python itself may still ask for by name while it ends.
+_NEEDED_LAST = frozenset(
+    [
+        "__main__", "_frozen_importlib", "_frozen_importlib_external", "_imp", "_io", "_warnings",
+        "_weakref", "builtins", "codecs", "encodings", "gc", "io", "linecache", "os", "posix",
+        "sys", "threading", "traceback", "tracemalloc", "warnings", "weakref",
+    ]
+)  # fmt: skip
+
+
+class Leftovers:
+    """Lets a kernel end without taking apart what it was given ready-made.
+
+    When Python ends it takes every module apart, and each object of it that is
+    touched becomes a page of memory of this process's own: half of what the end
+    costs. Modules the notebook brought are taken apart as ever.
+    """
+
+    def __init__(self) -> None:
+        self._known: frozenset[str] = frozenset()
+        # Part of a cycle that the collector is told to pass over (`gc.freeze`) is never freed.
+        self._kept: list[object] = [self]
+
+    def keep(self, known: frozenset[str]) -> None:
+        """Have these modules left as they are at the end of this process."""
+        self._known = known
+
+    def __call__(self) -> None:
+        """Set them aside; the last thing to be done at exit, so the first to be registered."""
+        modules = sys.modules
+        for name in self._known - _NEEDED_LAST:
+            if name in modules and not name.startswith("encodings."):
+                self._kept.append(modules.pop(name))
+
+
+def become_kernel(
+    command: list[str],
+    cwd: str,
+    env: Mapping[str, str],
+    *,
+    parent: int,
+    known: frozenset[str],
+    leftovers: Leftovers,
+) -> int:
+    """Make this process what `command` would have made of a new one, then be it.
+
+    Parameters
+    ----------
+    command, cwd, env
+        Of the process to be.
+    parent
+        With whose end it ends.
+    known
+        Names of the modules a kernel knows.
+    leftovers
+        Registered at exit before anything else.
+    """
+    import runpy
+
+    from jupyter_async_exec.runner import system
+
+    os.setsid()
+    system.die_with_parent(parent)
+    system.prefer_as_victim()
+    _close_descriptors()
+    _restore_signals()
+    system.overwrite_command(command)
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(cwd)
+    module = command.index(KERNEL_MODULE)
+    sys.argv[:] = [KERNEL_MODULE, *command[module + 1 :]]
+    sys.orig_argv[:] = command
+    _forget(known)
+    leftovers.keep(known)
+    # ipykernel reads this variable when it is imported, which was long ago.
+    from ipykernel.kernelapp import IPKernelApp
+
+    IPKernelApp.instance(parent_handle=parent)
+    runpy.run_module(KERNEL_MODULE, run_name="__main__", alter_sys=True)
+    return 0
+
+
+def _close_descriptors() -> None:
+    import gc
+
+    # Whatever still owns one has to let go first, or it would close somebody else's later.
+    gc.collect()
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(2, 1)
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
+        if int(name) > 2:  # noqa: PLR2004
+            try:
+                os.close(int(name))
+            except OSError:  # the listing's own
+                continue
+
+
+def _restore_signals() -> None:
+    import signal
+
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _forget(known: frozenset[str]) -> None:
+    """Drop what only the runner knows: modules, loggers, cached folders."""
+    import importlib
+    import logging
+    import tempfile
+
+    for handler in logging.root.handlers[:]:
+        logging.root.removeHandler(handler)
+    for name in [n for n in logging.root.manager.loggerDict if n.startswith("jupyter_async_exec")]:
+        del logging.root.manager.loggerDict[name]
+    tempfile.tempdir = None
+    vars(tempfile)["_name_sequence"] = None
+    importlib.invalidate_caches()
+    for name in [name for name in sys.modules if name not in known and name != "__main__"]:
+        del sys.modules[name]

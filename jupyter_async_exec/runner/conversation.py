@@ -104,6 +104,7 @@ class Conversation:
         self._requests: dict[str, Request] = {}
         self._replies: dict[str, JSONObject] = {}
         self._last_index: int | None = None
+        self._last_request: Request | None = None
         #: Messages that came without a pause of a turn, or since a cell began or ended.
         self._n_outputs = 0
         self._n_threads: int | None = None
@@ -171,11 +172,35 @@ class Conversation:
         if (request.reply or {}).get("status") != "ok":
             raise KernelDiedError
 
-    def execute(self, code: str, cell_index: int, **options: Any) -> Request:
-        """Send a cell's code."""
+    def execute(
+        self,
+        code: str,
+        cell_index: int,
+        *,
+        is_last: bool,
+        user_expressions: Mapping[str, str],
+        **options: Any,
+    ) -> Request:
+        """Send a cell's code.
+
+        Parameters
+        ----------
+        code
+            Its source.
+        cell_index
+            Its position.
+        is_last
+            Whether none comes after it: then what `drain` wants to know is asked with it.
+        user_expressions
+            Python expressions answered when the cell has succeeded.
+        options
+            Other fields of the request.
+        """
         self._last_index = cell_index
         self.heard = time.monotonic()
-        return self._request(code, cell_index, **options)
+        asks = {**user_expressions, **(_COUNT_THREADS if is_last and self.is_ipython else {})}
+        self._last_request = self._request(code, cell_index, user_expressions=asks, **options)
+        return self._last_request
 
     def is_done(self, request: Request) -> bool:
         """Whether reply and idle have come, so that every output is here."""
@@ -280,11 +305,15 @@ class Conversation:
             return
         start = self.heard = time.monotonic()
         # Each answer also flushes what the kernel has collected until then.
-        while (threads := self._count_threads()) is not None and threads > (self._n_threads or 0):
+        threads = _threads_in((self._last_request and self._last_request.reply) or {})
+        if threads is None:
+            threads = self._count_threads()
+        while threads is not None and threads > (self._n_threads or 0):
             now = time.monotonic()
             if now - self.heard > _DRAIN_QUIET_S or now - start > _DRAIN_LONGEST_S:
                 break
             self.drain_quietly()
+            threads = self._count_threads()
 
     def drain_quietly(self, quiet_s: float = _DRAIN_UNKNOWN_S) -> None:
         """Receive until nothing comes for a while; `check` is not called."""

@@ -379,7 +379,7 @@ class Engine:
             if not runs(cell):
                 self._skip(index, cell)
                 continue
-            ending = self._run_cell(conversation, index, cell, durable=is_first)
+            ending = self._run_cell(conversation, index, cell, is_first=is_first, is_last=left == 1)
             is_first = False
             left -= 1
             if ending is not None:
@@ -408,7 +408,13 @@ class Engine:
         return ending
 
     def _run_cell(
-        self, conversation: Conversation, index: int, cell: JSONObject, *, durable: bool
+        self,
+        conversation: Conversation,
+        index: int,
+        cell: JSONObject,
+        *,
+        is_first: bool,
+        is_last: bool,
     ) -> Ending | None:
         """Run one cell; `None` to go on."""
         from jupyter_async_exec.runner import verdict
@@ -419,10 +425,10 @@ class Engine:
         asks = verdict.EXIT_CODE if conversation.is_ipython and verdict.has_shell(source) else {}
         self._recorder.record("cell_started", cell_index=index)
         # Whoever finds this record knows that code may have run.
-        self._recorder.flush(durable=durable)
+        self._recorder.flush(durable=is_first)
         self._cell_started = time.monotonic()
         self._current = request = conversation.execute(
-            source, index, stop_on_error=not allowed, user_expressions=asks
+            source, index, is_last=is_last, stop_on_error=not allowed, user_expressions=asks
         )
         while not conversation.is_done(request):
             conversation.pump(_TURN_S)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
 from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from jupyter_async_exec.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 OBJECT_ID = re.compile(r"[0-9a-f]{64}")
+#: Files of this size are hashed and compressed at the same time; for smaller ones a thread
+#: costs more than it saves.
+PARALLEL_BYTES = 4 * 1024 * 1024
 
 
 def check_object_id(object_id: str) -> str:
@@ -115,8 +121,13 @@ class ObjectStore(ABC):
         InvalidRequestError, OSError, DiskFullError
             As `put_file` does.
         """
+        put: Callable[[Path], str | None]
         with self.batch() as batch:
-            return tuple(_put_if_there(batch, path) for path in paths)
+            put = partial(_put_if_there, batch)
+            if sum(_size_bytes(path) >= PARALLEL_BYTES for path in paths) > 1:
+                with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+                    return tuple(threads.map(put, paths))
+            return tuple(put(path) for path in paths)
 
     @abstractmethod
     def get(self, object_id: str) -> bytes:
@@ -240,3 +251,10 @@ def _put_if_there(writer: ObjectWriter, path: Path) -> str | None:
         return writer.put_file(path)
     except FileNotFoundError:
         return None
+
+
+def _size_bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -25,6 +25,7 @@ from jupyter_async_exec.errors import (
     NotFoundError,
 )
 from jupyter_async_exec.objects import local
+from jupyter_async_exec.objects.base import PARALLEL_BYTES
 from jupyter_async_exec.objects.local import LocalObjectStore
 
 if TYPE_CHECKING:
@@ -362,6 +363,20 @@ def test_several_files_are_kept_together_and_a_missing_one_is_said_to_be(
     assert small == again
     assert objects.get(str(small)) == b"small"
     assert objects.get(str(big)) == BIG
+
+
+def test_large_files_kept_at_the_same_time_are_each_kept_whole(
+    objects: LocalObjectStore, tmp_path: Path
+) -> None:
+    contents = [bytes([letter]) + os.urandom(PARALLEL_BYTES) for letter in b"abc"]
+    paths = [tmp_path / str(number) for number in range(5)]
+    for path, content in zip(paths, [*contents, contents[0], b"small"], strict=True):
+        path.write_bytes(content)
+
+    first, *others, again, small = objects.put_files(paths)
+
+    assert again == first
+    assert [objects.get(str(one)) for one in (first, *others, small)] == [*contents, b"small"]
 
 
 def test_a_batch_names_its_objects_once_all_are_on_the_disk(

@@ -15,7 +15,8 @@ TEXT = """\
 A task in every server's event loop asks for its turn every 4 ms and notes how late it came:
 the longest delay of each server between its first answer and its end, in ms.
 *Own work*: the most processor time that the loop's own thread used between two turns.
-The rest of a delay was waiting, for a processor or for another thread."""
+The rest of a delay was waiting, for a processor or for another thread.
+Each server has read one notebook before, as it has for everybody who clicks in one."""
 
 
 def measure(context: Context) -> Section:

@@ -1,21 +1,27 @@
-"""Jupyter's hooks: where the front end lies and which application serves it."""
+"""What notebooks and scripts may import, and Jupyter's hooks: front end and application."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jupyter_async_exec.app import AsyncExecApp
+    from jupyter_async_exec.recording import log_metric
 
-__all__ = ["__version__"]
+__all__ = ["__version__", "log_metric"]
 
 
-def __getattr__(name: str) -> str:
-    """Return `__version__` when it is first asked for; reading it costs a directory search."""
-    if name == "__version__":
-        from importlib.metadata import version
+def __getattr__(name: str) -> Any:
+    """Return what is public when it is first asked for; most who import us need none of it."""
+    match name:
+        case "__version__":
+            from importlib.metadata import version
 
-        return version("jupyter_async_exec")
+            return version("jupyter_async_exec")
+        case "log_metric":
+            from jupyter_async_exec.recording import log_metric
+
+            return log_metric
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)
 

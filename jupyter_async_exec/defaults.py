@@ -7,6 +7,8 @@ from pathlib import Path
 
 #: Environment variable that names the data folder, for server and command line alike.
 DATA_DIR_VARIABLE = "JUPYTER_ASYNC_EXEC_DATA_DIR"
+#: Names, inside an execution, the file to which `log_metric` appends.
+METRICS_VARIABLE = "JUPYTER_ASYNC_EXEC_METRICS"
 #: The store's file in the data folder.
 STORE_FILE = "store.sqlite"
 

@@ -21,6 +21,7 @@ from jupyter_async_exec.core.events import (
     Event,
     ExecutionFinished,
     ExecutionStarted,
+    MetricRecorded,
     Remarked,
 )
 from jupyter_async_exec.core.execution import Execution, Reason, Remark, Status
@@ -407,7 +408,8 @@ class Dispatcher:
     async def _record_progress(self, followed: _Followed) -> None:
         now_s = time.monotonic()
         urgent = any(
-            not isinstance(event, CellStarted | CellFinished) for event in followed.pending
+            not isinstance(event, CellStarted | CellFinished | MetricRecorded)
+            for event in followed.pending
         )
         if not followed.pending or (
             not urgent and now_s - followed.recorded_s < PROGRESS_INTERVAL_S

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jupyter_async_exec.api import contents, executions, notebooks, results, status
+from jupyter_async_exec.api import contents, executions, metrics, notebooks, results, status
 
 if TYPE_CHECKING:
     from jupyter_async_exec.api.base import AsyncExecHandler
@@ -25,6 +25,7 @@ def routes() -> list[tuple[str, type[AsyncExecHandler]]]:
         (rf"{execution}/pin", executions.PinHandler),
         (rf"{execution}/notebook", results.NotebookHandler),
         (rf"{execution}/log", results.LogHandler),
+        (rf"{execution}/metrics", metrics.MetricsHandler),
         (rf"{execution}/artifacts", results.ArtifactsHandler),
         (rf"{execution}/artifacts/(.+)", results.ArtifactHandler),
         (rf"{execution}/receipt", results.ReceiptHandler),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from jupyter_async_exec.core.environment import Environment
     from jupyter_async_exec.core.execution import Artifact, CellError, Reason, Remark, Status
     from jupyter_async_exec.core.json_types import JSONValue
 
@@ -57,8 +58,19 @@ class MetricRecorded:
 
     at: datetime
     name: str
+    #: A number, or the name of one that is none: ``"NaN"``, ``"Infinity"``, ``"-Infinity"``.
     value: JSONValue
     step: int | None = None
+    #: Step and value of those that came shortly before, oldest first.
+    earlier: tuple[tuple[int | None, JSONValue], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentFound:
+    """What the notebook runs in is known: packages, interpreter, machine."""
+
+    at: datetime
+    environment: Environment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +110,7 @@ Event: TypeAlias = (
     | CellStarted
     | CellFinished
     | MetricRecorded
+    | EnvironmentFound
     | Remarked
     | CancelRequested
     | ExecutionFinished

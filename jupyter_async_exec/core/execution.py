@@ -140,6 +140,8 @@ class Execution:
     journal_object: str | None = None
     log_object: str | None = None
     artifacts: tuple[Artifact, ...] = ()
+    #: Names what it ran in: packages, interpreter, machine; equal for equal ones.
+    environment_id: str | None = None
     #: Store-wide revision of the last change; larger is later.
     rev: int = 0
 

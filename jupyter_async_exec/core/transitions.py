@@ -11,6 +11,7 @@ from jupyter_async_exec.core.events import (
     CancelRequested,
     CellFinished,
     CellStarted,
+    EnvironmentFound,
     Event,
     ExecutionFinished,
     ExecutionStarted,
@@ -55,6 +56,7 @@ def apply(execution: Execution, event: Event) -> Execution:
             | CellStarted()
             | CellFinished()
             | MetricRecorded()
+            | EnvironmentFound()
             | Remarked()
         ):
             return execution if execution.status is Status.QUEUED else _progressed(execution, event)
@@ -93,6 +95,7 @@ def _progressed(
     | CellStarted
     | CellFinished
     | MetricRecorded
+    | EnvironmentFound
     | Remarked,
 ) -> Execution:
     match event:
@@ -124,6 +127,7 @@ def _progressed(
                 current_cell=None,
                 metrics={},
                 remarks=(),
+                environment_id=None,
             )
         case CellStarted(cell_index=cell_index):
             return replace(execution, current_cell=cell_index)
@@ -131,6 +135,8 @@ def _progressed(
             return replace(execution, cells_done=execution.cells_done + 1, current_cell=None)
         case MetricRecorded(name=name, value=value):
             return replace(execution, metrics={**execution.metrics, name: value})
+        case EnvironmentFound(environment=environment):
+            return replace(execution, environment_id=environment.id)
         case Remarked(remark=remark):
             return replace(execution, remarks=(*execution.remarks, remark))
         case _:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.core.clock import parse_at
 from jupyter_async_exec.core.execution import Reason, Status
+from jupyter_async_exec.defaults import METRICS_VARIABLE
 from jupyter_async_exec.errors import (
     AsyncExecError,
     InvalidRequestError,
@@ -278,11 +279,17 @@ class Engine:
 
     # ------------------------------------------------------------ the kernel
 
+    @property
+    def _variables(self) -> dict[str, str]:
+        """What the kernel's environment says of this attempt."""
+        metrics = self._directory.absolute() / files.METRICS
+        return self._task.variables | {METRICS_VARIABLE: str(metrics)}
+
     def _start_kernel(self, spec: KernelSpec) -> KernelProcess:
         task = self._task
         environment = {
             **safe_environment(os.environ),
-            **task.variables,
+            **self._variables,
             # A spare's kernel carries the mark the spare began with.
             COOKIE: os.environ.get(COOKIE, task.cookie),
         }
@@ -311,9 +318,7 @@ class Engine:
             try:
                 info = conversation.wait_ready(self._start_timeout_s)
                 if spare is not None:
-                    conversation.move_in(
-                        self._task.folder, self._task.variables, self._start_timeout_s
-                    )
+                    conversation.move_in(self._task.folder, self._variables, self._start_timeout_s)
                 return conversation, info
             except KernelDiedError:
                 if tried == _STARTS:

@@ -21,6 +21,8 @@ LOG = "log.txt"
 RESULT = "result.json"
 #: Standard error of supervisor, engine and kernel.
 RUNNER_LOG = "runner.log"
+#: What the notebook records with `log_metric`, one JSON object per line.
+METRICS = "metrics.jsonl"
 #: Its existence asks for the end.
 CANCEL = "cancel"
 #: Process id and start time of the supervisor, later how the engine ended.

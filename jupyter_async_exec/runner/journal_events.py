@@ -49,6 +49,10 @@ def _to_event(kind: str, record: JSONObject) -> Event | None:
                 name=str(record["name"]),
                 value=record["value"],
                 step=None if step is None else _whole(step),
+                earlier=tuple(
+                    (None if each is None else _whole(each), value)
+                    for each, value in record.get("earlier") or ()
+                ),
             )
         case "remark":
             index = record.get("cell_index")

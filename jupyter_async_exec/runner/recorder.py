@@ -13,6 +13,7 @@ from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.journal import BATCH_BYTES, BATCH_S, JournalWriter
 from jupyter_async_exec.runner.json_text import encode_json, iterate_json
 from jupyter_async_exec.runner.large import Text
+from jupyter_async_exec.runner.metrics import Metrics
 from jupyter_async_exec.runner.rebuild import ExecutedNotebook
 from jupyter_async_exec.runner.stream_text import fold_batch
 
@@ -59,6 +60,7 @@ class Recorder:
         self._observer = observer
         self.notebook = ExecutedNotebook(source, task)
         self.journal = JournalWriter(directory / files.JOURNAL)
+        self._metrics = Metrics(directory, source)
         self._log = (directory / files.LOG).open("ab", buffering=BATCH_BYTES)
         self._log_cell: int | None = None
         self._log_line_open = False
@@ -81,6 +83,12 @@ class Recorder:
         elif "display_id" in fields:
             # It updates the earlier ones of its id itself.
             self._updates.pop(fields["display_id"], None)
+        if kind == "output":
+            self._metrics.read_output(fields["cell_index"], fields["output"])
+        elif kind == "cell_finished":
+            self._metrics.end_lines(fields["cell_index"])
+            self._metrics.read_file()
+        self._write_metrics()
         return self._write(kind, fields)
 
     def stream(self, cell_index: int, name: str, text: str | Text) -> None:
@@ -140,7 +148,9 @@ class Recorder:
         self._end_stream()
         for piece in text.plain():
             self._log_bytes(piece, cell_index)
+            self._metrics.read_text(cell_index, name, piece.decode())
         self._write_stream(cell_index, name, text)
+        self._write_metrics()
 
     def log(self, text: str, *, cell_index: int | None = None) -> None:
         """Add plain text to the log, under its cell's heading."""
@@ -167,6 +177,8 @@ class Recorder:
             self._end_stream()
         if (self._updates or self._widgets) and now - self._updates_since >= BATCH_S:
             self._end_updates()
+        self._metrics.read_file()
+        self._write_metrics()
         if self.journal.is_due:
             self.flush()
         if self._changed and now >= self._next_checkpoint:
@@ -194,6 +206,9 @@ class Recorder:
         """Apply the end to the notebook; it counts when `write_end` has written it."""
         self._end_stream()
         self._end_updates()
+        self._metrics.end_lines()
+        self._metrics.read_file()
+        self._write_metrics()
         record = self.journal.stamp("execution_finished", fields)
         self.notebook.apply(record)
         return record
@@ -227,6 +242,12 @@ class Recorder:
         self._texts_size = 0
         self.log(text, cell_index=cell_index)
         self._write_stream(cell_index, name, fold_batch(text))
+        self._metrics.read_text(cell_index, name, text)
+        self._write_metrics()
+
+    def _write_metrics(self) -> None:
+        for kind, fields in self._metrics.records():
+            self._write(kind, fields)
 
     def _write_stream(self, cell_index: int, name: str, text: str | Text) -> None:
         output = {"output_type": "stream", "name": name, "text": text}

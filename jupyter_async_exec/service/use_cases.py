@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_async_exec.core.clock import Clock, utc_now
 from jupyter_async_exec.errors import InvalidRequestError
 from jupyter_async_exec.service.disk_use import DiskUse
+from jupyter_async_exec.service.metrics import Cursor, MetricsPiece, make_piece
 from jupyter_async_exec.service.results import LogPiece, ResultReader
 from jupyter_async_exec.service.submission import Sealer
 from jupyter_async_exec.snapshots.capture import CaptureLimits
@@ -20,7 +21,7 @@ from jupyter_async_exec.snapshots.notebook import normalise
 from jupyter_async_exec.snapshots.parameters import ParameterList, find_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from pathlib import Path
 
     from jupyter_async_exec.backends.base import Backend
@@ -231,6 +232,45 @@ class ExecutionService:
             return None
         now = await self.get(execution.id)
         return now if now.is_final else None
+
+    async def metrics(
+        self,
+        ref: str,
+        *,
+        names: Sequence[str] | None = None,
+        max_points: int = 1_000,
+        cursor: str | None = None,
+    ) -> MetricsPiece:
+        """Return points of the metrics of an execution, also while it runs.
+
+        Parameters
+        ----------
+        ref
+            Number or id.
+        names
+            Which metrics; `None` for all.
+        max_points
+            At most so many of each metric (>= 4); peaks are never left out.
+        cursor
+            Of an earlier answer: only what came since.
+
+        Raises
+        ------
+        InvalidRequestError
+            The cursor is none.
+        """
+        known = Cursor.from_text(cursor)
+
+        def read() -> MetricsPiece:
+            execution, series, counts = self._store.metrics(ref, names=names, after=known.counts)
+            valid = known
+            if known.counts and execution.attempt != known.attempt:
+                # It began anew since.
+                execution, series, counts = self._store.metrics(ref, names=names)
+                valid = Cursor(execution.attempt, {})
+            return make_piece(execution, series, counts, known=valid, max_points=max_points)
+
+        return await asyncio.to_thread(read)
 
     async def artifacts(self, ref: str) -> tuple[Artifact, ...]:
         """Return the files an execution produced; the executed notebook is the first."""

@@ -67,6 +67,7 @@ def dump(execution: Execution) -> Row:
         "journal_object": execution.journal_object,
         "log_object": execution.log_object,
         "artifacts": dump_json([_artifact(artifact) for artifact in execution.artifacts]),
+        "environment_id": execution.environment_id,
     }
 
 
@@ -111,6 +112,7 @@ def load(row: RowMapping | Mapping[str, Any]) -> Execution:
         artifacts=tuple(
             Artifact(**artifact) for artifact in json.loads(row.get("artifacts", "[]"))
         ),
+        environment_id=row["environment_id"],
         rev=row["rev"],
     )
 

@@ -13,29 +13,33 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from jupyter_async_exec.core.clock import Clock, utc_now
+from jupyter_async_exec.core.environment import Environment
 from jupyter_async_exec.core.events import (
     AttemptClaimed,
     AttemptReturned,
     CancelRequested,
+    EnvironmentFound,
     Event,
     ExecutionFinished,
     ExecutionStarted,
+    MetricRecorded,
 )
 from jupyter_async_exec.core.execution import Artifact, Execution, Remark, Status, Submission
 from jupyter_async_exec.core.transitions import apply
 from jupyter_async_exec.errors import ConflictError, NotFoundError, UnavailableError
-from jupyter_async_exec.store import codec, database, queries, records
+from jupyter_async_exec.store import codec, database, metric_points, queries, records
 from jupyter_async_exec.store.ballast import Ballast
 from jupyter_async_exec.store.health import StoreHealth
 from jupyter_async_exec.store.migrate import migrate
 from jupyter_async_exec.store.pages import Counts, ExecutionPage, ExecutionQuery
-from jupyter_async_exec.store.tables import executions, listed_columns, settings
+from jupyter_async_exec.store.tables import environments, executions, listed_columns, settings
 from jupyter_async_exec.store.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from jupyter_async_exec.core.json_types import JSONValue
+    from jupyter_async_exec.core.metric_series import MetricSeries
     from jupyter_async_exec.store.records import HistoryEntry
 
 ResultT = TypeVar("ResultT")
@@ -80,6 +84,8 @@ _CHANGES = (
     .limit(sa.bindparam("at_most"))
 )
 _SETTING = sa.select(settings.c.value).where(settings.c.name == sa.bindparam("name"))
+
+_KEEP_ENVIRONMENT = sa.insert(environments).prefix_with("OR IGNORE", dialect="sqlite")
 
 #: Events that make a line of history; the others are progress.
 _NOTED: dict[type[Event], str] = {
@@ -387,6 +393,59 @@ class ExecutionStore:
         """
         return self._read(lambda connection: queries.find(connection, query))
 
+    def get_all(self, refs: Sequence[str | int]) -> list[Execution]:
+        """Return executions by number or id, in that order, without artifacts and provenance.
+
+        Raises
+        ------
+        NotFoundError
+            One of them is not there.
+        """
+        return self._read(lambda connection: records.read_all(connection, refs))
+
+    def metrics(
+        self,
+        ref: str | int,
+        *,
+        names: Sequence[str] | None = None,
+        after: Mapping[str, int] | None = None,
+    ) -> tuple[Execution, list[MetricSeries], dict[str, int]]:
+        """Return an execution, points of its metrics, and how many points each metric has.
+
+        Parameters
+        ----------
+        ref
+            Number or id.
+        names
+            Which metrics; `None` for all.
+        after
+            By name how many points, the oldest, are known already.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such execution.
+        """
+
+        def work(connection: sa.Connection) -> tuple[Execution, list[MetricSeries], dict[str, int]]:
+            execution = records.read(connection, ref)
+            series, counts = metric_points.read(
+                connection, execution.number, names=names, after=after or {}
+            )
+            return execution, series, counts
+
+        return self._read(work)
+
+    def environments(self, ids: Iterable[str]) -> dict[str, Environment]:
+        """Return what executions ran in, by id; unknown ids are left out."""
+        wanted = sorted(set(ids))
+        statement = sa.select(environments).where(environments.c.id.in_(wanted))
+
+        def work(connection: sa.Connection) -> dict[str, Environment]:
+            return {row.id: Environment(row.content) for row in connection.execute(statement)}
+
+        return self._read(work) if wanted else {}
+
     def running(self, *, backend: str | None = None) -> list[Execution]:
         """Return what runs now (on `backend`), oldest first."""
 
@@ -513,12 +572,16 @@ def _apply_all(
 ) -> Execution:
     """Apply `events`, write the outcome once, and note each change of status."""
     noted: list[tuple[Execution, Event]] = []
+    beside: list[Event] = []
     new = execution
     for event in _completed(execution, events):
         moved = apply(new, event)
         if moved is not new and type(event) in _NOTED:
             noted.append((moved, event))
+        if moved is not new:
+            beside.append(event)
         new = moved
+    _record_beside(connection, execution.number, beside)
     if new == execution:
         return execution
     saved = records.save(connection, execution, new)
@@ -526,6 +589,23 @@ def _apply_all(
         line = replace(moved, rev=saved.rev)
         records.note_history(connection, line, _NOTED[type(event)], event.at)
     return saved
+
+
+def _record_beside(connection: sa.Connection, number: int, events: Sequence[Event]) -> None:
+    """Write what events bring that is not in the execution's own row."""
+    recorded: list[MetricRecorded] = []
+    for event in events:
+        match event:
+            case ExecutionStarted():
+                # A journal begins here, perhaps not for the first time: `apply` starts over too.
+                recorded.clear()
+                metric_points.delete(connection, number)
+            case MetricRecorded():
+                recorded.append(event)
+            case EnvironmentFound(environment=environment):
+                row = {"id": environment.id, "content": environment.content}
+                connection.execute(_KEEP_ENVIRONMENT, row)
+    metric_points.append(connection, number, recorded)
 
 
 def _completed(execution: Execution, events: Sequence[Event]) -> Iterator[Event]:

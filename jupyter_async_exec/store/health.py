@@ -12,6 +12,7 @@ from jupyter_async_exec.errors import AsyncExecError
 from jupyter_async_exec.store import codec, records, search
 from jupyter_async_exec.store.tables import (
     SEARCH_TABLE,
+    execution_numbers,
     execution_tags,
     executions,
     history,
@@ -138,13 +139,14 @@ class StoreHealth:
         self._write(lambda each: each.exec_driver_sql("REINDEX").close())
 
     def rebuild_search(self) -> int:
-        """Make search and tags again from the rows; return how many executions they hold."""
+        """Make search, tags and numbers again from the rows; return how many rows there are."""
 
         def work(connection: sa.Connection) -> int:
             made_by = connection.execute(_SEARCH_SQL, {"name": SEARCH_TABLE}).scalar_one()
             connection.exec_driver_sql(f"DROP TABLE {SEARCH_TABLE}")
             connection.exec_driver_sql(str(made_by))
             connection.execute(sa.delete(execution_tags))
+            connection.execute(sa.delete(execution_numbers))
             n_live = 0
             rows = connection.execute(
                 sa.select(executions).where(executions.c.deleted_at.is_(None))

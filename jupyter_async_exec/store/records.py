@@ -10,22 +10,26 @@ import sqlalchemy as sa
 from jupyter_async_exec.core.clock import format_at, parse_at
 from jupyter_async_exec.core.execution import Execution, Status, Submission
 from jupyter_async_exec.errors import NotFoundError
-from jupyter_async_exec.store import codec, search
+from jupyter_async_exec.store import codec, numbers, search
 from jupyter_async_exec.store.tables import (
     SEARCH_TABLE,
     execution_tags,
     executions,
     history,
+    listed_columns,
     revision,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
 ID_LENGTH = 32
 #: SQLite's largest integer has 19 digits.
 MAX_NUMBER_LENGTH = 18
 LARGEST_NUMBER = 2**63 - 1
+#: Old releases of SQLite take 999 values in a statement.
+MOST_KEYS = 900
 #: A change elsewhere leaves the full-text row as it is.
 SEARCHED_COLUMNS = frozenset(
     {"status", "message", "error", "title", "note", "tags", "starred", "deleted_at"}
@@ -72,6 +76,30 @@ def read(connection: sa.Connection, ref: str | int, *, include_deleted: bool = F
     return codec.load(row)
 
 
+def read_all(connection: sa.Connection, refs: Sequence[str | int]) -> list[Execution]:
+    """Return executions outside the trash, in that order, without artifacts and provenance.
+
+    Raises
+    ------
+    NotFoundError
+        One of them is not there.
+    """
+    keys = [_key(ref)[1] for ref in refs]
+    found: dict[str | int, Execution] = {}
+    for column in (executions.c.number, executions.c.id):
+        wanted = [key for key in keys if isinstance(key, int) == (column is executions.c.number)]
+        for start in range(0, len(wanted), MOST_KEYS):
+            statement = sa.select(*listed_columns).where(
+                column.in_(wanted[start : start + MOST_KEYS]), executions.c.deleted_at.is_(None)
+            )
+            for row in connection.execute(statement).mappings():
+                found[row[column]] = codec.load(row)
+    for ref, key in zip(refs, keys, strict=True):
+        if key not in found:
+            raise _absent(ref)
+    return [found[key] for key in keys]
+
+
 def insert(connection: sa.Connection, submission: Submission) -> Execution:
     """Add a queued execution and return it with its number."""
     execution = Execution(
@@ -116,6 +144,8 @@ def save(connection: sa.Connection, old: Execution, new: Execution) -> Execution
     connection.execute(_UPDATE, {**changes, "its_number": new.number})
     if changes.keys() & SEARCHED_COLUMNS:
         _reindex(connection, old, new)
+    if "metrics" in changes and old.deleted_at is None:
+        numbers.change(connection, old, new)
     return new
 
 
@@ -180,11 +210,12 @@ def _absent(ref: str | int) -> NotFoundError:
 
 
 def index(connection: sa.Connection, execution: Execution) -> None:
-    """Make search and tags know an execution outside the trash that they do not know."""
+    """Make search, tags and numbers know an execution outside the trash that they do not know."""
     connection.execute(
         _INSERT_WORDS, {"number": execution.number, "words": search.words(execution)}
     )
     _tag(connection, execution)
+    numbers.add(connection, execution)
 
 
 def _tag(connection: sa.Connection, execution: Execution) -> None:
@@ -203,6 +234,7 @@ def _reindex(connection: sa.Connection, old: Execution, new: Execution) -> None:
     if old.deleted_at is None and new.deleted_at is not None:
         connection.execute(_DELETE_WORDS, {"number": new.number})
         _untag(connection, new.number)
+        numbers.remove(connection, new.number)
     elif old.deleted_at is not None and new.deleted_at is None:
         index(connection, new)
     elif new.deleted_at is None:

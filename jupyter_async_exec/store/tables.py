@@ -50,6 +50,7 @@ executions = sa.Table(
     sa.Column("journal_object", sa.Text),
     sa.Column("log_object", sa.Text),
     sa.Column("artifacts", sa.Text, nullable=False),
+    sa.Column("environment_id", sa.Text),
     sqlite_autoincrement=True,
 )
 
@@ -92,6 +93,47 @@ execution_tags = sa.Table(
     sqlite_with_rowid=False,
 )
 sa.Index("ix_execution_tags_number", execution_tags.c.number)
+
+#: Points of metrics, `metric_points.pack` in chunks; apart from the rows that lists read.
+metric_points = sa.Table(
+    "metric_points",
+    metadata,
+    sa.Column(
+        "number",
+        sa.Integer,
+        sa.ForeignKey("executions.number", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("chunk", sa.Integer, primary_key=True),
+    sa.Column("n_points", sa.Integer, nullable=False),
+    sa.Column("points", sa.LargeBinary, nullable=False),
+)
+
+#: What executions ran in, each once.
+environments = sa.Table(
+    "environments",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("content", sa.Text, nullable=False),
+)
+
+#: Numbers among parameters and metrics of executions outside the trash, for `lr > 0.01`.
+execution_numbers = sa.Table(
+    "execution_numbers",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column(
+        "number",
+        sa.Integer,
+        sa.ForeignKey("executions.number", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("value", sa.Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+sa.Index("ix_execution_numbers_number", execution_numbers.c.number)
 
 #: Every change of status, trash included, in the order it was committed.
 history = sa.Table(

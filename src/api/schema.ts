@@ -180,6 +180,33 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/executions/{id}/metrics': {
+    parameters: {
+      query?: {
+        /** @description Comma-separated; left out, all metrics. */
+        names?: string;
+        /** @description At most so many points of each metric; first, last, peaks and NaN are never left out. */
+        max_points?: number;
+        /** @description `cursor` of an earlier answer: only what was recorded since. */
+        cursor?: string;
+      };
+      header?: never;
+      path: {
+        /** @description The number or the full id. */
+        id: components['parameters']['Id'];
+      };
+      cookie?: never;
+    };
+    /** The points of its metrics, also while it runs. */
+    get: operations['getMetrics'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/executions/{id}/artifacts': {
     parameters: {
       query?: never;
@@ -410,7 +437,7 @@ export interface components {
       error: components['schemas']['CellError'] | null;
       /** @description Name to last value. */
       metrics: {
-        [key: string]: unknown;
+        [key: string]: components['schemas']['MetricValue'];
       };
       remarks: components['schemas']['Remark'][];
       tags: string[];
@@ -430,6 +457,29 @@ export interface components {
       offset: number;
       next_offset: number;
       size_bytes: number;
+      /** @description Nothing will be added any more. */
+      complete: boolean;
+    };
+    /** @description A number, or the name of what is none, because JSON has no word for it. */
+    MetricValue: number | ('NaN' | 'Infinity' | '-Infinity');
+    /** @description Points of one metric, oldest first, as columns of equal length. */
+    MetricPoints: {
+      name: string;
+      /** @description How many were recorded so far. */
+      n_points: number;
+      /** @description How many of them come before those here. */
+      offset: number;
+      /** @description Some are left out here. */
+      sampled: boolean;
+      steps: (number | null)[];
+      values: components['schemas']['MetricValue'][];
+      /** @description Since it started, good to about 0.1 s. */
+      times_s: number[];
+    };
+    MetricsPiece: {
+      metrics: components['schemas']['MetricPoints'][];
+      /** @description Ask with it for what comes later. */
+      cursor: string;
       /** @description Nothing will be added any more. */
       complete: boolean;
     };
@@ -897,6 +947,40 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['LogPiece'];
+        };
+      };
+      400: components['responses']['Problem'];
+      403: components['responses']['Problem'];
+      404: components['responses']['Problem'];
+      503: components['responses']['Problem'];
+    };
+  };
+  getMetrics: {
+    parameters: {
+      query?: {
+        /** @description Comma-separated; left out, all metrics. */
+        names?: string;
+        /** @description At most so many points of each metric; first, last, peaks and NaN are never left out. */
+        max_points?: number;
+        /** @description `cursor` of an earlier answer: only what was recorded since. */
+        cursor?: string;
+      };
+      header?: never;
+      path: {
+        /** @description The number or the full id. */
+        id: components['parameters']['Id'];
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The points. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['MetricsPiece'];
         };
       };
       400: components['responses']['Problem'];

@@ -42,6 +42,12 @@ def test_an_older_store_opens_with_everything_in_it(kept: Path, tmp_path: Path) 
         assert failed.provenance == {"git": {"commit": "abc"}}
         assert len(store.history(1)) == 4
         assert store.get_setting("slots") == 3
+        if kept.stem >= "format-0002":
+            _, (loss,), _ = store.metrics(2)
+            assert (list(loss.steps), list(loss.values)) == ([1, 2, 3], [0.5, 0.25, 0.125])
+            assert running.environment_id is not None
+            environments = store.environments([running.environment_id])
+            assert environments[running.environment_id].packages == {"numpy": "2.1.0"}
         # A list leaves out what only details show.
         row = replace(failed, artifacts=(), provenance={})
         for query in (

@@ -108,7 +108,7 @@ def test_every_field_is_either_fixed_or_moved_here() -> None:
     moved = {
         "status", "reason", "message", "attempt", "started_at", "finished_at", "cells_done",
         "cells_total", "current_cell", "error", "metrics", "remarks", "cancel_requested",
-        "output_object", "journal_object", "log_object", "artifacts",
+        "output_object", "journal_object", "log_object", "artifacts", "environment_id",
     }  # fmt: skip
 
     assert {field.name for field in fields(Execution)} == moved | set(FIXED)

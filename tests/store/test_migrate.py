@@ -25,13 +25,15 @@ from jupyter_async_exec.testing.factories import make_submission
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+KNOWN = known_formats()[-1]
+LATER = f"{int(KNOWN) + 1:04}"
 #: Stands for a later release's migration; what it does at the end is up to the test.
 NEXT_FORMAT = """
 import os, signal
 import sqlalchemy as sa
 from alembic import op
-revision = "0002"
-down_revision = "0001"
+revision = "{revision}"
+down_revision = "{known}"
 
 def upgrade():
     op.create_table("later", sa.Column("x", sa.Integer))
@@ -50,12 +52,13 @@ migrate(Path(sys.argv[1]), mode="WAL", busy_timeout_s=5.0, migrations=Path(sys.a
 
 @pytest.fixture
 def later(tmp_path: Path) -> Callable[[str], Path]:
-    """Make the migrations of a release that knows format 0002."""
+    """Make the migrations of a release that knows one format more."""
 
     def make(end: str) -> Path:
         folder = tmp_path / "later 100%"
         shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-        (folder / "versions" / "f0002_later.py").write_text(NEXT_FORMAT.format(end=end))
+        text = NEXT_FORMAT.format(end=end, revision=LATER, known=KNOWN)
+        (folder / "versions" / f"f{LATER}_later.py").write_text(text)
         return folder
 
     return make
@@ -94,9 +97,9 @@ def test_an_older_store_is_upgraded_after_a_backup(
 
     migrate(store_file, mode="WAL", busy_timeout_s=5.0, migrations=later("pass"))
 
-    backup = store_file.with_name("store.sqlite.before-0002")
+    backup = store_file.with_name(f"store.sqlite.before-{LATER}")
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
-    assert _query(store_file, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert _query(store_file, "SELECT version_num FROM alembic_version") == [(LATER,)]
     assert _query(store_file, "SELECT number, priority FROM executions") == [(1, 0)]
     assert _query(store_file, "SELECT value FROM settings") == [("0",)]
     with closing(ExecutionStore(f"sqlite:///{backup}")) as before:

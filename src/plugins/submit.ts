@@ -24,7 +24,7 @@ import { submitIcon } from '../icons';
 import { SubmitButton } from '../submit/button';
 import { captureNotebook } from '../submit/capture';
 
-import { Confirmation, submittedLabel } from '../submit/confirmation';
+import { Confirmation, SHOWN_MS, submittedLabel } from '../submit/confirmation';
 // The button is there as soon as the notebook is: no time to load it later.
 // eslint-disable-next-line jupyter/prefer-lazy-imports
 import { PanelSubmission } from '../submit/panelsubmission';
@@ -43,7 +43,8 @@ interface IParts {
   submitter: Submitter;
   notebooks: INotebookTracker | null;
   files: IFileBrowserFactory | null;
-  confirmation: Confirmation;
+  /** Says for a moment what was submitted where no button shows it. */
+  confirm: (text: string) => void;
   translator: ITranslator;
   trans: TranslationBundle;
 }
@@ -78,21 +79,13 @@ export const submitPlugin: JupyterFrontEndPlugin<void> = {
       client: model.client,
       accepted: execution => model.submitted(execution)
     });
-    const confirmation = new Confirmation();
-    statusBar?.registerStatusItem('jupyter_async_exec:submitted', {
-      item: confirmation,
-      align: 'left',
-      rank: 90,
-      isActive: () => confirmation.isActive,
-      activeStateChanged: confirmation.activeChanged
-    });
     const parts: IParts = {
       app,
       model,
       submitter,
       notebooks,
       files,
-      confirmation,
+      confirm: makeConfirm(statusBar),
       translator,
       trans
     };
@@ -113,6 +106,22 @@ export const submitPlugin: JupyterFrontEndPlugin<void> = {
     });
   }
 };
+
+/** In the status bar; Notebook 7's file browser has none. */
+function makeConfirm(statusBar: IStatusBar | null): (text: string) => void {
+  if (!statusBar) {
+    return text => void Notification.info(text, { autoClose: SHOWN_MS });
+  }
+  const confirmation = new Confirmation();
+  statusBar.registerStatusItem('jupyter_async_exec:submitted', {
+    item: confirmation,
+    align: 'left',
+    rank: 90,
+    isActive: () => confirmation.isActive,
+    activeStateChanged: confirmation.activeChanged
+  });
+  return text => confirmation.say(text);
+}
 
 function addNotebookCommands(parts: IParts): void {
   const { app, model, trans, translator } = parts;
@@ -163,7 +172,7 @@ function addNotebookCommands(parts: IParts): void {
 }
 
 function addOtherCommands(parts: IParts): void {
-  const { app, confirmation, model, submitter, trans, translator } = parts;
+  const { app, confirm, model, submitter, trans, translator } = parts;
 
   app.commands.addCommand(CommandIDs.submitFile, {
     label: trans.__('Run as Experiment'),
@@ -186,7 +195,7 @@ function addOtherCommands(parts: IParts): void {
             accepted.push(await submitter.submitFile(path));
           }
           // No button is near that could say so.
-          confirmation.say(submittedLabel(accepted, trans));
+          confirm(submittedLabel(accepted, trans));
         }
         return null;
       })

@@ -7,7 +7,7 @@ import { Widget } from '@lumino/widgets';
 import type { Execution } from '../api/types';
 
 /** How long it stays. */
-const SHOWN_MS = 6000;
+export const SHOWN_MS = 6000;
 
 /** A text that goes by itself. */
 export class Confirmation extends Widget {

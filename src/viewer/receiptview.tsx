@@ -224,7 +224,13 @@ function Bar(
     >
       {drawer('log', trans.__('Log'))}
       {artifacts.length > 0 &&
-        drawer('artifacts', trans.__('Artifacts (%1)', nMade))}
+        drawer(
+          'artifacts',
+          nMade > 0
+            ? trans.__('Artifacts (%1)', nMade)
+            : // The executed notebook alone.
+              trans.__('Artifacts')
+        )}
       {model.receipt && drawer('files', filesText(model.receipt, trans))}
       {actions.openSource && (
         <Action onClick={actions.openSource}>{trans.__('Source')}</Action>

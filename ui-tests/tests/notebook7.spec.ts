@@ -41,3 +41,16 @@ test('Notebook 7: one click, a row, and the result in a tab of its own', async (
   await expect(result.button).toHaveCount(0);
   expect(await server.sessions()).toEqual(['seven.ipynb']);
 });
+
+test('Notebook 7: what the file browser submits is said without a status bar', async ({
+  page
+}) => {
+  server.write('listed.ipynb', notebook(['1']));
+  await page.goto(server.url('/tree'));
+  const file = page.getByRole('listitem', { name: /listed\.ipynb/ });
+
+  await file.click({ button: 'right' });
+  await page.getByRole('menuitem', { name: 'Run as Experiment' }).click();
+
+  await expect(page.getByText(/Submitted #\d+: listed\.ipynb/)).toBeVisible();
+});

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Integer, Unicode, default
+from traitlets import Float, Integer, Unicode, default
 
 from jupyter_async_exec.api.base import OPENER_KEY
 from jupyter_async_exec.api.contents_files import ContentsFiles
@@ -104,6 +104,48 @@ class AsyncExecApp(ExtensionApp):
         config=True
     )
 
+    run_time_limit_s = Float(
+        None,
+        allow_none=True,
+        min=0.1,
+        help="Executions are ended after so many seconds from the first cell on, unless their "
+        "submission says otherwise. None: no limit.",
+    ).tag(config=True)
+    silence_limit_s = Float(
+        None,
+        allow_none=True,
+        min=0.1,
+        help="Executions are ended when a running cell says nothing for so many seconds, unless "
+        "their submission says otherwise. None: no limit.",
+    ).tag(config=True)
+    memory_limit_bytes = Integer(
+        None,
+        allow_none=True,
+        min=1,
+        help="Executions are ended when the kernel and all it started use more bytes of memory, "
+        "unless their submission says otherwise. None: no limit.",
+    ).tag(config=True)
+    output_limit_bytes = Integer(
+        None,
+        allow_none=True,
+        min=1,
+        help="Executed notebooks keep about so many bytes of output, the head and the tail of "
+        "what is longer, unless their submission says otherwise; the log keeps all text. "
+        "None: no limit.",
+    ).tag(config=True)
+    max_queued = Integer(
+        100_000,
+        min=1,
+        help="Executions that may wait at the same time (>= 1); more are refused.",
+    ).tag(config=True)
+    disk_reserve_bytes = Integer(
+        None,
+        allow_none=True,
+        min=0,
+        help="While fewer bytes are free on the disk of the data folder, nothing is accepted. "
+        "None: 1 GB, or 5 % of a disk below 20 GB.",
+    ).tag(config=True)
+
     @default("slots")
     def _default_slots(self) -> int:
         return default_slots()
@@ -195,6 +237,8 @@ class AsyncExecApp(ExtensionApp):
 
     def _settings(self) -> Settings:
         from jupyter_async_exec.composition import Settings
+        from jupyter_async_exec.core.execution import Limits
+        from jupyter_async_exec.service.admission import RoomLimits
         from jupyter_async_exec.snapshots.capture import CaptureLimits
 
         return Settings(
@@ -206,6 +250,15 @@ class AsyncExecApp(ExtensionApp):
                 file_bytes=self.max_file_bytes,
                 total_bytes=self.max_snapshot_bytes,
                 n_files=self.max_snapshot_files,
+            ),
+            default_limits=Limits(
+                run_time_s=self.run_time_limit_s,
+                silence_s=self.silence_limit_s,
+                memory_bytes=self.memory_limit_bytes,
+                output_bytes=self.output_limit_bytes,
+            ),
+            room_limits=RoomLimits(
+                max_queued=self.max_queued, disk_reserve_bytes=self.disk_reserve_bytes
             ),
         )
 

@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from jupyter_async_exec.backends.local import LocalBackend
 from jupyter_async_exec.changes import ChangeFeed
+from jupyter_async_exec.core.execution import Limits
 from jupyter_async_exec.defaults import (
     DATA_DIR_VARIABLE,
     STORE_FILE,
@@ -26,6 +27,7 @@ from jupyter_async_exec.service import (
     KernelInfo,
     NotebookFiles,
 )
+from jupyter_async_exec.service.admission import RoomLimits
 from jupyter_async_exec.snapshots.capture import CaptureLimits
 from jupyter_async_exec.snapshots.stat_cache import StatCache
 from jupyter_async_exec.store import ExecutionStore
@@ -55,6 +57,9 @@ class Settings:
     #: Executions at once, unless changed while running (>= 1).
     slots: int = field(default_factory=default_slots)
     capture_limits: CaptureLimits = field(default_factory=CaptureLimits)
+    #: What an execution may use unless its request says otherwise.
+    default_limits: Limits = field(default_factory=Limits)
+    room_limits: RoomLimits = field(default_factory=RoomLimits)
     #: Added niceness of runners (0 to 19).
     nice: int = 5
     #: Runners kept ready for each kernel used lately (0 or 1).
@@ -191,6 +196,8 @@ def compose(
         data_dir=data_dir,
         presence=presence,
         capture_limits=settings.capture_limits,
+        default_limits=settings.default_limits,
+        room_limits=settings.room_limits,
         stat_cache=StatCache(data_dir / STAT_CACHE_FILE),
         changed=changed,
     )

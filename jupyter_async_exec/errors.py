@@ -13,6 +13,7 @@
     │   ├── KernelMissingError
     │   └── InvalidParametersError
     ├── UnavailableError                503  store or backend cannot answer now
+    │   ├── QueueFullError                   too many wait already
     │   └── NewerStoreError                  written by a newer release
     ├── DiskFullError                   507
     └── CorruptObjectError              500  stored bytes do not match their name
@@ -118,6 +119,12 @@ class UnavailableError(AsyncExecError):
 
     http_status = 503
     reason = "unavailable"
+
+
+class QueueFullError(UnavailableError):
+    """As many executions wait as may wait; nothing was accepted."""
+
+    reason = "queue_full"
 
 
 class NewerStoreError(UnavailableError):

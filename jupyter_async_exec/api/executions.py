@@ -74,7 +74,9 @@ class RerunHandler(AsyncExecHandler):
     async def post(self, ref: str) -> None:
         """Run the same snapshot again."""
         body = await self.read_body("/executions/{id}/rerun")
-        execution = await self.service.rerun(ref, **body, submitted_by=self.user_name)
+        execution = await self.service.rerun(
+            ref, **wire.rerun_request(body), submitted_by=self.user_name
+        )
         await self.write_execution(execution, created=True)
 
 

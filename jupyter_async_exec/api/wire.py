@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.core.clock import format_at
-from jupyter_async_exec.core.execution import Limits, Status
+from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.errors import InvalidRequestError
 from jupyter_async_exec.service import SubmitRequest
 from jupyter_async_exec.store import ExecutionQuery
@@ -122,6 +122,25 @@ def parameters_to_json(found: ParameterList) -> JSONObject:
     }
 
 
+#: Fields of `Limits` by name of the option.
+_LIMITS = {
+    "run_time_limit_s": "run_time_s",
+    "silence_limit_s": "silence_s",
+    "memory_limit_bytes": "memory_bytes",
+    "output_limit_bytes": "output_bytes",
+}
+
+
+def _limits(options: JSONObject) -> JSONObject:
+    return {field: options[name] for name, field in _LIMITS.items() if name in options}
+
+
+def rerun_request(body: JSONObject) -> dict[str, Any]:
+    """Return what a checked request body changes in a rerun."""
+    changes = {name: value for name, value in body.items() if name != "options"}
+    return changes | {"limits": _limits(body.get("options", {}))}
+
+
 def submit_request(body: JSONObject, *, submitted_by: str) -> SubmitRequest:
     """Return what a checked request body asks for."""
     options = body.get("options", {})
@@ -133,12 +152,7 @@ def submit_request(body: JSONObject, *, submitted_by: str) -> SubmitRequest:
         title=body.get("title"),
         backend=options.get("backend", "local"),
         tags=tuple(options.get("tags", ())),
-        limits=Limits(
-            run_time_s=options.get("run_time_limit_s"),
-            silence_s=options.get("silence_limit_s"),
-            memory_bytes=options.get("memory_limit_bytes"),
-            output_bytes=options.get("output_limit_bytes"),
-        ),
+        limits=_limits(options),
         request_id=body.get("request_id"),
         submitted_by=submitted_by,
     )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
-
-from jupyter_async_exec.core.execution import Limits
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +60,7 @@ class SubmitRequest:
     title: str | None = None
     backend: str = "local"
     tags: tuple[str, ...] = ()
-    limits: Limits = field(default_factory=Limits)
+    #: Limits chosen for this execution, by field of `Limits`; the others are as configured.
+    limits: Mapping[str, Any] = field(default_factory=dict)
     request_id: str | None = None
     submitted_by: str = ""

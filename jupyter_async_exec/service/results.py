@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -164,6 +164,7 @@ class ResultReader:
                 "linked": provenance.get("linked", []),
             },
             "kernel": provenance.get("kernel"),
+            "limits": asdict(execution.limits),
             "git": provenance.get("git"),
             "machine": self._machine(execution),
             "notes": provenance.get("notes", []),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.core.clock import Clock, utc_now
-from jupyter_async_exec.core.execution import Execution, Submission, new_id
+from jupyter_async_exec.core.execution import Execution, Limits, Submission, new_id
 from jupyter_async_exec.core.parameters import coerce_parameters
 from jupyter_async_exec.errors import KernelMissingError
 from jupyter_async_exec.snapshots.capture import CaptureLimits, capture, linked_to_json
@@ -46,6 +47,8 @@ class Sealer:
         What is installed, and where notebooks lie.
     limits
         How much may be captured.
+    default_limits
+        What an execution may use unless its request says otherwise.
     stat_cache
         Remembers unchanged files, so that they are not read again.
     """
@@ -57,6 +60,7 @@ class Sealer:
         kernels: KernelCatalog,
         notebook_files: NotebookFiles,
         limits: CaptureLimits,
+        default_limits: Limits | None = None,
         stat_cache: StatCache | None = None,
         clock: Clock = utc_now,
     ) -> None:
@@ -64,6 +68,7 @@ class Sealer:
         self._kernels = kernels
         self._notebook_files = notebook_files
         self._limits = limits
+        self._default_limits = default_limits or Limits()
         self._stat_cache = stat_cache
         self._clock = clock
 
@@ -104,7 +109,7 @@ class Sealer:
             snapshot_id=captured.snapshot_id,
             tags=request.tags,
             submitted_by=request.submitted_by,
-            limits=request.limits,
+            limits=replace(self._default_limits, **request.limits),
             provenance=self._provenance(captured, kernel),
             created_at=self._clock(),
         )
@@ -115,10 +120,11 @@ class Sealer:
         *,
         parameters: Mapping[str, object] | None,
         title: str | None,
+        limits: Mapping[str, Any],
         request_id: str | None,
         submitted_by: str,
     ) -> Submission:
-        """Use the snapshot of `parent` again; `parameters` replace the old ones if given."""
+        """Use the snapshot of `parent` again; what is given replaces what it had."""
         manifest = load_manifest(self._objects, parent.snapshot_id)
         source = json.loads(self._objects.get(manifest.notebook_object))
         self._kernel_for(source, parent.kernel_name)
@@ -141,7 +147,7 @@ class Sealer:
             parent_id=parent.id,
             tags=parent.tags,
             submitted_by=submitted_by,
-            limits=parent.limits,
+            limits=replace(parent.limits, **limits),
             provenance=parent.provenance,
             created_at=self._clock(),
         )

@@ -11,7 +11,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.core.clock import Clock, utc_now
-from jupyter_async_exec.errors import InvalidRequestError
+from jupyter_async_exec.errors import AsyncExecError, InvalidRequestError
+from jupyter_async_exec.service.admission import Admission, RoomLimits
 from jupyter_async_exec.service.disk_use import DiskUse
 from jupyter_async_exec.service.metrics import Cursor, MetricsPiece, make_piece
 from jupyter_async_exec.service.results import LogPiece, ResultReader
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jupyter_async_exec.backends.base import Backend
-    from jupyter_async_exec.core.execution import Artifact, Execution, Submission
+    from jupyter_async_exec.core.execution import Artifact, Execution, Limits, Submission
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.objects.base import ObjectStore
     from jupyter_async_exec.service.ports import KernelCatalog, NotebookFiles, SubmitRequest
@@ -58,6 +59,9 @@ class ExecutionService:
         Executions at once unless somebody changed it (>= 1).
     data_dir
         Whose disk `status` speaks of.
+    capture_limits, default_limits, room_limits
+        How much may be captured, what an execution may use unless its request
+        says otherwise, and when nothing more is accepted.
     presence
         Gives what `status` says of this process: version, boot, event revision, role.
     changed
@@ -76,6 +80,8 @@ class ExecutionService:
         data_dir: Path,
         presence: Callable[[], JSONObject],
         capture_limits: CaptureLimits | None = None,
+        default_limits: Limits | None = None,
+        room_limits: RoomLimits | None = None,
         stat_cache: StatCache | None = None,
         changed: Callable[[], None] = lambda: None,
         clock: Clock = utc_now,
@@ -92,11 +98,17 @@ class ExecutionService:
         self._reason: tuple[float, str] | None = None
         self._disk_use = DiskUse(objects.used_bytes)
         self._results = ResultReader(objects, backends)
+        self._admission = Admission(
+            count_queued=store.queued_count,
+            data_dir=data_dir,
+            limits=room_limits or RoomLimits(),
+        )
         self._sealer = Sealer(
             objects=objects,
             kernels=kernels,
             notebook_files=notebook_files,
             limits=capture_limits or CaptureLimits(),
+            default_limits=default_limits,
             stat_cache=stat_cache,
             clock=clock,
         )
@@ -112,7 +124,7 @@ class ExecutionService:
             No saved notebook at the path, and none was sent.
         InvalidRequestError, KernelMissingError, InvalidParametersError, SnapshotTooBigError
             Refused; nothing was accepted.
-        DiskFullError, UnavailableError
+        QueueFullError, DiskFullError, UnavailableError
             It could not be stored; nothing was accepted.
         """
         if request.backend not in self._backends:
@@ -124,7 +136,7 @@ class ExecutionService:
         notebook = request.notebook
         if notebook is None:
             notebook = await self._notebook_files.read(request.path)
-        return await self._accept(self._sealer.seal, request, notebook)
+        return await self._accept(request.request_id, self._sealer.seal, request, notebook)
 
     async def rerun(
         self,
@@ -132,24 +144,40 @@ class ExecutionService:
         *,
         parameters: Mapping[str, object] | None = None,
         title: str | None = None,
+        limits: Mapping[str, Any] | None = None,
         request_id: str | None = None,
         submitted_by: str = "",
     ) -> Execution:
-        """Queue the snapshot of `ref` again; `parameters` replace the old ones."""
+        """Queue the snapshot of `ref` again; `parameters` and `limits` replace the old ones."""
         parent = await self.get(ref)
         return await self._accept(
+            request_id,
             self._sealer.reseal,
             parent,
             parameters=parameters,
             title=title,
+            limits=limits or {},
             request_id=request_id,
             submitted_by=submitted_by,
         )
 
     async def _accept(
-        self, seal: Callable[..., Submission], /, *request: object, **changes: object
+        self,
+        request_id: str | None,
+        seal: Callable[..., Submission],
+        /,
+        *request: object,
+        **changes: object,
     ) -> Execution:
         def accept() -> Execution:
+            try:
+                self._admission.check()
+            except AsyncExecError:
+                # Who asks again for what was accepted is not asking for more room.
+                earlier = request_id and self._store.find_request(request_id)
+                if not earlier:
+                    raise
+                return earlier
             execution, _ = self._store.accept(seal(*request, **changes))
             try:
                 # Whoever submitted asks for it next.

@@ -72,6 +72,11 @@ _COUNTS = sa.select(
         for status in (Status.QUEUED, Status.RUNNING)
     )
 )
+_QUEUED = (
+    sa.select(sa.func.count())
+    .select_from(executions)
+    .where(executions.c.status == Status.QUEUED.value, executions.c.deleted_at.is_(None))
+)
 _RUNNING = (
     sa.select(executions)
     .where(executions.c.status == Status.RUNNING.value, executions.c.deleted_at.is_(None))
@@ -203,6 +208,18 @@ class ExecutionStore:
             There is none.
         """
         return self._read(lambda each: records.read(each, ref, include_deleted=include_deleted))
+
+    def find_request(self, request_id: str) -> Execution | None:
+        """Return the execution that was accepted under this id of a request."""
+
+        def work(connection: sa.Connection) -> Execution | None:
+            asked = {"request_id": codec.clean(request_id)}
+            number = connection.execute(_BY_REQUEST, asked).scalar()
+            return (
+                None if number is None else records.read(connection, number, include_deleted=True)
+            )
+
+        return self._read(work)
 
     def history(self, ref: str | int) -> list[HistoryEntry]:
         """Return every change of its status, oldest first.
@@ -466,7 +483,7 @@ class ExecutionStore:
 
     def queued_count(self) -> int:
         """Return how many executions wait for a slot."""
-        return self.counts().queued
+        return self._read(lambda connection: connection.execute(_QUEUED).scalar_one())
 
     def changes_since(self, rev: int, *, limit: int = 500) -> list[Execution]:
         """Return what changed after revision `rev`, oldest change first, the trash included.

@@ -364,9 +364,24 @@ export interface components {
     Options: {
       backend?: string;
       tags?: string[];
+      /** @description It is ended after so many seconds from the first cell on. Here and below null is no limit; left out, the configured one holds. */
       run_time_limit_s?: number | null;
+      /** @description It is ended when a running cell says nothing for so many seconds. */
       silence_limit_s?: number | null;
+      /** @description It is ended when the kernel and all it started use more. */
       memory_limit_bytes?: number | null;
+      /** @description The notebook keeps about so many bytes of output, the log keeps all text. */
+      output_limit_bytes?: number | null;
+    };
+    /** @description Limits that differ from those it had. */
+    RerunOptions: {
+      /** @description It is ended after so many seconds from the first cell on. Here and below null is no limit; left out, the configured one holds. */
+      run_time_limit_s?: number | null;
+      /** @description It is ended when a running cell says nothing for so many seconds. */
+      silence_limit_s?: number | null;
+      /** @description It is ended when the kernel and all it started use more. */
+      memory_limit_bytes?: number | null;
+      /** @description The notebook keeps about so many bytes of output, the log keeps all text. */
       output_limit_bytes?: number | null;
     };
     Submission: {
@@ -384,6 +399,7 @@ export interface components {
       /** @description In place of the old ones; left out, the same. */
       parameters?: components['schemas']['Parameters'] | null;
       title?: string | null;
+      options?: components['schemas']['RerunOptions'];
       request_id?: string | null;
     };
     ExecutionEdit: {
@@ -509,6 +525,13 @@ export interface components {
         captured: components['schemas']['CapturedFile'][];
         /** @description Used where they lie, not captured: only their size and time were noted. */
         linked: components['schemas']['LinkedFile'][];
+      };
+      /** @description What it might use; null is no limit. */
+      limits: {
+        run_time_s: number | null;
+        silence_s: number | null;
+        memory_bytes: number | null;
+        output_bytes: number | null;
       };
       kernel: {
         name: string;

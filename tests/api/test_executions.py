@@ -300,3 +300,19 @@ async def test_a_bad_query_is_refused_with_a_sentence(client: Client, query: Any
 
     assert answer.code == 400
     assert answer.json["message"].endswith(".")
+
+
+async def test_limits_are_chosen_per_execution_and_can_be_raised_for_a_rerun(
+    client: Client,
+) -> None:
+    options = {"run_time_limit_s": 30, "memory_limit_bytes": 2_000_000_000}
+    await submit(client, options=options | {"silence_limit_s": None})
+    await client.post("executions/1/rerun", {"options": {"memory_limit_bytes": 3_000_000_000}})
+    refused = await client.post("executions/1/rerun", {"options": {"backend": "local"}})
+
+    limits = [(await client.get(f"executions/{n}/receipt")).json["limits"] for n in (1, 2)]
+
+    expected = {"run_time_s": 30, "silence_s": None, "output_bytes": None}
+    assert limits[0] == expected | {"memory_bytes": 2_000_000_000}
+    assert limits[1] == expected | {"memory_bytes": 3_000_000_000}
+    assert refused.code == 400

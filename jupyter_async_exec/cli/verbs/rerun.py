@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jupyter_async_exec.cli.limits import add_limit_options, read_limits
 from jupyter_async_exec.cli.session import (
     add_parameter_option,
     open_house,
@@ -22,11 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="number or full id")
     add_parameter_option(parser, help="in place of the old value; may be given several times")
     parser.add_argument("--title", help="in place of the automatic one")
+    add_limit_options(parser)
     parser.add_argument("--wait", action="store_true", help="stay until it is over")
 
 
 async def run(options: argparse.Namespace) -> int:
     """Submit it again, and wait if asked to; return the exit code."""
+    limits = read_limits(options)
     async with open_house(options) as house:
         parent = await house.service.get(options.id.removeprefix("#"))
         changes = {name: read_value(name, text) for name, text in options.parameter}
@@ -34,6 +37,7 @@ async def run(options: argparse.Namespace) -> int:
             parent.id,
             parameters={**parent.parameters, **changes} if changes else None,
             title=options.title,
+            limits=limits,
         )
         if options.wait:
             say(f"#{execution.number} is accepted.")

@@ -9,6 +9,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_async_exec.cli.limits import add_limit_options, read_limits
 from jupyter_async_exec.cli.local_files import root_for
 from jupyter_async_exec.cli.session import (
     add_parameter_option,
@@ -38,11 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backend", default="local", metavar="B", help="where to run (local)")
     parser.add_argument("--title", help="in place of the automatic one")
     parser.add_argument("--tag", action="append", default=[], help="may be given several times")
+    add_limit_options(parser)
     parser.add_argument("--wait", action="store_true", help="stay until it is over")
 
 
 async def run(options: argparse.Namespace) -> int:
     """Submit, and wait if asked to; return the exit code."""
+    limits = read_limits(options)
     notebook = options.notebook.resolve()
     root = root_for(notebook)
     path = notebook.relative_to(root).as_posix()
@@ -57,6 +60,7 @@ async def run(options: argparse.Namespace) -> int:
                 title=options.title,
                 backend=options.backend,
                 tags=tuple(options.tag),
+                limits=limits,
             )
         )
         if options.wait:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import secrets
@@ -22,6 +23,10 @@ from tests.conftest import make_notebook
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: What a request ends in when nobody is there, or dies meanwhile.
+NO_ANSWER = (urllib.error.URLError, ConnectionError, TimeoutError, http.client.HTTPException)
+#: What may be installed beside us and would only make the start slower.
+OTHERS = ("jupyter_lsp", "jupyter_server_terminals", "jupyterlab", "notebook", "notebook_shim")
 ROOT = Path(__file__).parent.parent
 
 
@@ -66,7 +71,8 @@ class Server:
         """Start it, with these environment variables besides; wait for its first answer."""
         root = self._folder / "root"
         root.mkdir(parents=True, exist_ok=True)
-        enabled = dict.fromkeys(("jupyter_async_exec", *self._extensions), True)
+        enabled = dict.fromkeys(OTHERS, False)
+        enabled |= dict.fromkeys(("jupyter_async_exec", *self._extensions), True)
         command = [
             sys.executable,
             "-m",
@@ -84,7 +90,7 @@ class Server:
         with (self._folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         if waits:
-            wait_for(self._answers, limit_s=60)
+            wait_for(self.answers, limit_s=60)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -151,21 +157,39 @@ class Server:
         body = {"path": "a.ipynb", "notebook": make_notebook(*sources)}
         return int(self.call("POST", "executions", body)["number"])
 
-    def _answers(self) -> bool:
+    def run_command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run ``jupyter async-exec`` on the same store, in the served folder."""
+        start = "import sys; from jupyter_async_exec.cli import main; sys.exit(main())"
+        return subprocess.run(
+            [sys.executable, "-c", start, *words],
+            cwd=self._folder / "root",
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its process is gone."""
+        return self._process is None or self._process.poll() is not None
+
+    def answers(self) -> bool:
+        """Whether it tells its status, or why it cannot."""
         try:
             return bool(self.call("GET", "status")["version"])
         except urllib.error.HTTPError as error:
             # It is there, and says why executions are not.
             with error:
                 return error.code == HTTPStatus.SERVICE_UNAVAILABLE
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
+        except NO_ANSWER:
             return False
 
 
-def wait_for(check: Callable[[], bool], *, limit_s: float = 40.0) -> None:
+def wait_for(check: Callable[[], bool], *, limit_s: float = 40.0, what: str = "happened") -> None:
     deadline = time.monotonic() + limit_s
     while not check():
-        assert time.monotonic() < deadline, "it did not happen in time"
+        assert time.monotonic() < deadline, f"it has not {what} within {limit_s:.0f} s"
         time.sleep(0.05)
 
 

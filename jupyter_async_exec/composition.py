@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing_extensions import override
 from jupyter_async_exec.backends.local import LocalBackend
 from jupyter_async_exec.changes import ChangeFeed
 from jupyter_async_exec.core.execution import Limits
+from jupyter_async_exec.core.secret_names import is_hidden
 from jupyter_async_exec.defaults import (
     DATA_DIR_VARIABLE,
     STORE_FILE,
@@ -19,8 +21,9 @@ from jupyter_async_exec.defaults import (
     default_slots,
 )
 from jupyter_async_exec.dispatcher import Dispatcher
-from jupyter_async_exec.errors import UnavailableError
+from jupyter_async_exec.errors import NotFoundError, UnavailableError
 from jupyter_async_exec.objects.local import LocalObjectStore
+from jupyter_async_exec.runner.vault import SECRETS, Vault
 from jupyter_async_exec.service import (
     ExecutionService,
     KernelCatalog,
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
 
 #: What was captured before, so that it is not read again; may be deleted at any time.
 STAT_CACHE_FILE = "stat-cache.jsonl"
+#: Secrets of an execution that nobody knows are left alone for so long.
+ACCEPTING_S = 3_600.0
 #: How long a list of installed kernels holds while their folders stay as they are.
 KERNELS_AGE_S = 5.0
 
@@ -178,7 +183,9 @@ def compose(
         data_dir / "attempts", objects=objects, nice=settings.nice, spares=settings.spares
     )
     backends: dict[str, Backend] = {local.name: local}
-    changes = ChangeFeed(store, listener)
+    vault = Vault(data_dir / SECRETS)
+    forget_secrets(vault, store)
+    changes = ChangeFeed(store, _forgetting(vault, listener))
     # Service and dispatcher need each other's ears; both listen through these.
     ears: list[Callable[[], None]] = [changes.wake]
 
@@ -217,6 +224,33 @@ def compose(
         changes=changes,
         backends=backends,
     )
+
+
+def forget_secrets(vault: Vault, store: ExecutionStore) -> None:
+    """Remove secrets whose execution ended while nobody watched, or was never accepted."""
+    for execution_id, put_s in vault.kept():
+        try:
+            is_over = store.get(execution_id).is_final
+        except NotFoundError:
+            # Another process may be about to accept it.
+            is_over = time.time() - put_s > ACCEPTING_S
+        if is_over:
+            vault.discard(execution_id)
+
+
+def _forgetting(
+    vault: Vault, listener: Callable[[Sequence[Execution]], None]
+) -> Callable[[Sequence[Execution]], None]:
+    """Return a listener that also removes the secrets of what has ended before it began."""
+
+    def hear(changed: Sequence[Execution]) -> None:
+        for execution in changed:
+            if execution.is_final and any(map(is_hidden, execution.parameters.values())):
+                loop = asyncio.get_running_loop()
+                loop.run_in_executor(None, vault.discard, execution.id)
+        listener(changed)
+
+    return hear
 
 
 def _make_private(data_dir: Path) -> None:

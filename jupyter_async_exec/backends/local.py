@@ -20,6 +20,7 @@ from jupyter_async_exec.backends.unreadable import (
     permit_reading,
 )
 from jupyter_async_exec.core.execution import Remark
+from jupyter_async_exec.core.secret_names import is_hidden
 from jupyter_async_exec.errors import InvalidRequestError, UnavailableError
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.conclude import conclude_attempt
@@ -30,6 +31,7 @@ from jupyter_async_exec.runner.rebuild import rebuild_notebook
 from jupyter_async_exec.runner.recorder import notebook_pieces
 from jupyter_async_exec.runner.result import conclude_lost, read_evidence, read_result
 from jupyter_async_exec.runner.task import Task, read_task, write_task
+from jupyter_async_exec.runner.vault import SECRETS, Vault
 from jupyter_async_exec.runner.warm.pool import WarmPool
 from jupyter_async_exec.snapshots.capture import linked_from_json
 from jupyter_async_exec.snapshots.collect import Baseline, Collected, collect, record_baseline
@@ -94,6 +96,7 @@ class LocalBackend(Backend):
         self._directory = directory
         self._objects = objects
         self._nice = nice
+        self._vault = Vault(directory.with_name(SECRETS))
         self._warm = WarmPool(directory.with_name(SPARES), nice=nice, spares=spares)
         self._ears: dict[AttemptKey, _Ear] = {}
         self._patience = Patience(patience_s)
@@ -217,10 +220,16 @@ class LocalBackend(Backend):
                 kernel_name=execution.kernel_name,
                 language=manifest.language,
                 parameters=execution.parameters,
+                secrets_path=self._secrets_path(execution),
                 limits=execution.limits,
                 nice=self._nice,
             ),
         )
+
+    def _secrets_path(self, execution: Execution) -> str | None:
+        if not any(map(is_hidden, execution.parameters.values())):
+            return None
+        return str(self._vault.path(execution.id))
 
     def _observe(self, key: AttemptKey, offset: int) -> Observation:
         directory = self._path(key)

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from jupyter_async_exec.api import wire
 from jupyter_async_exec.cli.local_files import LocalFiles
 from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.core.secret_names import is_secret
 from jupyter_async_exec.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from jupyter_async_exec.composition import House
     from jupyter_async_exec.core.execution import Execution
@@ -61,7 +62,7 @@ async def open_house(
 
 
 def add_parameter_option(parser: argparse.ArgumentParser, *, help: str) -> None:  # noqa: A002  argparse's own word
-    """Add ``-p NAME VALUE``, which may be given several times."""
+    """Add ``-p NAME VALUE`` and ``--secret NAME``, which may be given several times."""
     parser.add_argument(
         *("-p", "--parameter"),
         nargs=2,
@@ -70,6 +71,37 @@ def add_parameter_option(parser: argparse.ArgumentParser, *, help: str) -> None:
         metavar=("NAME", "VALUE"),
         help=help,
     )
+    parser.add_argument(
+        "--secret",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a secret parameter; its value is asked for, or read from standard input",
+    )
+
+
+def refuse_secret(name: str, text: str, comment: str = "") -> None:
+    """Refuse a secret on the command line, which every process of this machine can read.
+
+    Raises
+    ------
+    InvalidRequestError
+        It is one.
+    """
+    if is_secret(name, text, comment):
+        raise InvalidRequestError(
+            f"`{name}` is a secret, and everybody on this machine can read a command line: "
+            f"use --secret {name}, which asks for its value, or a file with -f."
+        )
+
+
+def ask_for_secrets(names: Sequence[str]) -> dict[str, str]:
+    """Return the values of secrets, asked for one by one, or a line each of standard input."""
+    from getpass import getpass
+
+    if sys.stdin.isatty():
+        return {name: getpass(f"{name}: ") for name in names}
+    return {name: sys.stdin.readline().rstrip("\n") for name in names}
 
 
 async def to_json(house: House, execution: Execution) -> JSONObject:

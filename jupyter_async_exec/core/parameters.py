@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from jupyter_async_exec.core.json_types import JSONValue
+from jupyter_async_exec.core.secret_names import is_hidden
 from jupyter_async_exec.errors import InvalidParametersError
 
 NAME_CHARACTERS = 128
@@ -102,7 +103,8 @@ def coerce_parameters(
         try:
             _check_name(name, known)
             plain = _plain(value)
-            coerced[name] = _coerced(plain, known[name]) if name in known else plain
+            is_taken = is_hidden(plain) or name not in known
+            coerced[name] = plain if is_taken else _coerced(plain, known[name])
         except _UnfitError as error:
             fields[_shown(name)] = str(error)
     for parameter in known.values():

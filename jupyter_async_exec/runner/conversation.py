@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.runner.endings import KernelDiedError
 from jupyter_async_exec.runner.large import Text
+from jupyter_async_exec.runner.redaction import Redactor
 from jupyter_async_exec.runner.widgets import Widgets
 from jupyter_async_exec.runner.wire import Message, Wire, ask_to_execute
 
@@ -86,6 +87,8 @@ class Conversation:
         Called ten times a second; may raise, and the exception leaves `pump`.
     wire
         A connection to the kernel that exists already.
+    redactor
+        What is recorded goes through it.
     """
 
     def __init__(
@@ -95,11 +98,13 @@ class Conversation:
         recorder: Recorder,
         check: Callable[[], None],
         wire: Wire | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
         self.kernel = kernel
         self._recorder = recorder
         self._check = check
         self._wire = wire or Wire(kernel.connection)
+        self._redactor = redactor or Redactor()
         self._widgets = Widgets(keep=recorder.update_widget, tell=self._tell_widget)
         self._requests: dict[str, Request] = {}
         self._replies: dict[str, JSONObject] = {}
@@ -201,6 +206,10 @@ class Conversation:
         asks = {**user_expressions, **(_COUNT_THREADS if is_last and self.is_ipython else {})}
         self._last_request = self._request(code, cell_index, user_expressions=asks, **options)
         return self._last_request
+
+    def set_unseen(self, code: str) -> Request:
+        """Send code that neither the kernel's history nor anybody who listens hears of."""
+        return self._request(code, None, silent=True, store_history=False)
 
     def is_done(self, request: Request) -> bool:
         """Whether reply and idle have come, so that every output is here."""
@@ -323,6 +332,7 @@ class Conversation:
             if now - start > _DRAIN_LONGEST_S:
                 break
             self.pump(quiet_s / 4)
+        self._release()
         self._obeys = obeyed
 
     def _count_threads(self) -> int | None:
@@ -338,6 +348,7 @@ class Conversation:
         return _threads_in(question.reply or {})
 
     def _take_reply(self, message: Message) -> None:
+        message.content = self._redactor.clean(message.content)
         request = self._requests.get(message.parent_id or "")
         if request is None:
             self._replies[message.parent_id or ""] = message.content
@@ -351,6 +362,10 @@ class Conversation:
             self._n_threads = _threads_in(message.content)
 
     def _take_output(self, message: Message) -> None:
+        if self._redactor and message.kind != "stream":
+            self._release()
+            message.content = self._redactor.clean(message.content)
+            message.buffers = self._redactor.clean(message.buffers)
         if message.kind.startswith("comm_"):
             self._widgets.take_comm(message)
             return
@@ -398,6 +413,12 @@ class Conversation:
                 )
             return
         output = _output_of(message)
+        if output is not None and message.kind == "stream" and self._redactor:
+            self._release(index, output["name"])
+            # Large ones come as their JSON text.
+            text = self._redactor.clean(output["text"])
+            text = text.load() if isinstance(text, Text) else text
+            output["text"] = self._redactor.clean_stream(index, output["name"], text)
         if output is None or self._widgets.capture(output, message):
             return
         if message.kind == "stream":
@@ -409,6 +430,11 @@ class Conversation:
             self._recorder.log_error(content, cell_index=index)
             if request is not None:
                 request.exception = content
+
+    def _release(self, index: int | None = None, name: str = "") -> None:
+        """Record what was held back, unless more of this stream of this cell comes."""
+        for held_index, held_name, text in self._redactor.release(index, name):
+            self._recorder.stream(held_index, held_name, text)
 
     def _tell_widget(self, comm_id: str, state: JSONObject, parent: JSONObject) -> None:
         data = {"method": "update", "state": state, "buffer_paths": []}

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.core.clock import parse_at
 from jupyter_async_exec.core.execution import Reason, Status
+from jupyter_async_exec.core.secret_names import is_hidden, missing_secrets
 from jupyter_async_exec.defaults import METRICS_VARIABLE
 from jupyter_async_exec.errors import (
     AsyncExecError,
     InvalidRequestError,
     KernelMissingError,
+    UnavailableError,
 )
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.endings import Ending, KernelDiedError, StoppedError, fail
@@ -27,6 +29,7 @@ from jupyter_async_exec.runner.kernelspec import KernelSpec, find_kernelspec
 from jupyter_async_exec.runner.launch import safe_environment
 from jupyter_async_exec.runner.limits import Watch
 from jupyter_async_exec.runner.processes import COOKIE
+from jupyter_async_exec.runner.redaction import Redactor
 from jupyter_async_exec.runner.result import (
     Result,
     describe_machine,
@@ -34,11 +37,12 @@ from jupyter_async_exec.runner.result import (
     name_of_signal,
     write_result,
 )
+from jupyter_async_exec.runner.vault import read_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.core.json_types import JSONObject, JSONValue
     from jupyter_async_exec.runner.conversation import Conversation, Request
     from jupyter_async_exec.runner.recorder import Recorder
     from jupyter_async_exec.runner.task import Task
@@ -113,6 +117,10 @@ class Engine:
         self._kernel: KernelProcess | None = None
         self._conversation: Conversation | None = None
         self._recorder: Recorder
+        self._secrets: dict[str, JSONValue] = {}
+        self._redactor = Redactor()
+        #: Position of the cell with the parameters.
+        self._injected: int | None = None
         self._cells_total: int | None = None
         #: As `execution_started` says, and on the monotonic clock.
         self._started_at: str | None = None
@@ -193,14 +201,50 @@ class Engine:
     def _translate(self, source: JSONObject) -> JSONObject | None:
         from jupyter_async_exec.runner.parameters import inject
 
-        assert self._spec is not None
-        return inject(
+        self._open_secrets()
+        injected = inject(
             source,
             self._task.parameters,
             kernel_name=self._task.kernel_name,
-            language=self._task.language or self._spec.language,
+            language=self._language,
             cell_id=f"injected-{self._task.execution_id[:8]}",
         )
+        self._injected = None if injected is None else injected["cell_index"]
+        return injected
+
+    @property
+    def _language(self) -> str:
+        assert self._spec is not None
+        return self._task.language or self._spec.language
+
+    def _open_secrets(self) -> None:
+        path = self._task.secrets_path
+        self._secrets = {} if path is None else read_secrets(Path(path))
+        hidden = [name for name, value in self._task.parameters.items() if is_hidden(value)]
+        missing = [name for name in hidden if name not in self._secrets]
+        if missing:
+            raise missing_secrets(missing)
+        self._redactor = Redactor(self._secrets.values())
+
+    def _hand_over_secrets(self, conversation: Conversation) -> None:
+        """Set the secrets in the kernel, in no cell and no history, and forget where they lay.
+
+        Raises
+        ------
+        UnavailableError
+            The kernel did not take them.
+        """
+        from jupyter_async_exec.runner.parameters import translate
+
+        code = translate(self._secrets, kernel_name=self._task.kernel_name, language=self._language)
+        request = conversation.set_unseen(code)
+        while not conversation.is_done(request):
+            conversation.pump(_TURN_S)
+        if (request.reply or {}).get("status") != "ok":
+            raise UnavailableError("The kernel did not take the secret parameters.")
+        self._secrets = {}
+        with contextlib.suppress(OSError):
+            Path(str(self._task.secrets_path)).unlink(missing_ok=True)
 
     def _record_start(self, injected: JSONObject | None, info: JSONObject) -> None:
         from jupyter_async_exec.runner.rebuild import runs
@@ -314,6 +358,7 @@ class Engine:
                 recorder=self._recorder,
                 check=self._check,
                 wire=None if spare is None else spare.wire,
+                redactor=self._redactor,
             )
             try:
                 info = conversation.wait_ready(self._start_timeout_s)
@@ -390,6 +435,8 @@ class Engine:
             if ending is not None:
                 conversation.drain()
                 return self._early(ending, index, left)
+            if index == self._injected and self._secrets:
+                self._hand_over_secrets(conversation)
         conversation.drain()
         return Ending(status=Status.SUCCEEDED)
 

@@ -30,6 +30,8 @@ SUPERVISOR = "supervisor.json"
 #: Of the private folder for a kernel's sockets, outside the attempt's directory.
 SOCKETS_PREFIX = "jae-"
 
+#: No room is left.
+FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
 #: Nothing there, a link, or a socket.
 _NO_FILE_ERRNOS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
 

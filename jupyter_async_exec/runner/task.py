@@ -30,7 +30,10 @@ class Task:
     folder: str
     kernel_name: str
     language: str
+    #: Secrets only as what stands in their place.
     parameters: dict[str, JSONValue] = field(default_factory=dict)
+    #: The file that holds the secrets among them.
+    secrets_path: str | None = None
     limits: Limits = field(default_factory=Limits)
     #: Extra variables for the kernel.
     environment: dict[str, str] = field(default_factory=dict)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from jupyter_async_exec.core.clock import Clock, utc_now
 from jupyter_async_exec.core.execution import Execution, Limits, Submission, new_id
 from jupyter_async_exec.core.parameters import coerce_parameters
+from jupyter_async_exec.core.secret_names import is_hidden, missing_secrets
+from jupyter_async_exec.core.secret_parameters import take_secrets
 from jupyter_async_exec.errors import KernelMissingError
 from jupyter_async_exec.snapshots.capture import CaptureLimits, capture, linked_to_json
 from jupyter_async_exec.snapshots.manifest import load_manifest
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from jupyter_async_exec.core.json_types import JSONObject, JSONValue
     from jupyter_async_exec.objects.base import ObjectStore
+    from jupyter_async_exec.runner.vault import Vault
     from jupyter_async_exec.service.ports import (
         KernelCatalog,
         KernelInfo,
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
         SubmitRequest,
     )
     from jupyter_async_exec.snapshots.capture import Capture
+    from jupyter_async_exec.snapshots.parameters import ParameterList
     from jupyter_async_exec.snapshots.stat_cache import StatCache
 
 #: Longer automatic titles are cut.
@@ -49,6 +53,8 @@ class Sealer:
         How much may be captured.
     default_limits
         What an execution may use unless its request says otherwise.
+    vault
+        Where secret parameters wait.
     stat_cache
         Remembers unchanged files, so that they are not read again.
     """
@@ -61,6 +67,7 @@ class Sealer:
         notebook_files: NotebookFiles,
         limits: CaptureLimits,
         default_limits: Limits | None = None,
+        vault: Vault,
         stat_cache: StatCache | None = None,
         clock: Clock = utc_now,
     ) -> None:
@@ -69,6 +76,7 @@ class Sealer:
         self._notebook_files = notebook_files
         self._limits = limits
         self._default_limits = default_limits or Limits()
+        self._vault = vault
         self._stat_cache = stat_cache
         self._clock = clock
 
@@ -83,9 +91,8 @@ class Sealer:
         source = normalise(notebook)
         kernel = self._kernel_for(source, request.kernel_name)
         declared = find_parameters(source)
-        parameters = coerce_parameters(
-            request.parameters, declared.parameters, typed=declared.typed
-        )
+        shown, secrets = self._take_secrets(request.parameters, declared)
+        parameters = coerce_parameters(shown, declared.parameters, typed=declared.typed)
         captured = capture(
             source,
             notebook_path=request.path,
@@ -99,7 +106,7 @@ class Sealer:
             is_normal=True,
         )
         return Submission(
-            id=new_id(),
+            id=self._keep(secrets),
             request_id=request.request_id,
             notebook_path=request.path,
             title=request.title or default_title(request.path, parameters),
@@ -128,15 +135,19 @@ class Sealer:
         manifest = load_manifest(self._objects, parent.snapshot_id)
         source = json.loads(self._objects.get(manifest.notebook_object))
         self._kernel_for(source, parent.kernel_name)
-        chosen = parent.parameters
+        chosen: dict[str, JSONValue] = parent.parameters
+        secrets: dict[str, JSONValue] = {}
         if parameters is not None:
             declared = find_parameters(source)
-            chosen = coerce_parameters(parameters, declared.parameters, typed=declared.typed)
+            shown, secrets = self._take_secrets(parameters, declared)
+            chosen = coerce_parameters(shown, declared.parameters, typed=declared.typed)
+        elif missing := [name for name, value in chosen.items() if is_hidden(value)]:
+            raise missing_secrets(missing)
         if title is None:
             is_same = chosen == parent.parameters
             title = parent.title if is_same else default_title(parent.notebook_path, chosen)
         return Submission(
-            id=new_id(),
+            id=self._keep(secrets),
             request_id=request_id,
             notebook_path=parent.notebook_path,
             title=title,
@@ -151,6 +162,24 @@ class Sealer:
             provenance=parent.provenance,
             created_at=self._clock(),
         )
+
+    def _take_secrets(
+        self, parameters: Mapping[str, object], declared: ParameterList
+    ) -> tuple[dict[str, object], dict[str, JSONValue]]:
+        """Part the secrets from the rest, before anything is made of either."""
+        return take_secrets(
+            parameters,
+            declared.parameters,
+            typed=declared.typed,
+            fingerprint=self._vault.fingerprint,
+        )
+
+    def _keep(self, secrets: dict[str, JSONValue]) -> str:
+        """Return the id of a new execution, for whose runner the secrets wait."""
+        execution_id = new_id()
+        if secrets:
+            self._vault.put(execution_id, secrets)
+        return execution_id
 
     def _kernel_for(self, source: JSONObject, wanted: str | None) -> KernelInfo:
         installed = self._kernels.find()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.core.clock import Clock, utc_now
 from jupyter_async_exec.errors import AsyncExecError, InvalidRequestError
+from jupyter_async_exec.runner.vault import SECRETS, Vault
 from jupyter_async_exec.service.admission import Admission, RoomLimits
 from jupyter_async_exec.service.disk_use import DiskUse
 from jupyter_async_exec.service.metrics import Cursor, MetricsPiece, make_piece
@@ -103,12 +104,14 @@ class ExecutionService:
             data_dir=data_dir,
             limits=room_limits or RoomLimits(),
         )
+        self._vault = Vault(data_dir / SECRETS)
         self._sealer = Sealer(
             objects=objects,
             kernels=kernels,
             notebook_files=notebook_files,
             limits=capture_limits or CaptureLimits(),
             default_limits=default_limits,
+            vault=self._vault,
             stat_cache=stat_cache,
             clock=clock,
         )
@@ -178,7 +181,15 @@ class ExecutionService:
                 if not earlier:
                     raise
                 return earlier
-            execution, _ = self._store.accept(seal(*request, **changes))
+            submission = seal(*request, **changes)
+            try:
+                execution, _ = self._store.accept(submission)
+            except BaseException:
+                self._vault.discard(submission.id)
+                raise
+            if execution.id != submission.id:
+                # It had been accepted before, with secrets of its own.
+                self._vault.discard(submission.id)
             try:
                 # Whoever submitted asks for it next.
                 self._waiting_reason()

@@ -26,10 +26,11 @@ def command(tmp_path: Path, data_dir: Path) -> Command:
     folder = tmp_path / "work"
     folder.mkdir()
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [SCRIPT, *arguments],
             cwd=folder,
+            input=given,
             capture_output=True,
             text=True,
             timeout=90,
@@ -181,3 +182,19 @@ def test_a_relative_data_folder_works(command: Command, folder: Path) -> None:
     done = command("run", "a.ipynb", "--wait", "--data-dir", "store")
 
     assert done.returncode == 0, done.stderr
+
+
+def test_a_secret_is_not_taken_from_the_command_line_but_asked_for(
+    command: Command, folder: Path
+) -> None:
+    source = "assert api_key == 'sesame'"
+    save(folder, "a.ipynb", make_notebook(source, parameters="api_key = ''"))
+
+    refused = command("run", "a.ipynb", "-p", "api_key", "sesame")
+    done = command("run", "a.ipynb", "--secret", "api_key", "--wait", "--json", given="sesame\n")
+
+    assert refused.returncode == 2
+    assert "--secret api_key" in refused.stderr
+    assert "sesame" not in refused.stderr
+    assert done.returncode == 0, done.stderr
+    assert "sesame" not in done.stdout + done.stderr

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.cli.limits import add_limit_options, read_limits
 from jupyter_async_exec.cli.session import (
     add_parameter_option,
+    ask_for_secrets,
     open_house,
     read_value,
+    refuse_secret,
     report,
     say,
     wait,
@@ -32,7 +35,10 @@ async def run(options: argparse.Namespace) -> int:
     limits = read_limits(options)
     async with open_house(options) as house:
         parent = await house.service.get(options.id.removeprefix("#"))
-        changes = {name: read_value(name, text) for name, text in options.parameter}
+        for name, text in options.parameter:
+            refuse_secret(name, text)
+        changes: dict[str, Any] = await asyncio.to_thread(ask_for_secrets, options.secret)
+        changes |= {name: read_value(name, text) for name, text in options.parameter}
         execution = await house.service.rerun(
             parent.id,
             parameters={**parent.parameters, **changes} if changes else None,

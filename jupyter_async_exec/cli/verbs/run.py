@@ -13,8 +13,10 @@ from jupyter_async_exec.cli.limits import add_limit_options, read_limits
 from jupyter_async_exec.cli.local_files import root_for
 from jupyter_async_exec.cli.session import (
     add_parameter_option,
+    ask_for_secrets,
     open_house,
     read_value,
+    refuse_secret,
     report,
     say,
     wait,
@@ -78,8 +80,11 @@ def _parameters(options: argparse.Namespace, declared: ParameterList) -> dict[st
     parameters: dict[str, object] = {}
     if options.parameters_file is not None:
         parameters.update(_read_file(options.parameters_file))
-    typed = {each.name for each in declared.parameters} if declared.typed else set()
+    comments = {each.name: each.comment for each in declared.parameters}
+    typed = comments.keys() if declared.typed else set()
+    parameters.update(ask_for_secrets(options.secret))
     for name, text in options.parameter:
+        refuse_secret(name, text, comments.get(name, ""))
         parameters[name] = text if name in typed else read_value(name, text)
     return parameters
 

@@ -104,6 +104,7 @@ CALLS = [
     ("POST", "executions/1/pin"),
     ("GET", "executions/1/notebook"),
     ("GET", "executions/1/log"),
+    ("GET", "executions/1/metrics"),
     ("GET", "executions/1/artifacts"),
     ("GET", "executions/1/artifacts/x"),
     ("GET", "executions/1/receipt"),

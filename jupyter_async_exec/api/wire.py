@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.core.clock import format_at
 from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.core.secret_parameters import takes_secret
 from jupyter_async_exec.errors import InvalidRequestError
 from jupyter_async_exec.service import SubmitRequest
 from jupyter_async_exec.store import ExecutionQuery
@@ -112,6 +113,7 @@ def parameters_to_json(found: ParameterList) -> JSONObject:
                 "comment": parameter.comment,
                 "annotation": parameter.annotation,
                 "nullable": parameter.nullable,
+                "secret": takes_secret(parameter),
             }
             for parameter in found.parameters
         ],

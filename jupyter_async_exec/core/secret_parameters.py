@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jupyter_async_exec.core.parameters import Parameter, coerce_parameters
+from jupyter_async_exec.core.parameters import Parameter, ParameterType, coerce_parameters
 from jupyter_async_exec.core.secret_names import hide, is_hidden, is_secret, missing_secrets
 from jupyter_async_exec.errors import InvalidParametersError
 
@@ -59,6 +59,12 @@ def take_secrets(
         secrets.update(coerced)
         shown[name] = hide(fingerprint(coerced[name]))
     return shown, secrets
+
+
+def takes_secret(parameter: Parameter) -> bool:
+    """Tell whether a value that is given for this parameter would be a secret."""
+    examples = {ParameterType.INT: 1, ParameterType.FLOAT: 0.5, ParameterType.BOOL: True}
+    return is_secret(parameter.name, examples.get(parameter.type, "text"), parameter.comment)
 
 
 def _without_value(

@@ -570,6 +570,8 @@ export interface components {
       annotation: string | null;
       /** @description `None` is allowed as well. */
       nullable?: boolean;
+      /** @description What is given for it is kept nowhere; records show `*** ` and a fingerprint. */
+      secret?: boolean;
     };
     ParameterList: {
       parameters: components['schemas']['Parameter'][];

@@ -14,6 +14,7 @@ import {
   fieldKey,
   fillForm,
   fillRows,
+  lostSecrets,
   makeSchema,
   readForm
 } from './formschema';
@@ -35,6 +36,7 @@ export class FormModel {
     this.defaults = fillForm(options.list.parameters);
     this._data = fillForm(options.list.parameters, options.values);
     this._rows = fillRows(options.list, options.values);
+    this._lost = lostSecrets(options.list.parameters, options.values);
   }
 
   /** The declarations. */
@@ -169,12 +171,24 @@ export class FormModel {
   }
 
   private _read(): ReturnType<typeof readForm> {
-    return readForm(
+    const { trans } = this._options;
+    const reading = readForm(
       this.list.parameters,
       this._data,
       this._rows,
-      this._options.trans
+      trans
     );
+    const lost = this._lost.filter(
+      key => this._data[key] === this.defaults[key]
+    );
+    const again = trans.__('Secrets are not kept: enter it again.');
+    return {
+      ...reading,
+      missing: {
+        ...reading.missing,
+        ...Object.fromEntries(lost.map(key => [key, again]))
+      }
+    };
   }
 
   private _explain(error: unknown): void {
@@ -200,6 +214,7 @@ export class FormModel {
   private _options: FormModel.IOptions;
   private _data: FormData;
   private _rows: IExtraRow[];
+  private _lost: readonly string[];
   private _refused: Record<string, string> = {};
   private _refusedRows: Record<number, string> = {};
   private _attempted = false;

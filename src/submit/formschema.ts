@@ -9,6 +9,7 @@ import {
   defaultField,
   fieldKind,
   isDefault,
+  isHidden,
   readAny,
   readField,
   toField
@@ -102,10 +103,27 @@ export function fillForm(
     parameters.map((parameter, index) => [
       fieldKey(index),
       Object.prototype.hasOwnProperty.call(values, parameter.name) &&
+      !isHidden(values[parameter.name]) &&
       !isDefault(parameter, values[parameter.name] as PartialJSONValue)
         ? toField(parameter, values[parameter.name] as PartialJSONValue)
         : defaultField(parameter)
     ])
+  );
+}
+
+/**
+ * Find the secrets among the values that have to be entered again.
+ *
+ * @param parameters - The declarations.
+ * @param values - Values of an execution, whose secrets were not kept.
+ * @returns The keys of their fields.
+ */
+export function lostSecrets(
+  parameters: readonly Parameter[],
+  values: Parameters
+): string[] {
+  return parameters.flatMap(({ name }, index) =>
+    isHidden(values[name]) ? [fieldKey(index)] : []
   );
 }
 
@@ -156,8 +174,9 @@ export function fillRows(list: ParameterList, values: Parameters): IExtraRow[] {
     .filter(([name]) => !declared.has(name))
     .map(([name, value]) => ({
       name,
-      value:
-        typeof value === 'string' && typeof readAny(value) === 'string'
+      value: isHidden(value)
+        ? ''
+        : typeof value === 'string' && typeof readAny(value) === 'string'
           ? value
           : JSON.stringify(value)
     }));

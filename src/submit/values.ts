@@ -20,7 +20,7 @@ export type Reading =
   | { readonly type: 'missing'; readonly message: string };
 
 /** How a parameter is asked for. */
-export type FieldKind = 'checkbox' | 'choice' | 'line' | 'text';
+export type FieldKind = 'checkbox' | 'choice' | 'line' | 'secret' | 'text';
 
 /**
  * Choose how to ask for a parameter.
@@ -28,6 +28,9 @@ export type FieldKind = 'checkbox' | 'choice' | 'line' | 'text';
  * @param parameter - The declaration.
  */
 export function fieldKind(parameter: Parameter): FieldKind {
+  if (parameter.secret && parameter.type !== 'bool') {
+    return 'secret';
+  }
   switch (parameter.type) {
     case 'bool':
       return parameter.nullable || typeof parameter.default !== 'boolean'
@@ -140,6 +143,15 @@ export function readField(
     case 'any':
       return { type: 'value', value: readAny(text) };
   }
+}
+
+/**
+ * Whether this is what a record holds in place of a secret.
+ *
+ * @param value - A value of an execution's parameters.
+ */
+export function isHidden(value: unknown): boolean {
+  return typeof value === 'string' && /^\*\*\* [0-9a-f]{8}$/.test(value);
 }
 
 /**

@@ -41,6 +41,20 @@ function LineField(props: WidgetProps): JSX.Element {
   );
 }
 
+function SecretField(props: WidgetProps): JSX.Element {
+  return (
+    <input
+      {...common(props)}
+      className="jp-mod-styled jp-ParametersForm-line"
+      type="password"
+      autoComplete="new-password"
+      placeholder={props.placeholder}
+      value={String(props.value ?? '')}
+      onChange={event => props.onChange(event.target.value)}
+    />
+  );
+}
+
 function TextField(props: WidgetProps): JSX.Element {
   const text = String(props.value ?? '');
   return (
@@ -87,6 +101,7 @@ function ChoiceField(props: WidgetProps): JSX.Element {
 /** The fields by the name that a schema calls them. */
 export const fieldWidgets: RegistryWidgetsType<ReadonlyJSONObject> = {
   line: LineField,
+  secret: SecretField,
   text: TextField,
   checkbox: CheckboxField,
   choice: ChoiceField

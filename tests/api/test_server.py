@@ -62,7 +62,7 @@ async def test_every_address_of_the_contract_is_routed_and_the_other_way_round()
 
 
 async def test_parameters_are_found_in_the_notebook_in_memory(client: Client) -> None:
-    notebook = make_notebook("n", parameters="n: int = 3  # how many\nname = 'x'")
+    notebook = make_notebook("n", parameters="n: int = 3  # how many\nname = 'x'\npassword = ''")
 
     found = (await client.post("notebooks/some/a.ipynb/parameters", {"notebook": notebook})).json
 
@@ -70,8 +70,10 @@ async def test_parameters_are_found_in_the_notebook_in_memory(client: Client) ->
     assert [(each["name"], each["type"], each["default"]) for each in found["parameters"]] == [
         ("n", "int", 3),
         ("name", "str", "x"),
+        ("password", "str", ""),
     ]
     assert found["parameters"][0]["comment"] == "how many"
+    assert [each["secret"] for each in found["parameters"]] == [False, False, True]
 
 
 async def test_an_execution_is_heard_of_through_events(client: Client, jp_ws_fetch: Any) -> None:

@@ -108,6 +108,41 @@ test('a finished execution runs again with other parameters', async ({
   await executions.expectStatus(second.number + 1, 'Succeeded');
 });
 
+test('a secret is typed unseen, and asked for again', async ({
+  page,
+  executions,
+  server
+}) => {
+  const path = await server.write(
+    'secret.ipynb',
+    notebook([
+      { source: 'password = ""', tags: ['parameters'] },
+      'print(len(password), password)'
+    ])
+  );
+  await page.notebook.openByPath(path);
+  await executions.openSidebar();
+  await executions.openForm();
+  const field = executions.form.getByLabel('password', { exact: true });
+  await expect(field).toHaveAttribute('type', 'password');
+  await field.fill('correct horse');
+  const first = await executions.accepted(() => executions.formButton.click());
+
+  await executions.expectStatus(first.number, 'Succeeded');
+  expect(await server.notebook(first.id)).toContain('13 ***');
+  expect(JSON.stringify(first)).not.toContain('correct horse');
+
+  await executions.choose(first.number, 'Run Again with Parameters…');
+  await expect(field).toHaveValue('');
+  await executions.formButton.click();
+  await expect(executions.form).toContainText('enter it again');
+  await field.fill('battery staple');
+  const second = await executions.accepted(() => executions.formButton.click());
+
+  await executions.expectStatus(second.number, 'Succeeded');
+  expect(await server.notebook(second.id)).toContain('14 ***');
+});
+
 test('a notebook without parameters offers names and values', async ({
   page,
   executions,

@@ -56,6 +56,25 @@ describe('FormModel', () => {
     expect(model.execution).not.toBeNull();
   });
 
+  it('asks again for a secret that was not kept', async () => {
+    const secret = make({
+      name: 'password',
+      type: 'str',
+      default: '',
+      secret: true
+    });
+    const { model, sent } = open([secret], { password: '*** 0123abcd' });
+
+    expect(model.data).toEqual({ p0: '' });
+    expect(await model.submit()).toBe(false);
+    expect(model.problems['p0']).toContain('enter it again');
+
+    model.data = { p0: 'hunter22' };
+    await model.submit();
+
+    expect(sent).toEqual([{ password: 'hunter22' }]);
+  });
+
   it('sends nothing while a field is wrong, and says so at the field', async () => {
     const { model, sent } = open([make({})]);
 

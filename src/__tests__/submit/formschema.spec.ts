@@ -69,6 +69,14 @@ describe('describeDefaults', () => {
 });
 
 describe('makeSchema', () => {
+  it('hides what is typed for a secret', () => {
+    const secret = make({ name: 'token', type: 'str', secret: true });
+
+    const { uiSchema } = makeSchema([secret], trans);
+
+    expect(uiSchema['p0']?.['ui:widget']).toBe('secret');
+  });
+
   it('names a field after its parameter and describes it with its comment', () => {
     const parameter = make({
       name: 'learning_rate',

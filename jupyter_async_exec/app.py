@@ -228,6 +228,7 @@ class AsyncExecApp(ExtensionApp):
             kernels=InstalledKernels(KernelSpecManager(parent=self.serverapp), default_kernel),
             notebook_files=ContentsFiles(self.serverapp.contents_manager),
             listener=self._publisher.publish,
+            sweep_listener=self._publisher.publish_sweeps,
             presence=self._presence,
         )
 

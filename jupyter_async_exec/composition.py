@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from jupyter_async_exec.backends.base import Backend
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.core.sweeps import Sweep
     from jupyter_async_exec.objects.base import ObjectStore
 
 #: What was captured before, so that it is not read again; may be deleted at any time.
@@ -151,6 +152,7 @@ def compose(
     kernels: KernelCatalog,
     notebook_files: NotebookFiles,
     listener: Callable[[Sequence[Execution]], None] = lambda _: None,
+    sweep_listener: Callable[[Sequence[Sweep]], None] = lambda _: None,
     presence: Callable[[], JSONObject] = dict,
 ) -> House:
     """Open the store and wire every part; nothing runs yet.
@@ -164,7 +166,7 @@ def compose(
         What was chosen.
     kernels, notebook_files
         The two things that differ between a server and the command line.
-    listener
+    listener, sweep_listener
         Told of every change in the store, in the event loop.
     presence
         What `status` says of this process.
@@ -185,7 +187,7 @@ def compose(
     backends: dict[str, Backend] = {local.name: local}
     vault = Vault(data_dir / SECRETS)
     forget_secrets(vault, store)
-    changes = ChangeFeed(store, _forgetting(vault, listener))
+    changes = ChangeFeed(store, _forgetting(vault, listener), sweep_listener)
     # Service and dispatcher need each other's ears; both listen through these.
     ears: list[Callable[[], None]] = [changes.wake]
 

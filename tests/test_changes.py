@@ -10,7 +10,7 @@ import pytest
 from jupyter_async_exec import changes
 from jupyter_async_exec.changes import ChangeFeed
 from jupyter_async_exec.store import ExecutionStore
-from jupyter_async_exec.testing.factories import make_submission
+from jupyter_async_exec.testing.factories import make_submission, make_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -132,3 +132,25 @@ def test_a_listener_that_fails_hears_of_the_next_change(
 
     assert 1 not in heard
     assert "deaf" in caplog.text
+
+
+async def test_a_sweep_is_told_after_its_executions_at_its_start_and_its_end(
+    store: ExecutionStore,
+) -> None:
+    told: list[str] = []
+    feed = ChangeFeed(
+        store,
+        lambda executions: told.extend(f"#{each.number} {each.status}" for each in executions),
+        lambda sweeps: told.extend(f"sweep {each.status}" for each in sweeps),
+    )
+    assert feed._look() == []
+    sweep = make_sweep()
+    store.sweeps.accept(sweep, [make_submission(sweep_id=sweep.id) for _ in range(2)])
+    await follow(feed, lambda: "sweep queued" in told)
+
+    store.sweeps.cancel(sweep.id)
+    await follow(feed, lambda: "sweep cancelled" in told)
+
+    assert told == [
+        "#1 queued", "#2 queued", "sweep queued", "#1 cancelled", "#2 cancelled", "sweep cancelled",
+    ]  # fmt: skip

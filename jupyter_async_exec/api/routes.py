@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jupyter_async_exec.api import contents, executions, metrics, notebooks, results, status
+from jupyter_async_exec.api import (
+    contents,
+    executions,
+    metrics,
+    notebooks,
+    results,
+    status,
+    sweeps,
+)
 
 if TYPE_CHECKING:
     from jupyter_async_exec.api.base import AsyncExecHandler
@@ -16,6 +24,7 @@ REF = r"([^/]+)"
 def routes() -> list[tuple[str, type[AsyncExecHandler]]]:
     """Return regular expression and handler of every address, below the base URL."""
     execution = rf"/async-exec/executions/{REF}"
+    sweep = rf"/async-exec/sweeps/{REF}"
     return [
         (r"/async-exec/executions", executions.ExecutionsHandler),
         (execution, executions.ExecutionHandler),
@@ -29,6 +38,11 @@ def routes() -> list[tuple[str, type[AsyncExecHandler]]]:
         (rf"{execution}/artifacts", results.ArtifactsHandler),
         (rf"{execution}/artifacts/(.+)", results.ArtifactHandler),
         (rf"{execution}/receipt", results.ReceiptHandler),
+        (r"/async-exec/sweeps", sweeps.SweepsHandler),
+        (sweep, sweeps.SweepHandler),
+        (rf"{sweep}/cancel", sweeps.CancelHandler),
+        (rf"{sweep}/retry", sweeps.RetryHandler),
+        (rf"{sweep}/add", sweeps.AddHandler),
         (r"/async-exec/notebooks/(.+)/parameters", notebooks.ParametersHandler),
         (r"/async-exec/status", status.StatusHandler),
         (r"/async-exec/openapi\.yaml", status.OpenapiHandler),

@@ -6,18 +6,21 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.core.clock import format_at
-from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.core.execution import Hold, Status
 from jupyter_async_exec.core.secret_parameters import takes_secret
+from jupyter_async_exec.core.sweeps import Mode, SweepDefinition
 from jupyter_async_exec.errors import InvalidRequestError
-from jupyter_async_exec.service import SubmitRequest
+from jupyter_async_exec.service import SubmitRequest, SweepRequest
 from jupyter_async_exec.store import ExecutionQuery
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from jupyter_async_exec.core.execution import Artifact, Execution
     from jupyter_async_exec.core.json_types import JSONObject
-    from jupyter_async_exec.service import LogPiece
+    from jupyter_async_exec.core.sweeps import Sweep
+    from jupyter_async_exec.service import LogPiece, SweepPlan
     from jupyter_async_exec.snapshots.parameters import ParameterList
 
 #: Kinds a browser may show without running anything of theirs.
@@ -37,6 +40,11 @@ PREVIEWABLE_TYPES = frozenset(
         "text/x-python",
     }
 )
+
+#: What a queued execution waits for besides a slot, said to people.
+HOLDS = {
+    Hold.CANARY: "Waits for the first execution of its sweep, and starts if that succeeds.",
+}
 
 
 def execution_to_json(execution: Execution, waiting_reason: str | None) -> JSONObject:
@@ -71,8 +79,37 @@ def execution_to_json(execution: Execution, waiting_reason: str | None) -> JSONO
         "starred": execution.starred,
         "pinned": execution.pinned,
         "cancel_requested": execution.cancel_requested,
-        "waiting_reason": waiting_reason if execution.status is Status.QUEUED else None,
+        "waiting_reason": _waits_for(execution, waiting_reason),
     }
+
+
+def sweep_to_json(
+    sweep: Sweep, executions: Sequence[Execution], waiting_reason: str | None
+) -> JSONObject:
+    """Return the JSON of a sweep with its executions."""
+    return {
+        "id": sweep.id,
+        "status": sweep.status.value,
+        "notebook_path": sweep.notebook_path,
+        "title": sweep.title,
+        "snapshot_id": sweep.snapshot_id,
+        "definition": sweep.definition,
+        "canary_id": sweep.canary_id,
+        "stop_after_failures": sweep.stop_after,
+        "message": sweep.message,
+        "submitted_by": sweep.submitted_by,
+        "created_at": format_at(sweep.created_at),
+        "finished_at": _at(sweep.finished_at),
+        "counts": asdict(sweep.counts),
+        "first_number": sweep.first_number,
+        "last_number": sweep.last_number,
+        "executions": [execution_to_json(each, waiting_reason) for each in executions],
+    }
+
+
+def plan_to_json(plan: SweepPlan) -> JSONObject:
+    """Return the JSON of what a sweep would be."""
+    return {**asdict(plan), "trials": list(plan.trials)}
 
 
 def artifact_to_json(artifact: Artifact) -> JSONObject:
@@ -160,6 +197,27 @@ def submit_request(body: JSONObject, *, submitted_by: str) -> SubmitRequest:
     )
 
 
+def sweep_request(body: JSONObject, *, submitted_by: str) -> SweepRequest:
+    """Return what a checked request body asks for."""
+    return SweepRequest(
+        base=submit_request(body, submitted_by=submitted_by),
+        definition=sweep_definition(body),
+        canary=body.get("canary"),
+        stop_after=body.get("stop_after_failures"),
+    )
+
+
+def sweep_definition(body: JSONObject) -> SweepDefinition:
+    """Return what a checked request body wants to vary."""
+    return SweepDefinition(
+        values=body.get("values", {}),
+        table=body.get("table", ()),
+        mode=Mode(body.get("mode", Mode.GRID)),
+        samples=body.get("samples"),
+        seed=body.get("seed", 0),
+    )
+
+
 def execution_query(query: dict[str, Any]) -> ExecutionQuery:
     """Return what a checked list query asks for; `InvalidRequestError` for a bad status."""
     names = [name for name in (query["status"] or "").split(",") if name]
@@ -179,6 +237,12 @@ def execution_query(query: dict[str, Any]) -> ExecutionQuery:
         limit=query["limit"],
         cursor=query["cursor"],
     )
+
+
+def _waits_for(execution: Execution, reason: str | None) -> str | None:
+    if execution.status is not Status.QUEUED:
+        return None
+    return reason if execution.hold is None else HOLDS[execution.hold]
 
 
 def _at(moment: datetime | None) -> str | None:

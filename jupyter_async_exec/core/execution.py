@@ -45,6 +45,13 @@ class Reason(StrEnum):
     INTERNAL = "internal"
 
 
+class Hold(StrEnum):
+    """What a queued execution waits for besides a slot."""
+
+    #: The first execution of its sweep, which shows whether the others make sense.
+    CANARY = "canary"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellError:
     """What the kernel said when a cell failed."""
@@ -130,6 +137,8 @@ class Execution:
     starred: bool = False
     pinned: bool = False
     cancel_requested: bool = False
+    #: Why it may not start although it is queued; None: as soon as it is its turn.
+    hold: Hold | None = None
     deleted_at: datetime | None = None
     submitted_by: str = ""
     limits: Limits = field(default_factory=Limits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from jupyter_async_exec.core.execution import Execution, Status
+    from jupyter_async_exec.core.sweeps import Sweep
 
-SCHEMA_PATH = Path(__file__).parent / "schemas" / "execution" / "v1.yaml"
+SCHEMAS = Path(__file__).parent / "schemas"
 SCHEMA_ID = "https://schema.jupyter.org/jupyter_async_exec/execution/v1"
+SWEEP_SCHEMA_ID = "https://schema.jupyter.org/jupyter_async_exec/sweep/v1"
+#: Schema to the file that defines it.
+SCHEMA_PATHS = {
+    SCHEMA_ID: SCHEMAS / "execution" / "v1.yaml",
+    SWEEP_SCHEMA_ID: SCHEMAS / "sweep" / "v1.yaml",
+}
 
 #: Between two events about the same execution that are no news of its status.
 PROGRESS_INTERVAL_S = 1.0
@@ -63,8 +70,9 @@ class Publisher:
     ) -> None:
         if isinstance(emit, EventLogger):
             logger = emit
-            if SCHEMA_ID not in logger.schemas:
-                logger.register_event_schema(SCHEMA_PATH)
+            for schema_id, path in SCHEMA_PATHS.items():
+                if schema_id not in logger.schemas:
+                    logger.register_event_schema(path)
             self._emit: Callable[[str, dict[str, Any]], object] = lambda schema_id, data: (
                 logger.emit(schema_id=schema_id, data=data)
             )
@@ -80,7 +88,7 @@ class Publisher:
 
     @property
     def rev(self) -> int:
-        """How many events were sent; the number of the last one."""
+        """How many events about executions were sent; the number of the last one."""
         return self._rev
 
     def publish(self, executions: Sequence[Execution]) -> None:
@@ -96,6 +104,24 @@ class Publisher:
         for execution in executions:
             self._consider(execution)
         self._set_timer(self._wait_s())
+
+    def publish_sweeps(self, sweeps: Sequence[Sweep]) -> None:
+        """Send where `sweeps` stand; each is one that was accepted, extended or has ended.
+
+        Not counted in `rev`, so that whoever follows only executions sees no gap.
+        """
+        for sweep in sweeps:
+            payload = {
+                "id": sweep.id,
+                "status": sweep.status.value,
+                "counts": asdict(sweep.counts),
+                "first_number": sweep.first_number,
+                "last_number": sweep.last_number,
+                "finished": sweep.finished_at is not None,
+                "rev": self._rev,
+                "boot_id": self._boot_id,
+            }
+            self._emit(SWEEP_SCHEMA_ID, payload)
 
     def flush_due(self) -> float | None:
         """Send the one that has waited longest, if it is due.

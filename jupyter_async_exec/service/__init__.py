@@ -9,6 +9,8 @@ from jupyter_async_exec.service.ports import (
     KernelInfo,
     NotebookFiles,
     SubmitRequest,
+    SweepPlan,
+    SweepRequest,
 )
 from jupyter_async_exec.service.results import LogPiece, notebook_name
 
@@ -22,6 +24,8 @@ __all__ = [
     "LogPiece",
     "NotebookFiles",
     "SubmitRequest",
+    "SweepPlan",
+    "SweepRequest",
     "notebook_name",
 ]
 

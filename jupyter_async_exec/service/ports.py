@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.core.json_types import JSONObject, JSONValue
+    from jupyter_async_exec.core.sweeps import SweepDefinition
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +65,31 @@ class SubmitRequest:
     limits: Mapping[str, Any] = field(default_factory=dict)
     request_id: str | None = None
     submitted_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRequest:
+    """Many executions of one notebook that a person asks for at once."""
+
+    #: What holds for all of them; its parameters are the same everywhere.
+    base: SubmitRequest
+    #: What varies.
+    definition: SweepDefinition
+    #: Whether the first runs alone, and the others only if it succeeds; None: from 4 on.
+    canary: bool | None = None
+    #: Nothing more is started after so many failures (>= 1); None is no limit.
+    stop_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepPlan:
+    """What a sweep would be; nothing was accepted."""
+
+    #: Executions.
+    count: int
+    #: How long all of it takes, from earlier executions; None when there are none.
+    duration_s: float | None
+    #: Both in a sentence.
+    message: str
+    #: The parameters of the first ones, in their order.
+    trials: tuple[dict[str, JSONValue], ...]

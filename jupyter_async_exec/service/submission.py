@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,19 @@ if TYPE_CHECKING:
 
 #: Longer automatic titles are cut.
 LONGEST_TITLE = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A notebook that was read for submission."""
+
+    #: Normalised.
+    source: JSONObject
+    kernel: KernelInfo
+    declared: ParameterList
+    #: As they came, with something harmless in place of each secret.
+    parameters: dict[str, object]
+    secrets: dict[str, JSONValue]
 
 
 class Sealer:
@@ -88,38 +101,81 @@ class Sealer:
         InvalidRequestError, KernelMissingError, InvalidParametersError, SnapshotTooBigError
             It cannot be run as it is.
         """
+        opened = self.open(request, notebook)
+        declared = opened.declared
+        parameters = coerce_parameters(opened.parameters, declared.parameters, typed=declared.typed)
+        sealed = self.capture(request, opened, parameters)
+        self.keep(sealed.id, opened.secrets)
+        return sealed
+
+    def open(self, request: SubmitRequest, notebook: JSONObject) -> Opened:
+        """Read what `notebook` is and declares; nothing is captured.
+
+        Raises
+        ------
+        InvalidRequestError, KernelMissingError, InvalidParametersError
+            It cannot be run as it is.
+        """
         source = normalise(notebook)
         kernel = self._kernel_for(source, request.kernel_name)
         declared = find_parameters(source)
         shown, secrets = self._take_secrets(request.parameters, declared)
-        parameters = coerce_parameters(shown, declared.parameters, typed=declared.typed)
+        return Opened(
+            source=source, kernel=kernel, declared=declared, parameters=shown, secrets=secrets
+        )
+
+    def capture(
+        self, request: SubmitRequest, opened: Opened, parameters: dict[str, JSONValue]
+    ) -> Submission:
+        """Capture what was opened and the files beside it as they are now.
+
+        Raises
+        ------
+        InvalidRequestError, SnapshotTooBigError
+            It cannot be run as it is.
+        """
         captured = capture(
-            source,
+            opened.source,
             notebook_path=request.path,
             folder=self._notebook_files.local_folder(request.path),
             server_root=self._notebook_files.local_root(),
-            kernel_name=kernel.name,
-            language=kernel.language,
+            kernel_name=opened.kernel.name,
+            language=opened.kernel.language,
             objects=self._objects,
             stat_cache=self._stat_cache,
             limits=self._limits,
             is_normal=True,
         )
         return Submission(
-            id=self._keep(secrets),
+            id=new_id(),
             request_id=request.request_id,
             notebook_path=request.path,
             title=request.title or default_title(request.path, parameters),
             parameters=parameters,
-            kernel_name=kernel.name,
+            kernel_name=opened.kernel.name,
             backend=request.backend,
             snapshot_id=captured.snapshot_id,
             tags=request.tags,
             submitted_by=request.submitted_by,
             limits=replace(self._default_limits, **request.limits),
-            provenance=self._provenance(captured, kernel),
+            provenance=self._provenance(captured, opened.kernel),
             created_at=self._clock(),
         )
+
+    def source_of(self, snapshot_id: str) -> JSONObject:
+        """Return the notebook of a snapshot."""
+        manifest = load_manifest(self._objects, snapshot_id)
+        source: JSONObject = json.loads(self._objects.get(manifest.notebook_object))
+        return source
+
+    def keep(self, execution_id: str, secrets: dict[str, JSONValue]) -> None:
+        """Let the secrets of an execution wait for its runner, if it has any."""
+        if secrets:
+            self._vault.put(execution_id, secrets)
+
+    def forget(self, execution_id: str) -> None:
+        """Forget the secrets of an execution that was not accepted."""
+        self._vault.discard(execution_id)
 
     def reseal(
         self,
@@ -132,8 +188,7 @@ class Sealer:
         submitted_by: str,
     ) -> Submission:
         """Use the snapshot of `parent` again; what is given replaces what it had."""
-        manifest = load_manifest(self._objects, parent.snapshot_id)
-        source = json.loads(self._objects.get(manifest.notebook_object))
+        source = self.source_of(parent.snapshot_id)
         self._kernel_for(source, parent.kernel_name)
         chosen: dict[str, JSONValue] = parent.parameters
         secrets: dict[str, JSONValue] = {}
@@ -146,8 +201,10 @@ class Sealer:
         if title is None:
             is_same = chosen == parent.parameters
             title = parent.title if is_same else default_title(parent.notebook_path, chosen)
+        execution_id = new_id()
+        self.keep(execution_id, secrets)
         return Submission(
-            id=self._keep(secrets),
+            id=execution_id,
             request_id=request_id,
             notebook_path=parent.notebook_path,
             title=title,
@@ -173,13 +230,6 @@ class Sealer:
             typed=declared.typed,
             fingerprint=self._vault.fingerprint,
         )
-
-    def _keep(self, secrets: dict[str, JSONValue]) -> str:
-        """Return the id of a new execution, for whose runner the secrets wait."""
-        execution_id = new_id()
-        if secrets:
-            self._vault.put(execution_id, secrets)
-        return execution_id
 
     def _kernel_for(self, source: JSONObject, wanted: str | None) -> KernelInfo:
         installed = self._kernels.find()
@@ -222,5 +272,9 @@ def default_title(path: str, parameters: Mapping[str, JSONValue]) -> str:
     chosen = ", ".join(
         f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in parameters.items()
     )
-    title = chosen or PurePosixPath(path).stem
+    return cut(chosen or PurePosixPath(path).stem)
+
+
+def cut(title: str) -> str:
+    """Return an automatic title no longer than such may be."""
     return title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1] + "…"

@@ -18,6 +18,8 @@ from jupyter_async_exec.service.disk_use import DiskUse
 from jupyter_async_exec.service.metrics import Cursor, MetricsPiece, make_piece
 from jupyter_async_exec.service.results import LogPiece, ResultReader
 from jupyter_async_exec.service.submission import Sealer
+from jupyter_async_exec.service.sweep_submission import SweepSealer
+from jupyter_async_exec.service.sweeps import SweepService
 from jupyter_async_exec.snapshots.capture import CaptureLimits
 from jupyter_async_exec.snapshots.notebook import normalise
 from jupyter_async_exec.snapshots.parameters import ParameterList, find_parameters
@@ -115,6 +117,15 @@ class ExecutionService:
             stat_cache=stat_cache,
             clock=clock,
         )
+        #: The use cases of sweeps.
+        self.sweeps = SweepService(
+            store=store,
+            sealer=SweepSealer(self._sealer, clock=clock),
+            admission=self._admission,
+            read_source=self._read_source,
+            slots=self.slots,
+            changed=self._has_changed,
+        )
 
     # -- making executions -------------------------------------------------
 
@@ -130,15 +141,7 @@ class ExecutionService:
         QueueFullError, DiskFullError, UnavailableError
             It could not be stored; nothing was accepted.
         """
-        if request.backend not in self._backends:
-            known = ", ".join(sorted(self._backends))
-            raise InvalidRequestError(
-                f"There is no backend {request.backend[:50]!r} here; choose one of: {known}."
-            )
-        _check_path(request.path)
-        notebook = request.notebook
-        if notebook is None:
-            notebook = await self._notebook_files.read(request.path)
+        notebook = await self._read_source(request)
         return await self._accept(request.request_id, self._sealer.seal, request, notebook)
 
     async def rerun(
@@ -163,6 +166,18 @@ class ExecutionService:
             request_id=request_id,
             submitted_by=submitted_by,
         )
+
+    async def _read_source(self, request: SubmitRequest) -> JSONObject:
+        """Return the notebook a request is about; refuse what makes no sense before that."""
+        if request.backend not in self._backends:
+            known = ", ".join(sorted(self._backends))
+            raise InvalidRequestError(
+                f"There is no backend {request.backend[:50]!r} here; choose one of: {known}."
+            )
+        _check_path(request.path)
+        if request.notebook is not None:
+            return request.notebook
+        return await self._notebook_files.read(request.path)
 
     async def _accept(
         self,
@@ -243,9 +258,12 @@ class ExecutionService:
         self, action: Callable[..., Execution], ref: str, **changes: Any
     ) -> Execution:
         execution = await asyncio.to_thread(action, ref, **changes)
+        self._has_changed()
+        return execution
+
+    def _has_changed(self) -> None:
         self._reason = None
         self._changed()
-        return execution
 
     # -- reading what they left --------------------------------------------
 
@@ -353,8 +371,7 @@ class ExecutionService:
         if slots < 1:
             raise InvalidRequestError(f"There must be at least one slot, not {slots}.")
         await asyncio.to_thread(self._store.set_setting, SLOTS_SETTING, int(slots))
-        self._reason = None
-        self._changed()
+        self._has_changed()
 
     async def status(self) -> JSONObject:
         """Return queue, slots, disk use, and what this process is."""

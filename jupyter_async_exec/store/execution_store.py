@@ -27,11 +27,21 @@ from jupyter_async_exec.core.events import (
 from jupyter_async_exec.core.execution import Artifact, Execution, Remark, Status, Submission
 from jupyter_async_exec.core.transitions import apply
 from jupyter_async_exec.errors import ConflictError, NotFoundError, UnavailableError
-from jupyter_async_exec.store import codec, database, metric_points, queries, records
+from jupyter_async_exec.store import (
+    codec,
+    database,
+    metric_points,
+    queries,
+    records,
+    sweep_rows,
+    turns,
+)
 from jupyter_async_exec.store.ballast import Ballast
 from jupyter_async_exec.store.health import StoreHealth
 from jupyter_async_exec.store.migrate import migrate
 from jupyter_async_exec.store.pages import Counts, ExecutionPage, ExecutionQuery
+from jupyter_async_exec.store.sweep_rows import CANCELLED_EARLY
+from jupyter_async_exec.store.sweep_store import SweepStore
 from jupyter_async_exec.store.tables import environments, executions, listed_columns, settings
 from jupyter_async_exec.store.writer import Writer
 
@@ -46,20 +56,9 @@ ResultT = TypeVar("ResultT")
 
 #: Rows per short read when all are walked through.
 WALK_BATCH = 500
-CANCELLED_EARLY = "Cancelled before it started."
 
 _BY_REQUEST = sa.select(executions.c.number).where(
     executions.c.request_id == sa.bindparam("request_id")
-)
-_OLDEST_QUEUED = (
-    sa.select(executions.c.number)
-    .where(
-        executions.c.backend == sa.bindparam("backend"),
-        # Literally the condition of the index.
-        sa.text("status = 'queued' AND cancel_requested = 0"),
-    )
-    .order_by(executions.c.number)
-    .limit(1)
 )
 
 _COUNTS = sa.select(
@@ -145,6 +144,8 @@ class ExecutionStore:
         self._ballast = Ballast(self._path.with_name(f"{self._path.name}-ballast"))
         self._ballast.lay()
         self._writer = Writer(write_engine, path=self._path, make_room=self._ballast.drop)
+        #: The part about sweeps.
+        self.sweeps = SweepStore(self._writer, self._read, clock=clock)
         self._watch_lock = threading.Lock()
         self._is_closed = False
         self._watch = sqlite3.connect(
@@ -237,14 +238,15 @@ class ExecutionStore:
         return self._read(work)
 
     def claim(self, *, backend: str) -> Execution | None:
-        """Give the oldest execution that waits for `backend` a new attempt and return it.
+        """Give the execution whose turn it is on `backend` a new attempt and return it.
 
-        One whose end was asked for is never claimed, and no two callers ever
-        get the same attempt.
+        The oldest first, where single executions and each sweep take turns.
+        One whose end was asked for, or that waits for another, is never
+        claimed, and no two callers ever get the same attempt.
         """
 
         def work(connection: sa.Connection) -> Execution | None:
-            number = connection.execute(_OLDEST_QUEUED, {"backend": backend}).scalar()
+            number = turns.take_next(connection, backend)
             if number is None:
                 return None
             execution = records.read(connection, number, include_deleted=True)
@@ -468,7 +470,11 @@ class ExecutionStore:
 
         def work(connection: sa.Connection) -> list[Execution]:
             found = codec.load_all(connection.execute(_RUNNING).mappings())
-            return [each for each in found if backend is None or each.backend == backend]
+            return [
+                records.whole(connection, each)
+                for each in found
+                if backend is None or each.backend == backend
+            ]
 
         return self._read(work)
 
@@ -605,6 +611,8 @@ def _apply_all(
     for moved, event in noted:
         line = replace(moved, rev=saved.rev)
         records.note_history(connection, line, _NOTED[type(event)], event.at)
+    if saved.is_final and not execution.is_final and saved.sweep_id is not None:
+        sweep_rows.member_ended(connection, saved)
     return saved
 
 

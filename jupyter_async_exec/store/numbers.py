@@ -39,10 +39,13 @@ def folded(name: str) -> str:
     return codec.clean(name).translate(_LOWER)
 
 
-def add(connection: sa.Connection, execution: Execution) -> None:
-    """Keep the numbers of an execution of which none are kept."""
-    _insert(connection, execution.number, "parameter", _numbers(execution.parameters))
-    _insert(connection, execution.number, "metric", _numbers(execution.metrics))
+def add(connection: sa.Connection, *unknown: Execution) -> None:
+    """Keep the numbers of executions of which none are kept."""
+    rows: list[dict[str, object]] = []
+    for execution in unknown:
+        rows += _rows(execution.number, "parameter", _numbers(execution.parameters))
+        rows += _rows(execution.number, "metric", _numbers(execution.metrics))
+    _insert(connection, rows)
 
 
 def remove(connection: sa.Connection, number: int) -> None:
@@ -59,20 +62,19 @@ def change(connection: sa.Connection, old: Execution, new: Execution) -> None:
             _DELETE_METRICS, [{"its_number": new.number, "its_name": name} for name in gone]
         )
     changed = {name: value for name, value in after.items() if before.get(name) != value}
-    _insert(connection, new.number, "metric", changed)
+    _insert(connection, _rows(new.number, "metric", changed))
 
 
-def _insert(
-    connection: sa.Connection, number: int, kind: str, numbers: Mapping[str, float]
-) -> None:
-    if numbers:
-        connection.execute(
-            _INSERT,
-            [
-                {"name": name, "number": number, "kind": kind, "value": value}
-                for name, value in numbers.items()
-            ],
-        )
+def _rows(number: int, kind: str, numbers: Mapping[str, float]) -> list[dict[str, object]]:
+    return [
+        {"name": name, "number": number, "kind": kind, "value": value}
+        for name, value in numbers.items()
+    ]
+
+
+def _insert(connection: sa.Connection, rows: list[dict[str, object]]) -> None:
+    if rows:
+        connection.execute(_INSERT, rows)
 
 
 def _numbers(values: Mapping[str, JSONValue]) -> dict[str, float]:

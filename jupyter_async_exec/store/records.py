@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from jupyter_async_exec.core.clock import format_at, parse_at
+from jupyter_async_exec.core.events import ExecutionFinished
 from jupyter_async_exec.core.execution import Execution, Status, Submission
+from jupyter_async_exec.core.transitions import apply
 from jupyter_async_exec.errors import NotFoundError
-from jupyter_async_exec.store import codec, numbers, search
+from jupyter_async_exec.store import codec, numbers, search, turns
 from jupyter_async_exec.store.tables import (
     SEARCH_TABLE,
     execution_tags,
@@ -18,11 +21,14 @@ from jupyter_async_exec.store.tables import (
     history,
     listed_columns,
     revision,
+    sweeps,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+
+    from jupyter_async_exec.core.execution import Hold
 
 ID_LENGTH = 32
 #: SQLite's largest integer has 19 digits.
@@ -34,15 +40,21 @@ MOST_KEYS = 900
 SEARCHED_COLUMNS = frozenset(
     {"status", "message", "error", "title", "note", "tags", "starred", "deleted_at"}
 )
+#: What changes when one ends that never started.
+ENDING_COLUMNS = ("rev", "status", "message", "finished_at", "cancel_requested", "hold")
 
 # Built once: building a statement costs more than running it.
 _SELECT_BY_ID = sa.select(executions).where(executions.c.id == sa.bindparam("value"))
 _SELECT_BY_NUMBER = sa.select(executions).where(executions.c.number == sa.bindparam("value"))
 _INSERT = sa.insert(executions)
 _UPDATE = sa.update(executions).where(executions.c.number == sa.bindparam("its_number"))
+_UPDATE_END = _UPDATE.values({name: sa.bindparam(name) for name in ENDING_COLUMNS})
 _INSERT_HISTORY = sa.insert(history)
 _SELECT_REV = sa.select(revision.c.rev)
-_COUNT_UP = sa.update(revision).values(rev=revision.c.rev + 1)
+_COUNT_UP = sa.update(revision).values(rev=revision.c.rev + sa.bindparam("n_changes"))
+_SELECT_SHARED = sa.select(sweeps.c.provenance).where(sweeps.c.id == sa.bindparam("sweep_id"))
+_SELECT_LAST_NUMBER = sa.text("SELECT seq FROM sqlite_sequence WHERE name = 'executions'")
+_INSERT_TAGS = sa.insert(execution_tags)
 _INSERT_WORDS = sa.text(f"INSERT INTO {SEARCH_TABLE} (rowid, words) VALUES (:number, :words)")  # noqa: S608
 _UPDATE_WORDS = sa.text(f"UPDATE {SEARCH_TABLE} SET words = :words WHERE rowid = :number")  # noqa: S608
 _DELETE_WORDS = sa.text(f"DELETE FROM {SEARCH_TABLE} WHERE rowid = :number")  # noqa: S608
@@ -73,7 +85,17 @@ def read(connection: sa.Connection, ref: str | int, *, include_deleted: bool = F
     row = connection.execute(statement, {"value": value}).mappings().first()
     if row is None or (row["deleted_at"] is not None and not include_deleted):
         raise _absent(ref)
-    return codec.load(row)
+    return whole(connection, codec.load(row))
+
+
+def whole(connection: sa.Connection, execution: Execution) -> Execution:
+    """Return `execution` with what all of its sweep share, which is stored once."""
+    if execution.sweep_id is None:
+        return execution
+    shared = connection.execute(_SELECT_SHARED, {"sweep_id": execution.sweep_id}).scalar()
+    if shared is None:
+        return execution
+    return replace(execution, provenance={**json.loads(shared), **execution.provenance})
 
 
 def read_all(connection: sa.Connection, refs: Sequence[str | int]) -> list[Execution]:
@@ -102,9 +124,43 @@ def read_all(connection: sa.Connection, refs: Sequence[str | int]) -> list[Execu
 
 def insert(connection: sa.Connection, submission: Submission) -> Execution:
     """Add a queued execution and return it with its number."""
-    execution = Execution(
+    turn = turns.next_single(connection, submission.backend)
+    (inserted,) = insert_all(connection, (submission,), (turn,), (None,))
+    return inserted
+
+
+def insert_all(
+    connection: sa.Connection,
+    submissions: Sequence[Submission],
+    its_turns: Sequence[int],
+    holds: Sequence[Hold | None],
+) -> list[Execution]:
+    """Add queued executions with numbers in a row, each with its turn and what it waits for."""
+    n = len(submissions)
+    first_number = int(connection.execute(_SELECT_LAST_NUMBER).scalar() or 0) + 1
+    first_rev = next_rev(connection, n) - n + 1
+    rows: list[dict[str, object]] = []
+    added: list[Execution] = []
+    given = zip(submissions, its_turns, holds, strict=True)
+    for place, (submission, turn, hold) in enumerate(given):
+        execution = _queued(submission, hold, number=first_number + place, rev=first_rev + place)
+        values = codec.dump(execution)
+        request_id = submission.request_id and codec.clean(submission.request_id)
+        rows.append({**values, "request_id": request_id, "turn": turn})
+        # What a reader will see, strange characters made harmless.
+        added.append(codec.load(values))
+    connection.execute(_INSERT, rows)
+    index(connection, *added)
+    connection.execute(
+        _INSERT_HISTORY, [_history_line(each, "accepted", each.created_at) for each in added]
+    )
+    return added
+
+
+def _queued(submission: Submission, hold: Hold | None, *, number: int, rev: int) -> Execution:
+    return Execution(
         id=submission.id,
-        number=0,
+        number=number,
         status=Status.QUEUED,
         notebook_path=submission.notebook_path,
         title=submission.title,
@@ -115,24 +171,13 @@ def insert(connection: sa.Connection, submission: Submission) -> Execution:
         sweep_id=submission.sweep_id,
         parent_id=submission.parent_id,
         tags=tuple(dict.fromkeys(submission.tags)),
+        hold=hold,
         submitted_by=submission.submitted_by,
         limits=submission.limits,
         provenance=submission.provenance,
         created_at=submission.created_at,
-        rev=next_rev(connection),
+        rev=rev,
     )
-    values: dict[str, object] = {
-        **codec.dump(execution),
-        "request_id": submission.request_id and codec.clean(submission.request_id),
-    }
-    del values["number"]
-    inserted = connection.execute(_INSERT, values)
-    (number,) = inserted.inserted_primary_key or (0,)
-    # What a reader will see, strange characters made harmless.
-    numbered = codec.load({**values, "number": number})
-    index(connection, numbered)
-    note_history(connection, numbered, "accepted", numbered.created_at)
-    return numbered
 
 
 def save(connection: sa.Connection, old: Execution, new: Execution) -> Execution:
@@ -149,11 +194,54 @@ def save(connection: sa.Connection, old: Execution, new: Execution) -> Execution
     return new
 
 
+def end_unstarted(
+    connection: sa.Connection,
+    waiting: Sequence[Execution],
+    at: datetime,
+    message: str,
+    *,
+    was_asked: bool = False,
+) -> None:
+    """Make queued executions `cancelled`, many at once.
+
+    Parameters
+    ----------
+    waiting
+        As lists show them.
+    at, message
+        When, and why as one sentence.
+    was_asked
+        Whether somebody asked for the end of each.
+    """
+    if not waiting:
+        return
+    end = ExecutionFinished(at=at, status=Status.CANCELLED, message=message)
+    first_rev = next_rev(connection, len(waiting)) - len(waiting) + 1
+    rows, words, lines = [], [], []
+    for place, old in enumerate(waiting):
+        rev = first_rev + place
+        asked = replace(old, rev=rev, hold=None, cancel_requested=was_asked)
+        new = apply(asked, end)
+        row = codec.dump(new)
+        rows.append({"its_number": new.number, **{name: row[name] for name in ENDING_COLUMNS}})
+        words.append({"number": new.number, "words": search.words(new)})
+        if was_asked:
+            lines.append(_history_line(asked, "cancel_requested", at))
+        lines.append(_history_line(new, "execution_finished", at))
+    connection.execute(_UPDATE_END, rows)
+    connection.execute(_UPDATE_WORDS, words)
+    connection.execute(_INSERT_HISTORY, lines)
+
+
 def note_history(
     connection: sa.Connection, execution: Execution, event_type: str, at: datetime
 ) -> None:
     """Append a line to the execution's history."""
-    line = {
+    connection.execute(_INSERT_HISTORY, _history_line(execution, event_type, at))
+
+
+def _history_line(execution: Execution, event_type: str, at: datetime) -> dict[str, object]:
+    return {
         "execution_id": execution.id,
         "rev": execution.rev,
         "at": format_at(at),
@@ -161,7 +249,6 @@ def note_history(
         "attempt": execution.attempt,
         "status": execution.status.value,
     }
-    connection.execute(_INSERT_HISTORY, line)
 
 
 def read_history(connection: sa.Connection, execution_id: str) -> list[HistoryEntry]:
@@ -181,9 +268,9 @@ def read_history(connection: sa.Connection, execution_id: str) -> list[HistoryEn
     ]
 
 
-def next_rev(connection: sa.Connection) -> int:
-    """Count the store-wide revision up and return it."""
-    connection.execute(_COUNT_UP)
+def next_rev(connection: sa.Connection, n_changes: int = 1) -> int:
+    """Count the store-wide revision up, once per change, and return it."""
+    connection.execute(_COUNT_UP, {"n_changes": n_changes})
     return read_rev(connection)
 
 
@@ -209,21 +296,21 @@ def _absent(ref: str | int) -> NotFoundError:
     return NotFoundError(f"There is no execution {name}.")
 
 
-def index(connection: sa.Connection, execution: Execution) -> None:
-    """Make search, tags and numbers know an execution outside the trash that they do not know."""
+def index(connection: sa.Connection, *unknown: Execution) -> None:
+    """Make search, tags and numbers know executions outside the trash that they do not know."""
     connection.execute(
-        _INSERT_WORDS, {"number": execution.number, "words": search.words(execution)}
+        _INSERT_WORDS, [{"number": each.number, "words": search.words(each)} for each in unknown]
     )
-    _tag(connection, execution)
-    numbers.add(connection, execution)
+    _tag(connection, *unknown)
+    numbers.add(connection, *unknown)
 
 
-def _tag(connection: sa.Connection, execution: Execution) -> None:
-    if execution.tags:
-        connection.execute(
-            sa.insert(execution_tags),
-            [{"tag": codec.clean(tag), "number": execution.number} for tag in execution.tags],
-        )
+def _tag(connection: sa.Connection, *tagged: Execution) -> None:
+    rows = [
+        {"tag": codec.clean(tag), "number": each.number} for each in tagged for tag in each.tags
+    ]
+    if rows:
+        connection.execute(_INSERT_TAGS, rows)
 
 
 def _untag(connection: sa.Connection, number: int) -> None:

@@ -51,6 +51,9 @@ executions = sa.Table(
     sa.Column("log_object", sa.Text),
     sa.Column("artifacts", sa.Text, nullable=False),
     sa.Column("environment_id", sa.Text),
+    sa.Column("turn", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("hold", sa.Text),
+    sa.Column("replaced", sa.Integer, nullable=False, server_default=sa.text("0")),
     sqlite_autoincrement=True,
 )
 
@@ -60,7 +63,8 @@ listed_columns = [
 ]
 
 _live = sa.text("deleted_at IS NULL")
-_queued = sa.text("status = 'queued' AND cancel_requested = 0")
+#: What may be claimed; queries say it in the same words, so that its indexes are used.
+CLAIMABLE = sa.text("status = 'queued' AND cancel_requested = 0 AND hold IS NULL")
 
 # One index per list: each ends in `number`, so that a page is one short walk.
 sa.Index("ix_executions_live", executions.c.deleted_at, executions.c.number)
@@ -71,13 +75,58 @@ sa.Index(
     executions.c.number,
     sqlite_where=_live,
 )
+_in_sweep = sa.text("sweep_id IS NOT NULL AND deleted_at IS NULL")
 sa.Index(
     "ix_executions_sweep",
     executions.c.sweep_id,
     executions.c.number,
-    sqlite_where=sa.text("sweep_id IS NOT NULL AND deleted_at IS NULL"),
+    sqlite_where=_in_sweep,
 )
-sa.Index("ix_executions_queue", executions.c.backend, executions.c.number, sqlite_where=_queued)
+sa.Index(
+    "ix_executions_sweep_status",
+    executions.c.sweep_id,
+    executions.c.status,
+    # SQLite asks for these although the condition says them already.
+    executions.c.deleted_at,
+    executions.c.replaced,
+    sqlite_where=sa.text("sweep_id IS NOT NULL AND deleted_at IS NULL AND replaced = 0"),
+)
+sa.Index(
+    "ix_executions_queue",
+    executions.c.backend,
+    executions.c.turn,
+    executions.c.number,
+    sqlite_where=CLAIMABLE,
+)
+#: One row per backend: whose turn it is, see `turns.py`.
+queue = sa.Table(
+    "queue",
+    metadata,
+    sa.Column("backend", sa.Text, primary_key=True),
+    sa.Column("claimed_turn", sa.Integer, nullable=False),
+    sa.Column("single_turn", sa.Integer, nullable=False),
+)
+
+#: One row per sweep; its executions name it in `sweep_id`.
+sweeps = sa.Table(
+    "sweeps",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("request_id", sa.Text, unique=True),
+    sa.Column("rev", sa.Integer, nullable=False),
+    sa.Column("notebook_path", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("snapshot_id", sa.Text, nullable=False),
+    sa.Column("definition", sa.Text, nullable=False),
+    sa.Column("canary_id", sa.Text),
+    sa.Column("stop_after", sa.Integer),
+    sa.Column("message", sa.Text),
+    sa.Column("provenance", sa.Text, nullable=False),
+    sa.Column("submitted_by", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.Column("finished_at", sa.Text),
+)
+sa.Index("ix_sweeps_rev", sweeps.c.rev)
 
 #: Which execution outside the trash carries which tag.
 execution_tags = sa.Table(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_async_exec.core.execution import Execution, Status, Submission, new_id
+from jupyter_async_exec.core.sweeps import Sweep
 
 #: When nothing else was said.
 SOME_MOMENT = datetime(2026, 11, 21, 9, 20, 15, tzinfo=UTC)
@@ -56,3 +57,23 @@ def make_execution(**changes: Any) -> Execution:
         "rev": 1,
     }
     return Execution(**{**fields, **changes})
+
+
+def make_sweep(**changes: Any) -> Sweep:
+    """Return a sweep over ``projects/train.ipynb`` with an id of its own.
+
+    Parameters
+    ----------
+    **changes
+        Fields to be different.
+    """
+    fields: dict[str, Any] = {
+        "id": new_id(),
+        "notebook_path": "projects/train.ipynb",
+        "title": "sweep of 3: x",
+        "snapshot_id": SOME_SNAPSHOT,
+        "definition": {"values": {"x": [0, 1, 2]}, "mode": "grid"},
+        "submitted_by": "ada",
+        "created_at": SOME_MOMENT,
+    }
+    return Sweep(**{**fields, **changes})

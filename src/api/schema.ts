@@ -272,6 +272,106 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/sweeps': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Seal a notebook once and queue it with many sets of parameters.
+     * @description All or nothing: answers only after every execution is stored durably. The same `request_id` again gives the same sweep again. With `dry_run` nothing is accepted; the answer says what it would be.
+     */
+    post: operations['submitSweep'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/sweeps/{id}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The sweep's id, or the number of one of its executions. */
+        id: components['parameters']['SweepId'];
+      };
+      cookie?: never;
+    };
+    /** One sweep with its executions. */
+    get: operations['getSweep'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/sweeps/{id}/cancel': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The sweep's id, or the number of one of its executions. */
+        id: components['parameters']['SweepId'];
+      };
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Ask for the end of all its executions; those that wait are cancelled at once. */
+    post: operations['cancelSweep'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/sweeps/{id}/retry': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The sweep's id, or the number of one of its executions. */
+        id: components['parameters']['SweepId'];
+      };
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Run again what failed, and what was not started because of it. */
+    post: operations['retrySweep'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/sweeps/{id}/add': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The sweep's id, or the number of one of its executions. */
+        id: components['parameters']['SweepId'];
+      };
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Add executions of the same snapshot; what the sweep has already is left out. */
+    post: operations['addToSweep'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/notebooks/{path}/parameters': {
     parameters: {
       query?: never;
@@ -401,6 +501,119 @@ export interface components {
       title?: string | null;
       options?: components['schemas']['RerunOptions'];
       request_id?: string | null;
+    };
+    SweepDefinition: {
+      /** @description Parameter to its values: a list of JSON values, or a text such as `0.1, 0.01`, `1..5`, `0.1..0.5..0.1`, `linspace(0, 1, 5)`, `logspace(-4, -1, 4)`, `geomspace(0.0001, 0.1, 4)` or `random(0, 1, 20, 7)`. */
+      values?: {
+        [key: string]: string | unknown[];
+      };
+      /** @description Rows of values for several parameters at once; each row has the same names. */
+      table?: {
+        [key: string]: unknown;
+      }[];
+      /**
+       * @description `grid`: every value with every other; `zip`: the first with the first and so on; `random`: some of the grid.
+       * @default grid
+       * @enum {string}
+       */
+      mode: 'grid' | 'zip' | 'random';
+      /** @description With `random`: how many. */
+      samples?: number | null;
+      /**
+       * @description With `random`: equal seeds draw equal ones.
+       * @default 0
+       */
+      seed: number;
+    };
+    SweepSubmission: {
+      /** @description Jupyter path of the notebook. */
+      path: string;
+      /** @description The notebook as it is in memory; outputs are ignored. Left out, the saved file is read. */
+      notebook?: components['schemas']['Notebook'] | null;
+      /** @description Parameter to its values: a list of JSON values, or a text such as `0.1, 0.01`, `1..5`, `0.1..0.5..0.1`, `linspace(0, 1, 5)`, `logspace(-4, -1, 4)`, `geomspace(0.0001, 0.1, 4)` or `random(0, 1, 20, 7)`. */
+      values?: {
+        [key: string]: string | unknown[];
+      };
+      /** @description Rows of values for several parameters at once; each row has the same names. */
+      table?: {
+        [key: string]: unknown;
+      }[];
+      /**
+       * @description `grid`: every value with every other; `zip`: the first with the first and so on; `random`: some of the grid.
+       * @default grid
+       * @enum {string}
+       */
+      mode: 'grid' | 'zip' | 'random';
+      /** @description With `random`: how many. */
+      samples?: number | null;
+      /**
+       * @description With `random`: equal seeds draw equal ones.
+       * @default 0
+       */
+      seed: number;
+      /** @description The parameters that are the same in all executions. */
+      parameters?: components['schemas']['Parameters'];
+      /** @description Whether the first execution runs alone, and the others only if it succeeds. Left out: from 4 executions on. */
+      canary?: boolean | null;
+      /** @description Nothing more is started after so many failures. */
+      stop_after_failures?: number | null;
+      /**
+       * @description Only say what it would be.
+       * @default false
+       */
+      dry_run: boolean;
+      kernel_name?: string | null;
+      title?: string | null;
+      options?: components['schemas']['Options'];
+      request_id?: string | null;
+    };
+    SweepPlan: {
+      /** @description Executions. */
+      count: number;
+      /** @description How long all of it takes, from earlier executions of the notebook; null when none succeeded. */
+      duration_s: number | null;
+      /** @description Both in a sentence. */
+      message: string;
+      /** @description The parameters of the first 100 executions. */
+      trials: components['schemas']['Parameters'][];
+    };
+    /** @description How many of its executions stand where; those whose place a later one took do not count. */
+    SweepCounts: {
+      queued: number;
+      running: number;
+      succeeded: number;
+      failed: number;
+      cancelled: number;
+    };
+    Sweep: {
+      id: string;
+      status: components['schemas']['Status'];
+      notebook_path: string;
+      title: string;
+      snapshot_id: string;
+      /** @description What was asked for: `values`, `table`, `mode`, `samples`, `seed`, `parameters`. */
+      definition: {
+        [key: string]: unknown;
+      };
+      /** @description The execution that goes first, alone. */
+      canary_id: string | null;
+      stop_after_failures: number | null;
+      /** @description Why the rest was not started, as a sentence. */
+      message: string | null;
+      submitted_by: string;
+      /** Format: date-time */
+      created_at: string;
+      /**
+       * Format: date-time
+       * @description When the last execution ended.
+       */
+      finished_at: string | null;
+      counts: components['schemas']['SweepCounts'];
+      /** @description Smallest number of its executions, null when all are in the trash. */
+      first_number: number | null;
+      last_number: number | null;
+      /** @description Oldest first. */
+      executions: components['schemas']['Execution'][];
     };
     ExecutionEdit: {
       title?: string;
@@ -618,6 +831,8 @@ export interface components {
   parameters: {
     /** @description The number or the full id. */
     Id: string;
+    /** @description The sweep's id, or the number of one of its executions. */
+    SweepId: string;
   };
   requestBodies: never;
   headers: never;
@@ -1098,6 +1313,171 @@ export interface operations {
       403: components['responses']['Problem'];
       404: components['responses']['Problem'];
       503: components['responses']['Problem'];
+    };
+  };
+  submitSweep: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['SweepSubmission'];
+      };
+    };
+    responses: {
+      /** @description With `dry_run`: what it would be. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SweepPlan'];
+        };
+      };
+      /** @description Accepted; from here on nothing is lost. */
+      201: {
+        headers: {
+          Location?: string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Sweep'];
+        };
+      };
+      400: components['responses']['Problem'];
+      403: components['responses']['Problem'];
+      404: components['responses']['Problem'];
+      413: components['responses']['Problem'];
+      422: components['responses']['Problem'];
+      503: components['responses']['Problem'];
+      507: components['responses']['Problem'];
+    };
+  };
+  getSweep: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The sweep's id, or the number of one of its executions. */
+        id: components['parameters']['SweepId'];
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The sweep as it is now. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Sweep'];
+        };
+      };
+      400: components['responses']['Problem'];
+      403: components['responses']['Problem'];
+      404: components['responses']['Problem'];
+      409: components['responses']['Problem'];
+      422: components['responses']['Problem'];
+      503: components['responses']['Problem'];
+      507: components['responses']['Problem'];
+    };
+  };
+  cancelSweep: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The sweep's id, or the number of one of its executions. */
+        id: components['parameters']['SweepId'];
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The sweep as it is now. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Sweep'];
+        };
+      };
+      400: components['responses']['Problem'];
+      403: components['responses']['Problem'];
+      404: components['responses']['Problem'];
+      409: components['responses']['Problem'];
+      422: components['responses']['Problem'];
+      503: components['responses']['Problem'];
+      507: components['responses']['Problem'];
+    };
+  };
+  retrySweep: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The sweep's id, or the number of one of its executions. */
+        id: components['parameters']['SweepId'];
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The sweep as it is now. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Sweep'];
+        };
+      };
+      400: components['responses']['Problem'];
+      403: components['responses']['Problem'];
+      404: components['responses']['Problem'];
+      409: components['responses']['Problem'];
+      422: components['responses']['Problem'];
+      503: components['responses']['Problem'];
+      507: components['responses']['Problem'];
+    };
+  };
+  addToSweep: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The sweep's id, or the number of one of its executions. */
+        id: components['parameters']['SweepId'];
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['SweepDefinition'];
+      };
+    };
+    responses: {
+      /** @description The sweep as it is now. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Sweep'];
+        };
+      };
+      400: components['responses']['Problem'];
+      403: components['responses']['Problem'];
+      404: components['responses']['Problem'];
+      409: components['responses']['Problem'];
+      422: components['responses']['Problem'];
+      503: components['responses']['Problem'];
+      507: components['responses']['Problem'];
     };
   };
   getParameters: {

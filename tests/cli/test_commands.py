@@ -198,3 +198,29 @@ def test_a_secret_is_not_taken_from_the_command_line_but_asked_for(
     assert "sesame" not in refused.stderr
     assert done.returncode == 0, done.stderr
     assert "sesame" not in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_sweep_is_planned_run_shown_and_its_failures_run_again(
+    command: Command, folder: Path
+) -> None:
+    save(folder, "a.ipynb", make_notebook("assert n != 2", parameters="n: int = 1\nlr: float = 1"))
+    (folder / "trials.csv").write_text("n,lr\n1,0.1\n2,0.2\n")
+
+    plan = command("run", "a.ipynb", "--sweep", "n=1..3", "--sweep", "lr=0.1,0.2", "--dry-run")
+    done = command("run", "a.ipynb", "--table", "trials.csv", "--wait", "--json")
+    again = command("sweep", "1", "--retry", "--wait")
+    shown = command("sweep", "2", "--json")
+    refused = command("run", "a.ipynb", "--sweep", "n=")
+
+    assert (plan.returncode, plan.stdout) == (0, "")
+    assert plan.stderr.startswith("6 executions; how long is not known")
+    sweep = json.loads(done.stdout)
+    assert done.returncode == 1, done.stderr
+    assert [each["parameters"] for each in sweep["executions"]] == [
+        {"n": 1, "lr": 0.1},
+        {"n": 2, "lr": 0.2},
+    ]
+    assert (again.returncode, again.stdout.count("failed")) == (1, 2)
+    assert json.loads(shown.stdout)["last_number"] == 3
+    assert (refused.returncode, refused.stderr) == (2, "`n` has no values; give it at least one.\n")

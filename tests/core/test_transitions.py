@@ -54,7 +54,7 @@ STORIES = st.lists(EVENTS, max_size=20)
 FIXED = (
     "id", "number", "notebook_path", "title", "parameters", "kernel_name", "backend",
     "snapshot_id", "sweep_id", "parent_id", "created_at", "tags", "note", "starred", "pinned",
-    "deleted_at", "submitted_by", "limits", "provenance", "rev",
+    "deleted_at", "hold", "submitted_by", "limits", "provenance", "rev",
 )  # fmt: skip
 
 

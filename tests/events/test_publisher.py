@@ -13,8 +13,10 @@ import pytest
 from jupyter_events import EventLogger
 
 from jupyter_async_exec.core.execution import Execution, Status
+from jupyter_async_exec.core.sweeps import SweepCounts
 from jupyter_async_exec.events import SCHEMA_ID, Publisher
-from jupyter_async_exec.testing.factories import SOME_MOMENT, make_execution
+from jupyter_async_exec.events.publisher import SWEEP_SCHEMA_ID
+from jupyter_async_exec.testing.factories import SOME_MOMENT, make_execution, make_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +27,7 @@ class Bus:
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
+        self.sweep_events: list[dict[str, Any]] = []
         self.now_s = 100.0
         self.timers: list[tuple[float, Callable[[], None]]] = []
         self.publisher = Publisher(
@@ -35,8 +38,9 @@ class Bus:
         )
 
     def emit(self, schema_id: str, data: dict[str, Any]) -> None:
-        assert schema_id == SCHEMA_ID
-        self.events.append(data)
+        assert schema_id in (SCHEMA_ID, SWEEP_SCHEMA_ID)
+        events = self.events if schema_id == SCHEMA_ID else self.sweep_events
+        events.append(data)
 
     def wait(self, seconds: float) -> None:
         self.now_s += seconds
@@ -196,3 +200,17 @@ async def test_the_servers_event_logger_takes_it() -> None:
     events = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [event["__schema__"] for event in events] == [SCHEMA_ID, SCHEMA_ID]
     assert [event["status"] for event in events] == ["running", "failed"]
+
+
+def test_a_sweep_that_ends_is_told_without_a_gap_for_who_follows_executions(bus: Bus) -> None:
+    bus.publisher.publish([running(rev=1)])
+    counts = SweepCounts(succeeded=23, failed=1)
+    sweep = make_sweep(counts=counts, finished_at=SOME_MOMENT, first_number=18, last_number=41)
+
+    bus.publisher.publish_sweeps([sweep])
+    bus.publisher.publish([running(rev=2, status=Status.SUCCEEDED)])
+
+    (event,) = bus.sweep_events
+    assert (event["status"], event["finished"], event["rev"]) == ("failed", True, 1)
+    assert (event["first_number"], event["counts"]["succeeded"]) == (18, 23)
+    assert [each["rev"] for each in bus.events] == [1, 2]

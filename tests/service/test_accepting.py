@@ -8,17 +8,17 @@ import pytest
 
 from jupyter_async_exec.errors import UnavailableError
 from jupyter_async_exec.objects.local import LocalObjectStore
-from jupyter_async_exec.service.ports import KernelInfo, SubmitRequest
+from jupyter_async_exec.service.ports import SubmitRequest
 from jupyter_async_exec.service.use_cases import ExecutionService
 from jupyter_async_exec.store import ExecutionStore
 from jupyter_async_exec.testing.scripted_backend import ScriptedBackend
 from tests.conftest import make_notebook
+from tests.service.conftest import NoFiles, OneKernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.store import Counts
 
 
@@ -27,28 +27,6 @@ class UncountableStore(ExecutionStore):
 
     def counts(self) -> Counts:
         raise UnavailableError("The store is busy.")
-
-
-class OneKernel:
-    def find(self) -> dict[str, KernelInfo]:
-        return {"python3": KernelInfo("python3", "Python 3", "python")}
-
-    def default_name(self) -> str:
-        return "python3"
-
-
-class NoFiles:
-    async def read(self, path: str) -> JSONObject:
-        raise NotImplementedError
-
-    async def create(self, folder: str, name: str, notebook: JSONObject) -> str:
-        raise NotImplementedError
-
-    def local_folder(self, path: str) -> None:
-        return None
-
-    def local_root(self) -> None:
-        return None
 
 
 @pytest.fixture

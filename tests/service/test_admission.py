@@ -16,7 +16,7 @@ from jupyter_async_exec.service.use_cases import ExecutionService
 from jupyter_async_exec.store import ExecutionStore
 from jupyter_async_exec.testing.scripted_backend import ScriptedBackend
 from tests.conftest import make_notebook
-from tests.service.test_accepting import NoFiles, OneKernel
+from tests.service.conftest import NoFiles, OneKernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.dialects import sqlite
 
 from jupyter_async_exec.core.execution import Status
-from jupyter_async_exec.store import ExecutionQuery
+from jupyter_async_exec.store import ExecutionQuery, sweep_rows, turns
 from jupyter_async_exec.store.queries import number_lists
 from jupyter_async_exec.testing.factories import make_submission
 
@@ -69,12 +69,22 @@ def test_the_next_to_claim_is_found_by_an_index(store: ExecutionStore) -> None:
     store.accept(make_submission())
 
     with store._read_engine.connect() as connection:
-        plan = connection.exec_driver_sql(
-            "EXPLAIN QUERY PLAN SELECT number FROM executions WHERE backend = 'local' "
-            "AND status = 'queued' AND cancel_requested = 0 ORDER BY number LIMIT 1"
-        ).all()
+        compiled = turns._NEXT.compile(dialect=sqlite.dialect())
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", ("local", 1, 0)).all()
 
-    assert ["ix_executions_queue" in row[-1] for row in plan] == [True]
+    assert [row[-1] for row in plan] == [
+        "SEARCH executions USING INDEX ix_executions_queue (backend=?)"
+    ]
+
+
+def test_a_sweep_is_counted_without_its_rows(store: ExecutionStore) -> None:
+    with store._read_engine.connect() as connection:
+        compiled = sweep_rows._COUNT.compile(dialect=sqlite.dialect())
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", ("s1",)).all()
+
+    assert [row[-1] for row in plan] == [
+        "SEARCH executions USING COVERING INDEX ix_executions_sweep_status (sweep_id=?)"
+    ]
 
 
 def _plan(store: ExecutionStore, query: ExecutionQuery) -> list[str]:

@@ -12,5 +12,6 @@ VERBS = {
     "cancel": "cancel",
     "rerun": "rerun",
     "restore": "restore",
+    "sweep": "sweep",
     "verify": "verify",
 }

@@ -1,32 +1,42 @@
-"""Run a notebook as an execution.
+"""Run a notebook as an execution, or as many with a sweep.
 
 Exit code: 0 accepted (with --wait: succeeded), 1 failed, 2 refused, 3 cancelled.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_async_exec.api import wire
 from jupyter_async_exec.cli.limits import add_limit_options, read_limits
 from jupyter_async_exec.cli.local_files import root_for
 from jupyter_async_exec.cli.session import (
     add_parameter_option,
     ask_for_secrets,
     open_house,
+    print_json,
     read_value,
     refuse_secret,
     report,
     say,
     wait,
 )
+from jupyter_async_exec.cli.sweep_options import (
+    add_definition_options,
+    read_definition,
+    report_sweep,
+    sweep_range,
+    wait_for_sweep,
+)
 from jupyter_async_exec.errors import InvalidRequestError
-from jupyter_async_exec.service import SubmitRequest
+from jupyter_async_exec.service import SubmitRequest, SweepRequest
 
 if TYPE_CHECKING:
-    import argparse
-
+    from jupyter_async_exec.composition import House
+    from jupyter_async_exec.core.sweeps import SweepDefinition
     from jupyter_async_exec.snapshots.parameters import ParameterList
 
 
@@ -43,6 +53,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tag", action="append", default=[], help="may be given several times")
     add_limit_options(parser)
     parser.add_argument("--wait", action="store_true", help="stay until it is over")
+    add_definition_options(parser)
+    parser.add_argument(
+        "--canary",
+        action=argparse.BooleanOptionalAction,
+        help="run the first of a sweep alone, the others only if it succeeds "
+        "(default: from 4 executions on)",
+    )
+    parser.add_argument(
+        "--stop-after", type=int, metavar="K", help="start nothing more of a sweep after K failures"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="only say what the sweep would be and how long"
+    )
 
 
 async def run(options: argparse.Namespace) -> int:
@@ -54,21 +77,52 @@ async def run(options: argparse.Namespace) -> int:
     async with open_house(options, root=root) as house:
         declared = await house.service.parameters(path)
         parameters = await asyncio.to_thread(_parameters, options, declared)
-        execution = await house.service.submit(
-            SubmitRequest(
-                path=path,
-                parameters=parameters,
-                kernel_name=options.kernel_name,
-                title=options.title,
-                backend=options.backend,
-                tags=tuple(options.tag),
-                limits=limits,
-            )
+        request = SubmitRequest(
+            path=path,
+            parameters=parameters,
+            kernel_name=options.kernel_name,
+            title=options.title,
+            backend=options.backend,
+            tags=tuple(options.tag),
+            limits=limits,
         )
+        definition = await asyncio.to_thread(read_definition, options, declared)
+        if definition is not None:
+            return await _run_sweep(house, request, definition, options)
+        if options.dry_run:
+            raise InvalidRequestError("--dry-run goes together with --sweep or --table.")
+        execution = await house.service.submit(request)
         if options.wait:
             say(f"#{execution.number} is accepted.")
             execution = await wait(house, execution)
         return await report(house, execution, as_json=options.json, waited=options.wait)
+
+
+async def _run_sweep(
+    house: House,
+    base: SubmitRequest,
+    definition: SweepDefinition,
+    options: argparse.Namespace,
+) -> int:
+    request = SweepRequest(
+        base=base,
+        definition=definition,
+        canary=options.canary,
+        stop_after=options.stop_after,
+    )
+    if options.dry_run:
+        plan = await house.service.sweeps.plan(request)
+        if options.json:
+            print_json(wire.plan_to_json(plan))
+        else:
+            say(plan.message)
+        return 0
+    sweep, executions = await house.service.sweeps.submit(request)
+    if options.wait:
+        say(f"{sweep_range(sweep)} are accepted.")
+        await wait_for_sweep(house, sweep)
+        sweep, executions = await house.service.sweeps.get(sweep.id)
+    return await report_sweep(house, sweep, executions, as_json=options.json, waited=options.wait)
 
 
 def _parameters(options: argparse.Namespace, declared: ParameterList) -> dict[str, object]:

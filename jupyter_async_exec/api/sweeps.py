@@ -1,0 +1,98 @@
+"""Handlers for sweeps: plan, submit, look, cancel, retry, add."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from jupyter_async_exec.api import wire
+from jupyter_async_exec.api.base import AsyncExecHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jupyter_async_exec.core.execution import Execution
+    from jupyter_async_exec.core.sweeps import Sweep
+
+
+class _SweepAnswer(AsyncExecHandler):
+    """What answers with a sweep."""
+
+    async def write_sweep(self, sweep: Sweep, executions: Sequence[Execution]) -> None:
+        """Answer with a sweep of any size without halting the server."""
+        reason = None if sweep.status.is_final else await self.service.waiting_reason()
+
+        def dump() -> bytes:
+            document = wire.sweep_to_json(sweep, executions, reason)
+            return json.dumps(document, ensure_ascii=True, allow_nan=False).encode()
+
+        data = await asyncio.to_thread(dump)
+        self.set_header("Content-Type", "application/json")
+        await self.write_large(data)
+        await web.RequestHandler.finish(self)
+
+
+class SweepsHandler(_SweepAnswer):
+    """``sweeps``."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Seal a notebook once and queue it many times, or say what that would be."""
+        body = await self.read_body("/sweeps")
+        request = wire.sweep_request(body, submitted_by=self.user_name)
+        if body.get("dry_run", False):
+            self.write_json(wire.plan_to_json(await self.service.sweeps.plan(request)))
+            return
+        sweep, executions = await self.service.sweeps.submit(request)
+        self.set_status(201)
+        self.set_header("Location", f"{self.base_url}async-exec/sweeps/{sweep.id}")
+        await self.write_sweep(sweep, executions)
+
+
+class SweepHandler(_SweepAnswer):
+    """``sweeps/{id}``."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, ref: str) -> None:
+        """Return one sweep with its executions."""
+        await self.write_sweep(*await self.service.sweeps.get(ref))
+
+
+class CancelHandler(_SweepAnswer):
+    """``sweeps/{id}/cancel``."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, ref: str) -> None:
+        """Ask for the end of all of it."""
+        await self.write_sweep(*await self.service.sweeps.cancel(ref))
+
+
+class RetryHandler(_SweepAnswer):
+    """``sweeps/{id}/retry``."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, ref: str) -> None:
+        """Run again what failed."""
+        await self.write_sweep(*await self.service.sweeps.retry(ref, submitted_by=self.user_name))
+
+
+class AddHandler(_SweepAnswer):
+    """``sweeps/{id}/add``."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, ref: str) -> None:
+        """Add executions."""
+        body = await self.read_body("/sweeps/{id}/add")
+        definition = wire.sweep_definition(body)
+        await self.write_sweep(
+            *await self.service.sweeps.add(ref, definition, submitted_by=self.user_name)
+        )

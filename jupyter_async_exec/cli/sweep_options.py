@@ -1,0 +1,177 @@
+"""What verbs about sweeps share: options, waiting, printing."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_async_exec.api import wire
+from jupyter_async_exec.cli.session import (
+    EXIT_CODES,
+    WAIT_INTERVAL_S,
+    print_json,
+    read_value,
+    say,
+    summary,
+)
+from jupyter_async_exec.core.sweeps import Mode, SweepDefinition
+from jupyter_async_exec.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from jupyter_async_exec.composition import House
+    from jupyter_async_exec.core.execution import Execution
+    from jupyter_async_exec.core.sweeps import Sweep
+    from jupyter_async_exec.snapshots.parameters import ParameterList
+
+
+def add_definition_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what varies."""
+    group = parser.add_argument_group("sweeps")
+    group.add_argument(
+        "--sweep",
+        action="append",
+        default=[],
+        metavar="NAME=V1,V2…",
+        help="several values for a parameter: a list, a range (1..5), linspace(0,1,5), "
+        "logspace(-4,-1,4), geomspace(0.0001,0.1,4) or random(0,1,20,7) with a seed; "
+        "may be given several times",
+    )
+    group.add_argument(
+        "--table",
+        type=Path,
+        metavar="FILE",
+        help="rows of values for several parameters: CSV with a head, JSON or YAML",
+    )
+    group.add_argument(
+        "--mode",
+        choices=[mode.value for mode in Mode],
+        default=Mode.GRID.value,
+        help="how several parameters go together: every value with every other (grid), "
+        "the first with the first and so on (zip), or some of the grid (random)",
+    )
+    group.add_argument("--samples", type=int, metavar="N", help="how many, with --mode random")
+    group.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="with --mode random (default: 0)"
+    )
+
+
+def read_definition(options: argparse.Namespace, declared: ParameterList) -> SweepDefinition | None:
+    """Return what the options want to vary, None when they want no sweep."""
+    if not options.sweep and options.table is None:
+        return None
+    values: dict[str, object] = {}
+    for given in options.sweep:
+        name, equals, text = given.partition("=")
+        if not equals or name.strip() in values:
+            what = "is given twice" if equals else "needs a = between name and values"
+            raise InvalidRequestError(f"--sweep {given!r} {what}.")
+        values[name.strip()] = text
+    return SweepDefinition(
+        values=values,
+        table=() if options.table is None else _read_table(options.table, declared),
+        mode=Mode(options.mode),
+        samples=options.samples,
+        seed=options.seed,
+    )
+
+
+def _read_table(path: Path, declared: ParameterList) -> list[dict[str, Any]]:
+    import yaml
+
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if path.suffix.lower() == ".csv":
+            return _read_csv(text, declared)
+        rows = yaml.safe_load(text)
+    except OSError as error:
+        raise InvalidRequestError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except (yaml.YAMLError, csv.Error, UnicodeDecodeError) as error:
+        raise InvalidRequestError(f"{path} is no table: {error}.") from None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or not rows:
+        raise InvalidRequestError(f"{path} must be a list of objects, one per execution.")
+    return rows
+
+
+def _read_csv(text: str, declared: ParameterList) -> list[dict[str, Any]]:
+    rows = list(csv.DictReader(text.splitlines(), restkey="", skipinitialspace=True))
+    if not rows:
+        raise InvalidRequestError("The table has no rows below its head.")
+    typed = {each.name for each in declared.parameters} if declared.typed else set()
+    return [
+        {
+            name: value if name in typed or value is None else read_value(name, str(value))
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
+
+
+async def wait_for_sweep(house: House, sweep: Sweep) -> None:
+    """Dispatch until all executions of `sweep` are over."""
+    from tqdm import tqdm
+
+    house.start()
+    bar = tqdm(
+        desc="sweep",
+        total=sweep.counts.total,
+        unit="execution",
+        leave=False,
+        disable=not sys.stderr.isatty(),
+        file=sys.stderr,
+    )
+    with bar:
+        while not sweep.status.is_final:
+            await asyncio.sleep(WAIT_INTERVAL_S)
+            sweep = await asyncio.to_thread(house.store.sweeps.get, sweep.id)
+            bar.n = sweep.counts.n_final
+            bar.refresh()
+
+
+async def report_sweep(
+    house: House,
+    sweep: Sweep,
+    executions: Sequence[Execution],
+    *,
+    as_json: bool,
+    waited: bool = True,
+) -> int:
+    """Print how a sweep stands; return the exit code."""
+    if as_json:
+        reason = None if sweep.status.is_final else await house.service.waiting_reason()
+        print_json(wire.sweep_to_json(sweep, executions, reason))
+    else:
+        say(summary_of_sweep(sweep))
+        if not waited and not house.dispatcher.is_active:
+            say("It starts as soon as a Jupyter server or a command with --wait is running.")
+    return EXIT_CODES.get(sweep.status, 0)
+
+
+def summary_of_sweep(sweep: Sweep) -> str:
+    """Return one line on how a sweep stands."""
+    counts = wire.sweep_to_json(sweep, (), None)["counts"]
+    said = ", ".join(f"{n} {status}" for status, n in counts.items() if n)
+    line = f"{sweep_range(sweep)} {sweep.status}: {sweep.title} ({said})"
+    return f"{line}. {sweep.message}" if sweep.message else line
+
+
+def sweep_range(sweep: Sweep) -> str:
+    """Return the numbers of a sweep, as in ``#18-41``."""
+    if sweep.first_number is None:
+        return f"Sweep {sweep.id}"
+    if sweep.first_number == sweep.last_number:
+        return f"#{sweep.first_number}"
+    return f"#{sweep.first_number}-{sweep.last_number}"
+
+
+def print_members(executions: Sequence[Execution]) -> None:
+    """Print one line per execution."""
+    for execution in executions:
+        metrics = f"  {json.dumps(execution.metrics)}" if execution.metrics else ""
+        print(f"{summary(execution)}{metrics}")

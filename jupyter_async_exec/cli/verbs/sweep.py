@@ -1,0 +1,67 @@
+"""Show a sweep, cancel it, run again what failed, or add to it.
+
+Exit code: 0 accepted (or all succeeded), 1 some failed, 2 refused, 3 cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from jupyter_async_exec.cli.session import open_house
+from jupyter_async_exec.cli.sweep_options import (
+    add_definition_options,
+    print_members,
+    read_definition,
+    report_sweep,
+    wait_for_sweep,
+)
+from jupyter_async_exec.errors import InvalidRequestError
+from jupyter_async_exec.snapshots.parameters import ParameterList
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `sweep` takes."""
+    parser.add_argument(
+        "id", metavar="ID", help="the sweep's id, or the number of one of its executions"
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--cancel", action="store_true", help="end all of it")
+    what.add_argument(
+        "--retry",
+        action="store_true",
+        help="run again what failed, and what was not started because of it",
+    )
+    what.add_argument(
+        "--add", action="store_true", help="add what --sweep or --table say, on the same snapshot"
+    )
+    parser.add_argument("--wait", action="store_true", help="stay until all of it is over")
+    add_definition_options(parser)
+
+
+async def run(options: argparse.Namespace) -> int:
+    """Do it; return the exit code."""
+    ref = options.id.removeprefix("#")
+    async with open_house(options) as house:
+        sweeps = house.service.sweeps
+        # Types are those of the snapshot, which only the service knows.
+        definition = read_definition(options, ParameterList(typed=False))
+        if options.add != (definition is not None):
+            raise InvalidRequestError("--add goes together with --sweep or --table.")
+        if options.cancel:
+            sweep, executions = await sweeps.cancel(ref)
+        elif options.retry:
+            sweep, executions = await sweeps.retry(ref)
+        elif definition is not None:
+            sweep, executions = await sweeps.add(ref, definition)
+        else:
+            sweep, executions = await sweeps.get(ref)
+        if options.wait:
+            await wait_for_sweep(house, sweep)
+            sweep, executions = await sweeps.get(sweep.id)
+        if not options.json:
+            await asyncio.to_thread(print_members, executions)
+        return await report_sweep(house, sweep, executions, as_json=options.json)

@@ -1,0 +1,230 @@
+"""Everything a person can ask about sweeps: plan, submit, look, cancel, retry, add."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from typing import TYPE_CHECKING
+
+from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.errors import AsyncExecError, ConflictError, InvalidRequestError
+from jupyter_async_exec.service.ports import SweepPlan
+from jupyter_async_exec.service.sweep_submission import has_canary
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from jupyter_async_exec.core.execution import Execution, Submission
+    from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.core.sweeps import Sweep, SweepDefinition
+    from jupyter_async_exec.service.admission import Admission
+    from jupyter_async_exec.service.ports import SubmitRequest, SweepRequest
+    from jupyter_async_exec.service.sweep_submission import SweepSealer
+    from jupyter_async_exec.store import ExecutionStore
+
+#: A plan shows the parameters of so many executions.
+N_SHOWN = 100
+#: From so many seconds on, a duration is said in minutes, or hours.
+IN_MINUTES_S, IN_HOURS_S = 120, 2 * 3_600
+
+
+class SweepService:
+    """The use cases of sweeps.
+
+    Parameters
+    ----------
+    store
+        Where they are recorded.
+    sealer
+        Captures notebooks.
+    admission
+        Refuses what there is no room for.
+    read_source
+        Gives the notebook a request is about; refuses what makes no sense.
+    slots
+        Gives the number of executions at once; reads the store.
+    changed
+        Called, in the caller's event loop, after something was changed.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: ExecutionStore,
+        sealer: SweepSealer,
+        admission: Admission,
+        read_source: Callable[[SubmitRequest], Awaitable[JSONObject]],
+        slots: Callable[[], int],
+        changed: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._sealer = sealer
+        self._admission = admission
+        self._read_source = read_source
+        self._slots = slots
+        self._changed = changed
+
+    async def plan(self, request: SweepRequest) -> SweepPlan:
+        """Say how many executions it would be and how long they take; accept nothing.
+
+        Raises
+        ------
+        NotFoundError, InvalidRequestError, KernelMissingError, InvalidParametersError, RefusedError
+            It would be refused.
+        """
+        _check(request)
+        notebook = await self._read_source(request.base)
+        return await asyncio.to_thread(self._plan, request, notebook)
+
+    async def submit(self, request: SweepRequest) -> tuple[Sweep, list[Execution]]:
+        """Seal the notebook once and queue all executions; return once that is durable.
+
+        Raises
+        ------
+        NotFoundError
+            No saved notebook at the path, and none was sent.
+        InvalidRequestError, KernelMissingError, InvalidParametersError, RefusedError, \
+        SnapshotTooBigError
+            Refused; nothing was accepted.
+        QueueFullError, DiskFullError, UnavailableError
+            It could not be stored; nothing was accepted.
+        """
+        _check(request)
+        notebook = await self._read_source(request.base)
+
+        def accept() -> tuple[Sweep, list[Execution]]:
+            self._admission.check()
+            sweep, submissions = self._sealer.seal(request, notebook)
+            try:
+                self._admission.check(len(submissions))
+                accepted, executions, is_new = self._store.sweeps.accept(sweep, submissions)
+            except BaseException:
+                self._sealer.forget(submissions)
+                raise
+            if not is_new:
+                # It had been accepted before, with secrets of its own.
+                self._sealer.forget(submissions)
+            return accepted, executions
+
+        def accept_once() -> tuple[Sweep, list[Execution]]:
+            try:
+                return accept()
+            except AsyncExecError:
+                # Who asks again for what was accepted is not asking for more room.
+                earlier = self._store.sweeps.find_request(request.base.request_id)
+                if earlier is None:
+                    raise
+                return earlier
+
+        accepted = await asyncio.to_thread(accept_once)
+        self._changed()
+        return accepted
+
+    async def get(self, ref: str) -> tuple[Sweep, list[Execution]]:
+        """Return a sweep, by its id or the number of one of its executions, and all of these."""
+        return await asyncio.to_thread(self._store.sweeps.read, ref)
+
+    async def cancel(self, ref: str) -> tuple[Sweep, list[Execution]]:
+        """Ask for the end of all of it; what waits is cancelled at once."""
+        sweep = await asyncio.to_thread(self._store.sweeps.cancel, ref)
+        self._changed()
+        return await self.get(sweep.id)
+
+    async def retry(self, ref: str, *, submitted_by: str = "") -> tuple[Sweep, list[Execution]]:
+        """Run again what failed, and what was not started because of it.
+
+        Raises
+        ------
+        ConflictError
+            There is no such execution.
+        """
+
+        def work() -> Sweep:
+            sweep, members = self._store.sweeps.read(ref)
+            # Only the latest with the same parameters counts.
+            latest = {_key(each): each for each in members}
+            again = [each for each in latest.values() if _may_be_retried(each)]
+            if not again:
+                raise ConflictError("Nothing in this sweep failed; there is nothing to run again.")
+            submissions = [self._sealer.again(each, submitted_by=submitted_by) for each in again]
+            self._admission.check(len(submissions))
+            replaced = [each.id for each in again]
+            return self._store.sweeps.add(sweep.id, submissions, replaced=replaced)[0]
+
+        sweep = await asyncio.to_thread(work)
+        self._changed()
+        return await self.get(sweep.id)
+
+    async def add(
+        self, ref: str, definition: SweepDefinition, *, submitted_by: str = ""
+    ) -> tuple[Sweep, list[Execution]]:
+        """Add what `definition` unfolds to, on the same snapshot; what is there already is not.
+
+        Raises
+        ------
+        InvalidParametersError, RefusedError
+            It cannot be run as it is; nothing was accepted.
+        ConflictError
+            All of it is in the sweep already, or the whole sweep is in the trash.
+        """
+
+        def work() -> Sweep:
+            sweep, members = self._store.sweeps.read(ref)
+            if not members:
+                raise ConflictError("All executions of this sweep are in the trash.")
+            known = {_key(each) for each in members}
+            more = self._sealer.more(sweep, definition, members, submitted_by=submitted_by)
+            submissions = [each for each in more if _key(each) not in known]
+            if not submissions:
+                raise ConflictError("All of these are in the sweep already.")
+            self._admission.check(len(submissions))
+            return self._store.sweeps.add(sweep.id, submissions)[0]
+
+        sweep = await asyncio.to_thread(work)
+        self._changed()
+        return await self.get(sweep.id)
+
+    def _plan(self, request: SweepRequest, notebook: JSONObject) -> SweepPlan:
+        expansion = self._sealer.plan(request, notebook)
+        n = len(expansion.trials)
+        one_s = self._store.sweeps.usual_duration_s(request.base.path)
+        duration_s = None
+        if one_s is not None:
+            n_alone = 1 if has_canary(request.canary, n) else 0
+            duration_s = one_s * (n_alone + math.ceil((n - n_alone) / self._slots()))
+        said = f"{n:,} execution{'' if n == 1 else 's'}"
+        if duration_s is None:
+            message = f"{said}; how long is not known, because none of this notebook succeeded yet."
+        else:
+            message = f"{said}, about {_in_words(duration_s)}."
+        return SweepPlan(
+            count=n,
+            duration_s=duration_s,
+            message=message,
+            trials=tuple({**expansion.fixed, **trial} for trial in expansion.trials[:N_SHOWN]),
+        )
+
+
+def _check(request: SweepRequest) -> None:
+    if request.stop_after is not None and request.stop_after < 1:
+        raise InvalidRequestError(
+            f"A sweep stops after at least one failure, not {request.stop_after}."
+        )
+
+
+def _key(each: Execution | Submission) -> str:
+    return json.dumps(each.parameters, sort_keys=True)
+
+
+def _may_be_retried(execution: Execution) -> bool:
+    is_unstarted = execution.status is Status.CANCELLED and not execution.cancel_requested
+    return execution.status is Status.FAILED or is_unstarted
+
+
+def _in_words(duration_s: float) -> str:
+    if duration_s < IN_MINUTES_S:
+        return f"{max(1, round(duration_s))} s"
+    if duration_s < IN_HOURS_S:
+        return f"{round(duration_s / 60)} min"
+    return f"{duration_s / 3_600:.1f} h"

@@ -1,0 +1,222 @@
+"""Statements about sweeps, inside a transaction that somebody else opened."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from jupyter_async_exec.core.clock import format_at, parse_at
+from jupyter_async_exec.core.events import CancelRequested
+from jupyter_async_exec.core.execution import Execution, Hold, Status
+from jupyter_async_exec.core.sweeps import Sweep, SweepCounts
+from jupyter_async_exec.core.transitions import apply
+from jupyter_async_exec.errors import NotFoundError
+from jupyter_async_exec.store import codec, records, turns
+from jupyter_async_exec.store.tables import executions, listed_columns, sweeps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from jupyter_async_exec.core.execution import Submission
+
+CANCELLED_EARLY = "Cancelled before it started."
+
+_live = (executions.c.sweep_id == sa.bindparam("sweep_id"), executions.c.deleted_at.is_(None))
+_SELECT = sa.select(sweeps).where(sweeps.c.id == sa.bindparam("sweep_id"))
+_UPDATE = sa.update(sweeps).where(sweeps.c.id == sa.bindparam("sweep_id"))
+_COUNT = (
+    sa.select(executions.c.status, sa.func.count().label("n"))
+    .where(*_live, sa.text("replaced = 0"))
+    .group_by(executions.c.status)
+)
+_ENDS = sa.select(
+    sa.func.min(executions.c.number).label("first"), sa.func.max(executions.c.number).label("last")
+).where(*_live)
+_MEMBERS = sa.select(*listed_columns).where(*_live).order_by(executions.c.number)
+_HELD = (
+    sa.select(executions.c.backend, sa.func.min(executions.c.turn).label("turn"))
+    .where(*_live, executions.c.status == Status.QUEUED.value, executions.c.hold.is_not(None))
+    .group_by(executions.c.backend)
+)
+
+
+def insert(connection: sa.Connection, sweep: Sweep) -> None:
+    """Add a sweep; its executions are added by themselves."""
+    connection.execute(
+        sa.insert(sweeps).values(
+            id=sweep.id,
+            request_id=sweep.request_id and codec.clean(sweep.request_id),
+            rev=records.next_rev(connection),
+            notebook_path=codec.clean(sweep.notebook_path),
+            title=codec.clean(sweep.title),
+            snapshot_id=sweep.snapshot_id,
+            definition=codec.dump_json(sweep.definition),
+            canary_id=sweep.canary_id,
+            stop_after=sweep.stop_after,
+            message=sweep.message,
+            provenance=codec.dump_json(sweep.provenance),
+            submitted_by=codec.clean(sweep.submitted_by),
+            created_at=format_at(sweep.created_at),
+            finished_at=None,
+        )
+    )
+
+
+def read(connection: sa.Connection, ref: str | int) -> Sweep:
+    """Return the sweep with that id, or the one that the execution of that number belongs to.
+
+    Raises
+    ------
+    NotFoundError
+        There is none.
+    """
+    text = str(ref).removeprefix("#")
+    row = connection.execute(_SELECT, {"sweep_id": codec.clean(text)}).mappings().first()
+    if row is None:
+        execution = _execution(connection, ref)
+        if execution is None or execution.sweep_id is None:
+            what = f"#{text} belongs to no sweep" if execution else f"There is no sweep {text[:40]}"
+            raise NotFoundError(f"{what}.")
+        row = connection.execute(_SELECT, {"sweep_id": execution.sweep_id}).mappings().first()
+        if row is None:
+            raise NotFoundError(f"The sweep of #{execution.number} is not recorded.")
+    return load(connection, row)
+
+
+def _execution(connection: sa.Connection, ref: str | int) -> Execution | None:
+    try:
+        return records.read(connection, ref)
+    except NotFoundError:
+        return None
+
+
+def load(connection: sa.Connection, row: sa.RowMapping) -> Sweep:
+    """Return the sweep whose columns are `row`, counted."""
+    its = {"sweep_id": row["id"]}
+    counted: dict[str, Any] = {each.status: each.n for each in connection.execute(_COUNT, its)}
+    ends = connection.execute(_ENDS, its).one()
+    finished_at = row["finished_at"]
+    return Sweep(
+        id=row["id"],
+        request_id=row["request_id"],
+        notebook_path=row["notebook_path"],
+        title=row["title"],
+        snapshot_id=row["snapshot_id"],
+        definition=json.loads(row["definition"]),
+        canary_id=row["canary_id"],
+        stop_after=row["stop_after"],
+        message=row["message"],
+        provenance=json.loads(row["provenance"]),
+        submitted_by=row["submitted_by"],
+        created_at=parse_at(row["created_at"]),
+        finished_at=None if finished_at is None else parse_at(finished_at),
+        counts=SweepCounts(**counted),
+        first_number=ends.first,
+        last_number=ends.last,
+        rev=row["rev"],
+    )
+
+
+def members(connection: sa.Connection, sweep_id: str) -> list[Execution]:
+    """Return its executions outside the trash, oldest first, as lists show them."""
+    return codec.load_all(connection.execute(_MEMBERS, {"sweep_id": sweep_id}).mappings())
+
+
+def add(
+    connection: sa.Connection, submissions: Sequence[Submission], *, sweep: Sweep, is_new: bool
+) -> list[Execution]:
+    """Queue `submissions`, which share the sweep's provenance; a canary holds the others up."""
+    backend = submissions[0].backend
+    after = None
+    if not is_new:
+        after = connection.execute(
+            sa.select(sa.func.max(executions.c.turn)).where(executions.c.sweep_id == sweep.id)
+        ).scalar()
+    its_turns = turns.next_of_sweep(connection, backend, len(submissions), after=after)
+    waits = is_new and sweep.canary_id is not None
+    holds = [Hold.CANARY if waits and each.id != sweep.canary_id else None for each in submissions]
+    return records.insert_all(connection, submissions, its_turns, holds)
+
+
+def replace_all(connection: sa.Connection, ids: Sequence[str]) -> None:
+    """Note that others have taken the place of those executions in their sweep."""
+    statement = sa.update(executions).where(executions.c.id == sa.bindparam("its_id"))
+    connection.execute(statement.values(replaced=1), [{"its_id": each} for each in ids])
+
+
+def change(connection: sa.Connection, sweep_id: str, **values: object) -> None:
+    """Set columns of a sweep under the next revision."""
+    rev = records.next_rev(connection)
+    connection.execute(_UPDATE.values(rev=rev, **values), {"sweep_id": sweep_id})
+
+
+def member_ended(connection: sa.Connection, ended: Execution) -> None:
+    """Draw the consequences of the end of one of its executions, in the same transaction."""
+    assert ended.sweep_id is not None
+    row = connection.execute(_SELECT, {"sweep_id": ended.sweep_id}).mappings().first()
+    if row is None:
+        return
+    its = {"sweep_id": ended.sweep_id}
+    assert ended.finished_at is not None
+    if ended.id == row["canary_id"]:
+        if ended.status is Status.SUCCEEDED:
+            _release(connection, ended.sweep_id)
+        else:
+            what = "failed" if ended.status is Status.FAILED else "was cancelled"
+            _stop(connection, ended, f"the first execution of the sweep, #{ended.number}, {what}.")
+    elif ended.status is Status.FAILED and row["stop_after"] is not None:
+        counted = {each.status: each.n for each in connection.execute(_COUNT, its)}
+        n_failed = counted.get(Status.FAILED.value, 0)
+        if n_failed >= row["stop_after"]:
+            executions_ = "execution" if n_failed == 1 else "executions"
+            _stop(connection, ended, f"{n_failed} {executions_} of the sweep failed.")
+    close_if_over(connection, ended.sweep_id, ended.finished_at)
+
+
+def close_if_over(connection: sa.Connection, sweep_id: str, at: datetime) -> None:
+    """Note the end of a sweep whose executions are all over."""
+    counted = {each.status for each in connection.execute(_COUNT, {"sweep_id": sweep_id})}
+    if not counted & {Status.QUEUED.value, Status.RUNNING.value}:
+        change(connection, sweep_id, finished_at=format_at(at))
+
+
+def cancel(connection: sa.Connection, sweep_id: str, at: datetime) -> None:
+    """Ask for the end of all that is not over; what waits is cancelled at once."""
+    found = members(connection, sweep_id)
+    waiting = [each for each in found if each.status is Status.QUEUED]
+    records.end_unstarted(connection, waiting, at, CANCELLED_EARLY, was_asked=True)
+    for execution in found:
+        if execution.status is Status.RUNNING and not execution.cancel_requested:
+            old = records.read(connection, execution.id)
+            saved = records.save(connection, old, apply(old, CancelRequested(at=at)))
+            records.note_history(connection, saved, "cancel_requested", at)
+    close_if_over(connection, sweep_id, at)
+
+
+def _release(connection: sa.Connection, sweep_id: str) -> None:
+    """Let those start that waited for the first one, no earlier than what is claimed now."""
+    for held in connection.execute(_HELD, {"sweep_id": sweep_id}).all():
+        (turn,) = turns.next_of_sweep(connection, held.backend, 1)
+        connection.execute(
+            sa.update(executions)
+            .where(
+                executions.c.sweep_id == sweep_id,
+                executions.c.backend == held.backend,
+                executions.c.hold == Hold.CANARY.value,
+            )
+            .values(hold=None, turn=executions.c.turn + max(0, turn - held.turn))
+        )
+
+
+def _stop(connection: sa.Connection, ended: Execution, why: str) -> None:
+    """Start nothing more of a sweep; what runs goes on."""
+    assert ended.sweep_id is not None
+    assert ended.finished_at is not None
+    waiting = [each for each in members(connection, ended.sweep_id) if each.status is Status.QUEUED]
+    if waiting:
+        records.end_unstarted(connection, waiting, ended.finished_at, f"Not started: {why}")
+        n = f"{len(waiting):,} of its executions were" if len(waiting) > 1 else "One of them was"
+        change(connection, ended.sweep_id, message=f"{n} not started: {why}")

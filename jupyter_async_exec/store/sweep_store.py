@@ -1,0 +1,222 @@
+"""The part of the store about sweeps: accept, find, add to, cancel."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import sqlalchemy as sa
+
+from jupyter_async_exec.core.clock import Clock, parse_at
+from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.store import codec, sweep_rows
+from jupyter_async_exec.store.tables import executions, sweeps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from jupyter_async_exec.core.execution import Execution, Submission
+    from jupyter_async_exec.core.sweeps import Sweep
+    from jupyter_async_exec.store.writer import Writer
+
+ResultT = TypeVar("ResultT")
+
+#: How many of the latest executions of a notebook say how long the next will take.
+N_DURATIONS = 20
+#: So many of its executions, of any status, are looked through for them.
+N_LOOKED_AT = 200
+
+_BY_REQUEST = sa.select(sweeps.c.id).where(sweeps.c.request_id == sa.bindparam("request_id"))
+_CHANGES = (
+    sa.select(sweeps)
+    .where(sweeps.c.rev > sa.bindparam("after"))
+    .order_by(sweeps.c.rev)
+    .limit(sa.bindparam("at_most"))
+)
+_LATEST = (
+    sa.select(executions.c.status, executions.c.started_at, executions.c.finished_at)
+    .where(
+        executions.c.notebook_path == sa.bindparam("notebook_path"),
+        executions.c.deleted_at.is_(None),
+    )
+    .order_by(executions.c.number.desc())
+    .limit(N_LOOKED_AT)
+)
+
+
+class _Read(Protocol):
+    def __call__(self, work: Callable[[sa.Connection], ResultT], /) -> ResultT: ...
+
+
+class SweepStore:
+    """Sweeps in the same file as their executions; as safe for threads and processes.
+
+    Parameters
+    ----------
+    writer
+        Runs pieces of work in durable transactions.
+    read
+        Runs pieces of work that only read.
+    clock
+        Gives the present moment.
+    """
+
+    def __init__(self, writer: Writer, read: _Read, *, clock: Clock) -> None:
+        self._writer = writer
+        self._read = read
+        self._clock = clock
+
+    def accept(
+        self, sweep: Sweep, submissions: Sequence[Submission]
+    ) -> tuple[Sweep, list[Execution], bool]:
+        """Record a sweep and all of its executions durably, all or nothing.
+
+        Parameters
+        ----------
+        sweep
+            With an id of its own. One whose `request_id` is known already is
+            the earlier sweep again.
+        submissions
+            At least one, each with the sweep's id; what they share is in the
+            provenance of `sweep` and not repeated in theirs.
+
+        Returns
+        -------
+        tuple of Sweep, list of Execution and bool
+            The sweep, its executions by number, and whether it is new.
+
+        Raises
+        ------
+        DiskFullError
+            There is no room; nothing was accepted.
+        """
+
+        def work(connection: sa.Connection) -> tuple[Sweep, list[Execution], bool]:
+            earlier = _asked_before(connection, sweep.request_id)
+            if earlier is not None:
+                return *earlier, False
+            sweep_rows.insert(connection, sweep)
+            added = sweep_rows.add(connection, submissions, sweep=sweep, is_new=True)
+            return sweep_rows.read(connection, sweep.id), added, True
+
+        return self._writer.run(work, is_essential=False)
+
+    def add(
+        self,
+        ref: str | int,
+        submissions: Sequence[Submission],
+        *,
+        replaced: Sequence[str] = (),
+    ) -> tuple[Sweep, list[Execution]]:
+        """Add executions to a sweep, which is then not over any more.
+
+        Parameters
+        ----------
+        ref
+            The sweep.
+        submissions
+            At least one, as for `accept`.
+        replaced
+            Ids of earlier executions of the sweep that do not count any more.
+
+        Returns
+        -------
+        tuple of Sweep and list of Execution
+            The sweep, and its new executions.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such sweep.
+        DiskFullError
+            There is no room; nothing was accepted.
+        """
+
+        def work(connection: sa.Connection) -> tuple[Sweep, list[Execution]]:
+            sweep = sweep_rows.read(connection, ref)
+            added = sweep_rows.add(connection, submissions, sweep=sweep, is_new=False)
+            if replaced:
+                sweep_rows.replace_all(connection, replaced)
+            sweep_rows.change(connection, sweep.id, finished_at=None, message=None)
+            return sweep_rows.read(connection, sweep.id), added
+
+        return self._writer.run(work, is_essential=False)
+
+    def get(self, ref: str | int) -> Sweep:
+        """Return the sweep with that id, or the one the execution of that number belongs to.
+
+        Raises
+        ------
+        NotFoundError
+            There is none.
+        """
+        return self._read(lambda connection: sweep_rows.read(connection, ref))
+
+    def read(self, ref: str | int) -> tuple[Sweep, list[Execution]]:
+        """Return it and its executions outside the trash, oldest first, at one moment.
+
+        Raises
+        ------
+        NotFoundError
+            There is none.
+        """
+
+        def work(connection: sa.Connection) -> tuple[Sweep, list[Execution]]:
+            sweep = sweep_rows.read(connection, ref)
+            return sweep, sweep_rows.members(connection, sweep.id)
+
+        return self._read(work)
+
+    def find_request(self, request_id: str | None) -> tuple[Sweep, list[Execution]] | None:
+        """Return the sweep that was accepted for that `request_id`, None if none was."""
+        return self._read(lambda connection: _asked_before(connection, request_id))
+
+    def cancel(self, ref: str | int) -> Sweep:
+        """Ask for the end of all its executions; those that wait are cancelled at once.
+
+        Raises
+        ------
+        NotFoundError
+            There is none.
+        """
+
+        def work(connection: sa.Connection) -> Sweep:
+            sweep = sweep_rows.read(connection, ref)
+            if not sweep.status.is_final:
+                sweep_rows.cancel(connection, sweep.id, self._clock())
+            return sweep_rows.read(connection, sweep.id)
+
+        return self._writer.run(work)
+
+    def changes_since(self, rev: int, *, limit: int = 500) -> list[Sweep]:
+        """Return the sweeps that were accepted, reopened or ended after `rev`, oldest first."""
+
+        def work(connection: sa.Connection) -> list[Sweep]:
+            found = connection.execute(_CHANGES, {"after": rev, "at_most": limit})
+            return [sweep_rows.load(connection, row) for row in found.mappings().all()]
+
+        return self._read(work)
+
+    def usual_duration_s(self, notebook_path: str) -> float | None:
+        """Return how long its latest successful executions took (median), None if there is none."""
+        latest = self._read(
+            lambda each: each.execute(_LATEST, {"notebook_path": codec.clean(notebook_path)}).all()
+        )
+        durations_s = [
+            (parse_at(row.finished_at) - parse_at(row.started_at)).total_seconds()
+            for row in latest
+            if row.status == Status.SUCCEEDED.value and row.started_at and row.finished_at
+        ]
+        return statistics.median(durations_s[:N_DURATIONS]) if durations_s else None
+
+
+def _asked_before(
+    connection: sa.Connection, request_id: str | None
+) -> tuple[Sweep, list[Execution]] | None:
+    if request_id is None:
+        return None
+    asked = {"request_id": codec.clean(request_id)}
+    earlier = connection.execute(_BY_REQUEST, asked).scalar()
+    if earlier is None:
+        return None
+    return sweep_rows.read(connection, earlier), sweep_rows.members(connection, earlier)

@@ -1,0 +1,70 @@
+"""Whose turn it is: single executions and each sweep go in turns, however long a sweep is.
+
+This is start-time fair queueing (Goyal, Vin and Cheng, 1996) with equal shares.
+An execution gets its turn when it is accepted: one more than the one before
+it in its line (the single ones are one line, each sweep is one), but no less
+than the turn that was claimed last. So who comes late is not behind
+everything that was there before, and nobody waits for ever. Claiming is one
+step in an index, whatever the length of queue and history.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from jupyter_async_exec.store.tables import CLAIMABLE, executions, queue
+
+_SELECT = sa.select(queue).where(queue.c.backend == sa.bindparam("its_backend"))
+_UPDATE = sa.update(queue).where(queue.c.backend == sa.bindparam("its_backend"))
+_NEXT = (
+    sa.select(executions.c.number, executions.c.turn)
+    .where(executions.c.backend == sa.bindparam("its_backend"), CLAIMABLE)
+    .order_by(executions.c.turn, executions.c.number)
+    .limit(1)
+)
+
+
+def next_single(connection: sa.Connection, backend: str) -> int:
+    """Return the turn of one more single execution."""
+    row = connection.execute(_SELECT, {"its_backend": backend}).mappings().first()
+    if row is None:
+        _insert(connection, backend, single_turn=0)
+        return 0
+    claimed = row["claimed_turn"]
+    turn = max(claimed + claimed % 2, row["single_turn"] + 2)
+    connection.execute(_UPDATE, {"its_backend": backend, "single_turn": turn})
+    return int(turn)
+
+
+def next_of_sweep(
+    connection: sa.Connection, backend: str, n: int, *, after: int | None = None
+) -> list[int]:
+    """Return the turns of `n` executions of a sweep, behind turn `after` if it has others.
+
+    Odd ones: between equals, a single execution goes first.
+    """
+    row = connection.execute(_SELECT, {"its_backend": backend}).mappings().first()
+    first = 0 if row is None else row["claimed_turn"] // 2
+    if after is not None:
+        first = max(first, after // 2 + 1)
+    return [2 * (first + place) + 1 for place in range(n)]
+
+
+def take_next(connection: sa.Connection, backend: str) -> int | None:
+    """Return the number of the execution whose turn it is, None when nobody waits."""
+    found = connection.execute(_NEXT, {"its_backend": backend}).first()
+    if found is None:
+        return None
+    turn = {"its_backend": backend, "claimed_turn": found.turn}
+    # A returned attempt keeps its turn, which may lie behind: time never goes back.
+    changed = connection.execute(_UPDATE.where(queue.c.claimed_turn <= found.turn), turn)
+    if not changed.rowcount and not connection.execute(_SELECT, turn).first():
+        _insert(connection, backend, claimed_turn=found.turn)
+    return int(found.number)
+
+
+def _insert(
+    connection: sa.Connection, backend: str, *, claimed_turn: int = 0, single_turn: int = -2
+) -> None:
+    values = {"backend": backend, "claimed_turn": claimed_turn, "single_turn": single_turn}
+    connection.execute(sa.insert(queue).values(values))

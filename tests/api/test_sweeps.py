@@ -1,0 +1,131 @@
+"""Sweeps through REST, with real kernels; every answer is checked against the contract."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import make_notebook
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Client
+
+NOTEBOOK = make_notebook("assert n != 3\nprint(n)", parameters="n: int = 1")
+
+
+async def submit(client: Client, values: Any, **body: Any) -> dict[str, Any]:
+    answer = await client.post(
+        "sweeps", {"path": "a.ipynb", "notebook": NOTEBOOK, "values": values, **body}
+    )
+    assert answer.code == 201, answer.body
+    sweep: dict[str, Any] = answer.json
+    return sweep
+
+
+async def over(client: Client, sweep_id: str) -> dict[str, Any]:
+    async with asyncio.timeout(60):
+        while True:
+            sweep: dict[str, Any] = (await client.get(f"sweeps/{sweep_id}")).json
+            if sweep["finished_at"] is not None:
+                return sweep
+            await asyncio.sleep(0.05)
+
+
+async def test_a_sweep_runs_its_first_and_then_the_others_and_gives_one_notice(
+    client: Client, jp_serverapp: Any
+) -> None:
+    events: list[dict[str, Any]] = []
+
+    async def listen(logger: Any, schema_id: str, data: dict[str, Any]) -> None:
+        events.append(data)
+
+    await client.get("status")
+    jp_serverapp.event_logger.add_listener(
+        schema_id="https://schema.jupyter.org/jupyter_async_exec/sweep/v1", listener=listen
+    )
+
+    sweep = await submit(client, {"n": "1, 2, 3, 4"})
+    ended = await over(client, sweep["id"])
+
+    assert sweep["executions"][1]["waiting_reason"].startswith("Waits for the first execution")
+    assert (ended["status"], ended["counts"]["failed"], ended["counts"]["succeeded"]) == (
+        "failed", 1, 3,
+    )  # fmt: skip
+    assert [each["status"] for each in ended["executions"]] == [
+        "succeeded", "succeeded", "failed", "succeeded",
+    ]  # fmt: skip
+    first = ended["executions"][0]["finished_at"]
+    assert all(each["started_at"] > first for each in ended["executions"][1:])
+    listed = (await client.get("executions", sweep=sweep["id"])).json["executions"]
+    assert [each["number"] for each in listed] == [4, 3, 2, 1]
+    async with asyncio.timeout(10):
+        while not any(event["finished"] for event in events):
+            await asyncio.sleep(0.05)
+    (notice,) = [event for event in events if event["finished"]]
+    assert notice["counts"] == ended["counts"]
+    assert (notice["first_number"], notice["last_number"]) == (1, 4)
+
+
+async def test_a_sweep_is_cancelled_retried_and_added_to(client: Client) -> None:
+    await submit(client, {"n": "1..3"}, options={"tags": ["t"]}, canary=True)
+
+    cancelled = (await client.post("sweeps/2/cancel")).json
+    added = (await client.post("sweeps/2/add", {"values": {"n": [3, 4]}})).json
+    refused = await client.post("sweeps/2/retry")
+
+    assert cancelled["counts"]["cancelled"] >= 2
+    assert [each["parameters"] for each in added["executions"]][3:] == [{"n": 4}]
+    assert (refused.code, refused.json["reason"]) == (409, "conflict")
+    await client.post("sweeps/2/cancel")
+    await over(client, "2")
+
+
+async def test_a_dry_run_accepts_nothing(client: Client) -> None:
+    answer = await client.post(
+        "sweeps",
+        {"path": "a.ipynb", "notebook": NOTEBOOK, "values": {"n": "1..24"}, "dry_run": True},
+    )
+
+    assert (answer.code, answer.json["count"]) == (200, 24)
+    assert answer.json["trials"][23] == {"n": 24}
+    assert (await client.get("executions")).json["executions"] == []
+
+
+async def test_a_double_click_is_one_sweep(client: Client) -> None:
+    twice = [submit(client, {"n": "1..2"}, request_id="the same click") for _ in range(2)]
+
+    first, second = await asyncio.gather(*twice)
+
+    assert first["id"] == second["id"]
+    assert len((await client.get("executions")).json["executions"]) == 2
+    await client.post(f"sweeps/{first['id']}/cancel")
+    await over(client, first["id"])
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "sentence"),
+    [
+        ({"values": {}}, 422, "The sweep is empty"),
+        ({"values": {"n": "1..1000000"}}, 422, "would be 1,000,000 executions"),
+        ({"values": {"m": [1]}}, 422, "no parameter `m`"),
+        ({"values": {"n": "1, one"}}, 422, "whole number"),
+        ({"values": {"n": 7}}, 400, "values.n"),
+        ({"mode": "all"}, 400, "mode"),
+        ({"values": {"n": [1]}, "stop_after_failures": 0}, 400, "stop_after_failures"),
+    ],
+)
+async def test_a_bad_sweep_is_refused_with_a_sentence(
+    client: Client, body: dict[str, Any], code: int, sentence: str
+) -> None:
+    answer = await client.post("sweeps", {"path": "a.ipynb", "notebook": NOTEBOOK, **body})
+
+    assert (answer.code, sentence in json.dumps(answer.json)) == (code, True), answer.json
+    assert (await client.get("executions")).json["executions"] == []
+
+
+async def test_a_sweep_that_is_not_there_is_said_so(client: Client) -> None:
+    for call in (client.get("sweeps/7"), client.post("sweeps/7/cancel")):
+        assert (await call).code == 404

@@ -28,7 +28,7 @@ from jupyter_async_exec.runner.kernel import KernelProcess, StartProcess, start_
 from jupyter_async_exec.runner.kernelspec import KernelSpec, find_kernelspec
 from jupyter_async_exec.runner.launch import safe_environment
 from jupyter_async_exec.runner.limits import Watch
-from jupyter_async_exec.runner.processes import COOKIE
+from jupyter_async_exec.runner.processes import COOKIE, Process
 from jupyter_async_exec.runner.redaction import Redactor
 from jupyter_async_exec.runner.result import (
     Result,
@@ -86,6 +86,8 @@ class Engine:
         A kernel that is ready already.
     start
         Makes kernel processes.
+    adopter
+        The supervisor, who adopts whom the kernel leaves.
     news
         Called when the execution has started and when its result is written.
     """
@@ -101,6 +103,7 @@ class Engine:
         cell_time_s: float | None = None,
         spare: Spare | None = None,
         start: StartProcess = start_process,
+        adopter: Process | None = None,
         news: Callable[[], None] = lambda: None,
     ) -> None:
         self._directory = directory
@@ -111,7 +114,13 @@ class Engine:
         self._spare = spare
         self._start = start
         self._news = news
-        self._watch = Watch(directory, task.limits, cell_time_s=cell_time_s)
+        self._watch = Watch(
+            directory,
+            task.limits,
+            cell_time_s=cell_time_s,
+            adopter=adopter,
+            cookie=os.environ.get(COOKIE),
+        )
         self._machine = describe_machine()
         self._spec: KernelSpec | None = None
         self._kernel: KernelProcess | None = None
@@ -157,6 +166,7 @@ class Engine:
             else:
                 self._spec = find_kernelspec(self._task.kernel_name)
                 self._kernel = self._start_kernel(self._spec)
+            self._watch.take_kernel(self._kernel.pid)
         except StoppedError as stopped:
             return stopped.ending
         except KernelMissingError as error:
@@ -280,6 +290,7 @@ class Engine:
         """Write the end: notebook, journal, result, in this order."""
         from jupyter_async_exec.runner.journal import DISK_PATIENCE_S
 
+        self._remark_outputs()
         deadline = time.monotonic() + DISK_PATIENCE_S
         while True:
             record = self._end(ending)
@@ -309,6 +320,21 @@ class Engine:
         write_result(self._directory, result)
         self._news()
         return result
+
+    def _remark_outputs(self) -> None:
+        limit = self._task.limits.output_bytes
+        if limit is None:
+            return
+        # What came fast is collected, and is part of the outputs.
+        with contextlib.suppress(OSError):  # the end, which comes next, bears a full disk
+            self._recorder.flush()
+        if self._recorder.notebook.is_shortened:
+            self._recorder.record(
+                "remark",
+                kind="output_limit",
+                message=f"The outputs exceed the limit of {limit:,} bytes: the notebook keeps "
+                "the head and the tail of what is longer, the log has all text.",
+            )
 
     def _end(self, ending: Ending) -> JSONObject:
         return self._recorder.prepare_end(
@@ -374,6 +400,7 @@ class Engine:
                 # By the surest way there is.
                 self._start = start_process
                 self._kernel = self._start_kernel(self._spec)
+                self._watch.take_kernel(self._kernel.pid)
         raise AssertionError("unreachable")
 
     def _end_kernel(self) -> None:
@@ -529,7 +556,7 @@ class Engine:
         # After the last cell it may go.
         if kernel.exit_code is not None and (is_running or self._started_at is None):
             raise KernelDiedError
-        self._watch.check_memory(kernel.pid)
+        self._watch.check_memory()
         if self._started_at is not None and self._conversation is not None:
             now = time.monotonic()
             self._watch.check_times(

@@ -18,6 +18,7 @@ from jupyter_async_exec.core.execution import new_id
 from jupyter_async_exec.errors import UnavailableError
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.bell import GO, make_bell
+from jupyter_async_exec.runner.cgroup import remove_group
 from jupyter_async_exec.runner.lock import take_lock
 from jupyter_async_exec.runner.processes import (
     COOKIE,
@@ -206,6 +207,7 @@ def terminate(directory: Path) -> None:
     for root in reversed(roots):
         kill_all([root])
         wait_gone([root], timeout_s=_TERMINATE_S)
+    remove_group(cookie)
     _remove_sockets(evidence)
 
 

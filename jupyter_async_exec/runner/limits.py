@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING
 
 from jupyter_async_exec.core.execution import Reason, Status
 from jupyter_async_exec.runner import files, system
+from jupyter_async_exec.runner.cgroup import MemoryGroup, make_group
 from jupyter_async_exec.runner.endings import Ending, StoppedError, fail
+from jupyter_async_exec.runner.memory import Family
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from jupyter_async_exec.core.execution import Limits
+    from jupyter_async_exec.runner.processes import Process
 
-_MEASURE_S = 1.0
+#: Between two measurements of memory: with a limit, without. One takes under a millisecond.
+_MEASURE_S = 0.25
+_MEASURE_UNLIMITED_S = 1.0
+#: Measuring takes at most this share of the time, however many processes there are.
+_MEASURE_SHARE = 0.05
+#: Who used this share of all memory and was killed, was killed for it, counted or not.
+_NEARLY_ALL = 0.8
 _GIGABYTE = 1e9
 
 
@@ -29,14 +38,30 @@ class Watch:
         What the execution may use.
     cell_time_s
         Limit for one cell.
+    adopter
+        Who adopts the kernel's orphans, if somebody does.
+    cookie
+        Of the attempt; names its control group. Without one there is none.
     """
 
-    def __init__(self, directory: Path, limits: Limits, *, cell_time_s: float | None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        limits: Limits,
+        *,
+        cell_time_s: float | None,
+        adopter: Process | None = None,
+        cookie: str | None = None,
+    ) -> None:
         self._cancel = directory / files.CANCEL
         self._limits = limits
         self._cell_time_s = cell_time_s
+        self._adopter = adopter
+        self._cookie = cookie
+        self._family: Family | None = None
+        self._group: MemoryGroup | None = None
         self._next_measure = 0.0
-        #: Bytes the kernel used when last measured.
+        #: Most bytes the kernel was seen to use.
         self.memory = 0
         self._oom_kills = system.count_oom_kills()
 
@@ -50,23 +75,36 @@ class Watch:
         if self.is_cancelled:
             raise StoppedError(Ending(status=Status.CANCELLED, message="Cancelled."))
 
-    def check_memory(self, kernel_pid: int) -> None:
-        """Raise when kernel and descendants use more than they may; measured every second."""
-        now = time.monotonic()
-        if now < self._next_measure:
-            return
-        self._next_measure = now + _MEASURE_S
+    def take_kernel(self, pid: int) -> None:
+        """Look after this kernel from now on, in a control group of its own if it has a limit."""
+        self._family = Family(pid, self._adopter)
         limit = self._limits.memory_bytes
-        if limit is None:
-            self.memory = max(self.memory, system.resident_bytes(kernel_pid))
+        if limit is not None and self._cookie:
+            self._group = make_group(self._cookie, limit)
+            if self._group is not None:
+                self._group.add(pid)
+
+    def check_memory(self) -> None:
+        """Raise when kernel and descendants use more than they may; measured now and then."""
+        now = time.monotonic()
+        if now < self._next_measure or self._family is None:
             return
-        self.memory = system.measure_memory(kernel_pid)
-        if self.memory > limit:
-            message = (
-                f"Stopped at the memory limit: used {gigabytes(self.memory)} "
-                f"of {gigabytes(limit)} GB."
-            )
-            raise StoppedError(fail(Reason.OUT_OF_MEMORY, message), at_once=True)
+        limit = self._limits.memory_bytes
+        used = self._family.resident_bytes()
+        took = time.monotonic() - now
+        pause = _MEASURE_UNLIMITED_S if limit is None else _MEASURE_S
+        self._next_measure = now + max(pause, took / _MEASURE_SHARE)
+        if limit is not None and used > limit:
+            # What several processes share is not used several times.
+            used = self._family.proportional_bytes()
+        self.memory = max(self.memory, used)
+        if limit is None:
+            return
+        if self._group is not None and self._group.count_kills():
+            used = max(self.memory, self._group.read_peak())
+            raise StoppedError(_memory_limit(used, limit, by_system=True), at_once=True)
+        if used > limit:
+            raise StoppedError(_memory_limit(used, limit), at_once=True)
 
     def check_times(self, *, ran_s: float, cell_s: float | None, silent_s: float) -> None:
         """Raise when something took too long.
@@ -98,15 +136,27 @@ class Watch:
             raise StoppedError(fail(Reason.STALLED, message))
 
     def explain_kill(self, where: str) -> Ending | None:
-        """Return the ending when the system has killed for memory since the start."""
-        if system.count_oom_kills() <= self._oom_kills:
+        """Return the ending when it was memory for which the kernel was killed."""
+        limit = self._limits.memory_bytes
+        if limit is not None and self._group is not None and self._group.count_kills():
+            used = max(self.memory, self._group.read_peak())
+            return _memory_limit(used, limit, by_system=True)
+        total = system.total_memory()
+        figures = f"it used {gigabytes(self.memory)} of {gigabytes(total)} GB when last measured."
+        if system.count_oom_kills() > self._oom_kills:
+            message = f"The system killed the kernel {where} because memory ran out; {figures}"
+        elif total and self.memory >= _NEARLY_ALL * total:
+            # By a guard of memory other than the system itself, which counts for itself.
+            message = f"The kernel was killed {where}, most likely because of its memory: {figures}"
+        else:
             return None
-        used, total = gigabytes(self.memory), gigabytes(system.total_memory())
-        message = (
-            f"The system killed the kernel {where} because memory ran out; "
-            f"it used {used} of {total} GB when last measured."
-        )
         return fail(Reason.OUT_OF_MEMORY, message)
+
+
+def _memory_limit(used: int, limit: int, *, by_system: bool = False) -> Ending:
+    how = "Stopped by the system" if by_system else "Stopped"
+    message = f"{how} at the memory limit: used {gigabytes(used)} of {gigabytes(limit)} GB."
+    return fail(Reason.OUT_OF_MEMORY, message)
 
 
 def gigabytes(size: int) -> str:

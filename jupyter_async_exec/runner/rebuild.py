@@ -196,6 +196,15 @@ class ExecutedNotebook:
             metadata["widgets"] = widgets
         return {**self._notebook, "cells": cells, "metadata": metadata}
 
+    @property
+    def is_shortened(self) -> bool:
+        """Whether outputs were left out for the limit."""
+        return any(
+            cell.note is not None
+            or any(isinstance(each, StreamText) and each.is_shortened for each in cell.outputs)
+            for cell in self._cells.values()
+        )
+
     def last_text(self, cell_index: int) -> str:
         """Return the end of what a cell has shown as text, for errors that say nothing else."""
         for output in reversed(self._cell(cell_index).outputs):

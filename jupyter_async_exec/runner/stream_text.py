@@ -82,6 +82,11 @@ class StreamText:
             self._keep(self._line)
             self._line = ""
 
+    @property
+    def is_shortened(self) -> bool:
+        """Whether something was left out for the limit."""
+        return self._left_out > 0
+
     def render(self) -> str | Joined:
         """Return the text as a notebook holds it."""
         note = ""

@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING
 from jupyter_async_exec.runner import files, system
 from jupyter_async_exec.runner.becoming import Become
 from jupyter_async_exec.runner.bell import Bell
+from jupyter_async_exec.runner.cgroup import remove_group
 from jupyter_async_exec.runner.json_text import encode_json
 from jupyter_async_exec.runner.kernel import StartProcess, start_process
 from jupyter_async_exec.runner.lock import take_lock
@@ -110,7 +111,8 @@ def supervise(directory: Path, lock: int | None = None, equipment: Equipment | N
         os._exit(code)
     equipment.bell.close()
     _guard(pid, directory)
-    _end_rest(own)
+    if _end_rest(own):
+        remove_group(os.environ.get(COOKIE, ""))
     shutil.rmtree(sockets, ignore_errors=True)
     return 0
 
@@ -157,6 +159,7 @@ class _Supervisor:
         status = self._wait(engine)
         self._note_end(status)
         self._clear()
+        remove_group(self._cookie)
         self._conclude()
         shutil.rmtree(self._sockets, ignore_errors=True)
         return 0
@@ -289,6 +292,7 @@ def _run_engine(directory: Path, sockets: Path, equipment: Equipment) -> int:
         task=task,
         sockets=sockets,
         spare=spare,
+        adopter=identify(os.getppid()),
         start=equipment.start,
         news=equipment.bell.ring,
     ).run()
@@ -311,8 +315,8 @@ def _guard(supervisor: int, directory: Path) -> None:
                 return
 
 
-def _end_rest(own: Process) -> None:
-    """End what the supervisor could not: all of it, if it was killed."""
+def _end_rest(own: Process) -> bool:
+    """End what the supervisor could not; whether there was something, as when it was killed."""
     cookie = os.environ.get(COOKIE, "")
 
     def find() -> set[Process]:
@@ -321,8 +325,10 @@ def _end_rest(own: Process) -> None:
             found |= set(find_marked(cookie, not_before=own.started))
         return found - {own}
 
-    if find() or find():
-        _kill_until_none(find)
+    if not find() and not find():
+        return False
+    _kill_until_none(find)
+    return True
 
 
 def _kill_until_none(find: Callable[[], set[Process]]) -> None:

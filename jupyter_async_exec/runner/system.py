@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jupyter_async_exec.runner import cgroup
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -94,59 +96,30 @@ def overwrite_command(arguments: Sequence[str]) -> None:
 
 
 def count_oom_kills() -> int:
-    """Return how many processes the system has killed for memory, as far as it tells us."""
-    total = 0
-    for path, key in _oom_counters():
-        try:
-            lines = path.read_text().splitlines()
-        except OSError:
-            continue
-        for line in lines:
-            name, _, value = line.partition(" ")
-            if name == key and value.isdigit():
-                total += int(value)
-    return total
+    """Return how many processes the system has killed for memory, as far as it tells us.
 
-
-def _oom_counters() -> list[tuple[Path, str]]:
-    counters = [(Path("/proc/vmstat"), "oom_kill")]
+    Among our neighbours in the control group where those are counted, else on
+    the whole machine; only two counts of the same process can be compared.
+    """
+    counted = cgroup.count_kills()
+    if counted is not None:
+        return counted
     try:
-        groups = Path("/proc/self/cgroup").read_text().splitlines()
+        lines = Path("/proc/vmstat").read_text().splitlines()
     except OSError:
-        return []
-    for group in groups:
-        _, controllers, path = (*group.split(":", 2), "", "")[:3]
-        if not controllers:
-            counters.append((Path(f"/sys/fs/cgroup{path}/memory.events"), "oom_kill"))
-        elif "memory" in controllers.split(","):
-            counters.append((Path(f"/sys/fs/cgroup/memory{path}/memory.oom_control"), "oom_kill"))
-    return counters
-
-
-def measure_memory(pid: int) -> int:
-    """Return the resident bytes of a process and all its descendants; 0 when it is gone."""
-    import psutil
-
-    total = 0
-    try:
-        root = psutil.Process(pid)
-        family = [root, *root.children(recursive=True)]
-    except psutil.Error:
         return 0
-    for process in family:
-        try:
-            total += process.memory_info().rss
-        except psutil.Error:
-            continue
-    return total
+    found = (line.partition(" ")[2] for line in lines if line.startswith("oom_kill "))
+    return int(next(found, "0"))
 
 
 def total_memory() -> int:
-    """Return the machine's memory in bytes; 0 when unknown."""
+    """Return the bytes there are, on the machine or for its part we are in; 0 when unknown."""
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
-        return 0
+        machine = 0
+    limit = cgroup.read_limit()
+    return machine if limit is None else min(limit, machine or limit)
 
 
 def available_memory() -> int:
@@ -159,12 +132,3 @@ def available_memory() -> int:
     except (OSError, ValueError, IndexError):
         pass
     return sys.maxsize
-
-
-def resident_bytes(pid: int) -> int:
-    """Return the resident bytes of one process, cheaply; 0 where that is not to be had."""
-    try:
-        pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError, ValueError):
-        return 0

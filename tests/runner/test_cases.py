@@ -367,5 +367,6 @@ class TestLimits:
         assert text.startswith("line 0\n")
         assert text.endswith("line 19999\n")
         assert "left out here" in text
+        assert attempt.remarks == ["output_limit"]
         assert attempt.log.count("\n") == 20_001
         assert attempt.rebuilt == attempt.output

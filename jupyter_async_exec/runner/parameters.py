@@ -1,19 +1,11 @@
-"""Parameters as code of the kernel's language: values are data and stay data.
-
-papermill translates; Python, which needs no more than `repr` with care, is
-translated here to the same text, because importing papermill takes 1.2 s.
-Julia and PowerShell interpolate `$` inside double quotes, which papermill
-leaves open; their strings are written here.
-"""
+"""Where parameters are injected, and as what code of the kernel's language."""
 
 from __future__ import annotations
 
-import keyword
-import math
-import re
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.errors import InvalidParametersError
+from jupyter_async_exec.runner.languages import UnwritableError, find_language
 from jupyter_async_exec.runner.rebuild import INJECTED_TAG, tags_of
 
 if TYPE_CHECKING:
@@ -22,8 +14,6 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.json_types import JSONObject
 
 _COMMENT = "Parameters"
-#: All that PowerShell takes for a single quote.
-_POWERSHELL_QUOTE = re.compile("['\u2018\u2019\u201a\u201b]")
 
 
 def inject(
@@ -63,83 +53,27 @@ def inject(
 
 
 def translate(parameters: Mapping[str, Any], *, kernel_name: str, language: str) -> str:
-    """Return source code that assigns `parameters`, the same that papermill injects.
+    """Return source code that assigns `parameters`.
 
     Raises
     ------
     InvalidParametersError
-        A name is none in this language, or a value cannot be written in it.
+        A name is none in this language, a value cannot be written in it, or the
+        language is not known.
     """
-    for name in parameters:
-        if not name.isidentifier() or (language == "python" and keyword.iskeyword(name)):
-            raise InvalidParametersError(
-                f"{name!r} cannot be the name of a parameter.", {"fields": {name: "not a name"}}
-            )
-    if language == "python" and kernel_name not in ("sparkkernel", "sparkrkernel"):
-        lines = [f"{name} = {_python(value)}" for name, value in parameters.items()]
-        return "\n".join([f"# {_COMMENT}", *lines, ""])
-    return _translate_with_papermill(dict(parameters), kernel_name, language)
-
-
-def _python(value: Any) -> str:
-    if isinstance(value, str):
-        return _quote(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return f"float('{value}')"
-    if isinstance(value, dict):
-        inside = (f"{_quote(str(key))}: {_python(item)}" for key, item in value.items())
-        return f"{{{', '.join(inside)}}}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_python, value))}]"
-    return repr(value)
-
-
-def _quote(text: str) -> str:
-    escaped = text.encode("unicode_escape").decode("ascii").replace('"', r"\"")
-    return f'"{escaped}"'
-
-
-def _translate_with_papermill(parameters: dict[str, Any], kernel_name: str, language: str) -> str:
-    from papermill.exceptions import PapermillException
-    from papermill.translators import (
-        JuliaTranslator,
-        PowershellTranslator,
-        papermill_translators,
-    )
-
-    class SafeJulia(JuliaTranslator):  # type: ignore[misc]  # papermill ships no types
-        @classmethod
-        def translate_escaped_str(cls, str_val: Any) -> str:
-            return _quote_julia(str(str_val))
-
-    class SafePowershell(PowershellTranslator):  # type: ignore[misc]  # likewise
-        @classmethod
-        def translate_escaped_str(cls, str_val: Any) -> str:
-            return "'" + _POWERSHELL_QUOTE.sub(lambda found: found[0] * 2, str(str_val)) + "'"
-
-    try:
-        translator = papermill_translators.find_translator(kernel_name, language)
-        if issubclass(translator, JuliaTranslator):
-            translator = SafeJulia
-        elif issubclass(translator, PowershellTranslator):
-            translator = SafePowershell
-        return str(translator.codify(parameters, _COMMENT))
-    except (PapermillException, NotImplementedError) as error:
+    if not parameters:
+        return ""
+    writer = find_language(kernel_name, language)
+    if writer is None:
         raise InvalidParametersError(
-            f"These parameters cannot be given to a {language or kernel_name} kernel: {error}"
-        ) from error
-
-
-def _quote_julia(text: str) -> str:
-    written = []
-    for character in text:
-        if character in '"\\$':
-            written.append("\\" + character)
-        elif character.isprintable():
-            written.append(character)
-        else:
-            written.append(f"\\U{ord(character):08x}")
-    return '"' + "".join(written) + '"'
+            f"Parameters cannot be given to a {(language or kernel_name)[:50]} kernel: "
+            "how to write them in its language is not known.",
+            {"fields": dict.fromkeys(parameters, "its language is not known")},
+        )
+    try:
+        return writer.codify(parameters, _COMMENT)
+    except UnwritableError as error:
+        raise InvalidParametersError(f"{error}.", {"fields": {}}) from None
 
 
 def _find_tagged(cells: list[JSONObject], tag: str) -> int | None:

@@ -13,6 +13,7 @@ from jupyter_async_exec.core.parameters import coerce_parameters
 from jupyter_async_exec.core.secret_names import is_hidden, missing_secrets
 from jupyter_async_exec.core.secret_parameters import take_secrets
 from jupyter_async_exec.errors import KernelMissingError
+from jupyter_async_exec.runner.parameters import translate
 from jupyter_async_exec.snapshots.capture import CaptureLimits, capture, linked_to_json
 from jupyter_async_exec.snapshots.manifest import load_manifest
 from jupyter_async_exec.snapshots.notebook import kernel_of, normalise
@@ -131,9 +132,15 @@ class Sealer:
 
         Raises
         ------
-        InvalidRequestError, SnapshotTooBigError
+        InvalidRequestError, InvalidParametersError, SnapshotTooBigError
             It cannot be run as it is.
         """
+        # Refused now rather than when it runs.
+        translate(
+            parameters | opened.secrets,
+            kernel_name=opened.kernel.name,
+            language=opened.kernel.language,
+        )
         captured = capture(
             opened.source,
             notebook_path=request.path,
@@ -189,13 +196,14 @@ class Sealer:
     ) -> Submission:
         """Use the snapshot of `parent` again; what is given replaces what it had."""
         source = self.source_of(parent.snapshot_id)
-        self._kernel_for(source, parent.kernel_name)
+        kernel = self._kernel_for(source, parent.kernel_name)
         chosen: dict[str, JSONValue] = parent.parameters
         secrets: dict[str, JSONValue] = {}
         if parameters is not None:
             declared = find_parameters(source)
             shown, secrets = self._take_secrets(parameters, declared)
             chosen = coerce_parameters(shown, declared.parameters, typed=declared.typed)
+            translate(chosen | secrets, kernel_name=kernel.name, language=kernel.language)
         elif missing := [name for name, value in chosen.items() if is_hidden(value)]:
             raise missing_secrets(missing)
         if title is None:

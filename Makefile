@@ -1,6 +1,6 @@
 # make run    a fresh clone becomes an open JupyterLab (ARGS=... is passed on)
 # make test   every check and every test
-# make faults kill everything at random, ROUNDS=300 times, from SEED on
+# make faults kill everything at random, ROUNDS=300 times, from SEED on; cancel CANCELS=1000 times
 # make check  the linters alone
 # make bench  measure us beside the peers and write docs/benchmarks.md (ARGS=--quick in minutes)
 
@@ -49,7 +49,7 @@ bench: .venv-bench/installed
 
 # The long form of what `make test` does twice; a round takes about half a minute.
 faults: $(STAMPS)/python
-	@ROUNDS=$(or $(ROUNDS),300) $(BIN)/python -m pytest -q tests/faults
+	@ROUNDS=$(or $(ROUNDS),300) CANCELS=$(or $(CANCELS),1000) $(BIN)/python -m pytest -q tests/faults
 
 # ---------------------------------------------------------------- installation
 

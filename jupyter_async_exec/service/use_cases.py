@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import shutil
@@ -10,7 +11,9 @@ import time
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from jupyter_async_exec.backends.base import AttemptKey
 from jupyter_async_exec.core.clock import Clock, utc_now
+from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.errors import AsyncExecError, InvalidRequestError
 from jupyter_async_exec.runner.vault import SECRETS, Vault
 from jupyter_async_exec.service.admission import Admission, RoomLimits
@@ -237,7 +240,13 @@ class ExecutionService:
 
     async def cancel(self, ref: str) -> Execution:
         """Ask for the end; a queued execution is cancelled at once."""
-        return await self._change(self._store.request_cancel, ref)
+        execution = await self._change(self._store.request_cancel, ref)
+        backend = self._backends.get(execution.backend)
+        if execution.status is Status.RUNNING and backend is not None:
+            # The dispatcher tells the attempt too; there may be none just now, or a busy one.
+            with contextlib.suppress(AsyncExecError, OSError):
+                await backend.cancel(AttemptKey(execution.id, execution.attempt))
+        return execution
 
     async def edit(self, ref: str, changes: Mapping[str, Any]) -> Execution:
         """Change `title`, `note`, `tags` or `starred`; `deleted` false takes it from the trash."""

@@ -7,7 +7,7 @@ import type { ISignal } from '@lumino/signaling';
 import type { ReactNode } from 'react';
 
 import type { IExecutionsClient } from './api/client';
-import type { Execution, ExecutionKey, Status } from './api/types';
+import type { Execution, ExecutionKey, Status, Sweep } from './api/types';
 
 /** Whose settings, words and plugins these are. */
 export const PLUGIN_ID = 'jupyter_async_exec:plugin';
@@ -206,6 +206,13 @@ export interface INotifier {
    * @param executions - one or several that ended close together.
    */
   notify(executions: readonly Execution[]): void | Promise<void>;
+
+  /**
+   * Tell that a sweep is over; it tells of no execution of a sweep otherwise.
+   *
+   * @param sweep - all of whose executions have ended.
+   */
+  notifySweep?(sweep: Sweep): void | Promise<void>;
 }
 
 /** Where notifiers are added. */

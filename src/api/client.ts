@@ -17,6 +17,7 @@ import type {
   Receipt,
   Rerun,
   ServerStatus,
+  Sweep,
   Submission
 } from './types';
 
@@ -139,6 +140,9 @@ export interface IExecutionsClient {
 
   /** The declared parameters of a notebook as it is in memory. */
   findParameters(path: string, notebook: NotebookJSON): Promise<ParameterList>;
+
+  /** A sweep with all its executions. */
+  getSweep(id: string): Promise<Sweep>;
 
   /** Queue, slots, disk use, version. */
   getStatus(): Promise<ServerStatus>;
@@ -265,6 +269,10 @@ export class ExecutionsClient implements IExecutionsClient {
 
   findParameters(path: string, notebook: NotebookJSON): Promise<ParameterList> {
     return this._send('POST', parametersPath(path), { notebook });
+  }
+
+  getSweep(id: string): Promise<Sweep> {
+    return this._send('GET', `sweeps/${id}`);
   }
 
   getStatus(): Promise<ServerStatus> {

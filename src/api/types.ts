@@ -8,6 +8,9 @@ type Schemas = components['schemas'];
 /** One execution as the server tells it. */
 export type Execution = Schemas['Execution'];
 
+/** One submission that stands for many executions. */
+export type Sweep = Schemas['Sweep'];
+
 /** One page of executions and where the next one begins. */
 export type ExecutionPage = Schemas['ExecutionPage'];
 

@@ -4,10 +4,10 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 
-import type { Execution } from '../api/types';
+import type { Execution, Sweep } from '../api/types';
 import { CommandIDs } from '../commands';
 import type { INotifier } from '../tokens';
-import { noticeText } from './text';
+import { noticeText, sweepText } from './text';
 
 /** A notification of the operating system. */
 export class DesktopNotifier implements INotifier {
@@ -38,18 +38,17 @@ export class DesktopNotifier implements INotifier {
 
   notify(executions: readonly Execution[]): void {
     const [{ id }] = executions;
-    const notification = new window.Notification(
-      noticeText(executions, this._trans),
-      // The same tag in several tabs is one notification.
-      { tag: `jupyter-async-exec:${id}` }
-    );
-    notification.onclick = () => {
-      window.focus();
-      notification.close();
-      void (executions.length === 1
+    this._show(noticeText(executions, this._trans), id, () =>
+      executions.length === 1
         ? this._commands.execute(CommandIDs.open, { id })
-        : this._commands.execute(CommandIDs.showExecutions));
-    };
+        : this._commands.execute(CommandIDs.showExecutions)
+    );
+  }
+
+  notifySweep(sweep: Sweep): void {
+    this._show(sweepText(sweep, this._trans), sweep.id, () =>
+      this._commands.execute(CommandIDs.showExecutions)
+    );
   }
 
   /**
@@ -62,6 +61,17 @@ export class DesktopNotifier implements INotifier {
       isSupported() &&
       (await window.Notification.requestPermission()) === 'granted'
     );
+  }
+
+  private _show(text: string, id: string, open: () => Promise<unknown>): void {
+    // The same tag in several tabs is one notification.
+    const tag = `jupyter-async-exec:${id}`;
+    const notification = new window.Notification(text, { tag });
+    notification.onclick = () => {
+      window.focus();
+      notification.close();
+      void open();
+    };
   }
 
   private _commands: CommandRegistry;

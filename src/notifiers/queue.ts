@@ -4,10 +4,11 @@
 import type { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 
-import type { Execution } from '../api/types';
+import type { Execution, Sweep } from '../api/types';
 import { runSeconds } from '../model/labels';
-import type { IExecutionsModel, INotifierRegistry } from '../tokens';
+import type { IExecutionsModel, INotifier, INotifierRegistry } from '../tokens';
 import type { IClaims } from './claims';
+import type { SweepWatch } from './sweeps';
 
 /** What ends within so many milliseconds is told together. */
 const MERGE_MS = 2000;
@@ -15,7 +16,12 @@ const MERGE_MS = 2000;
 /** How long a tab in the background lets one in the foreground go first. */
 const BACKGROUND_MS = 1500;
 
-/** Holds executions that are over until it is right to tell of them. */
+/** Something to tell. */
+type News =
+  | { readonly type: 'execution'; readonly execution: Execution }
+  | { readonly type: 'sweep'; readonly sweep: Sweep };
+
+/** Holds executions and sweeps that are over until it is right to tell of them. */
 export class NoticeQueue implements IDisposable {
   /**
    * @param options - what it watches and whom it asks.
@@ -24,6 +30,7 @@ export class NoticeQueue implements IDisposable {
     this._options = options;
     this.minimumRunSeconds = 10;
     options.model.finished.connect(this._onFinished, this);
+    options.sweeps.over.connect(this._onSweepOver, this);
     document.addEventListener('visibilitychange', this._onVisibility);
   }
 
@@ -45,19 +52,46 @@ export class NoticeQueue implements IDisposable {
   }
 
   private _onFinished(_: IExecutionsModel, execution: Execution): void {
+    if (execution.sweep_id !== null) {
+      // A sweep is one notice.
+      this._options.sweeps.hear(execution);
+      return;
+    }
     const seconds = runSeconds(execution, this._options.model.now()) ?? 0;
     if (seconds < this.minimumRunSeconds) {
       return;
     }
-    if (document.visibilityState === 'hidden') {
-      this._unclaimed.set(execution.id, execution);
-      this._wait(MERGE_MS + BACKGROUND_MS);
-    } else if (this._options.isOnScreen(execution.id)) {
+    if (this._isOnScreen({ type: 'execution', execution })) {
       // No other tab may tell of it either.
       void this._options.claims.claim([execution.id]);
     } else {
-      void this._hold([execution]);
+      this._note({ type: 'execution', execution });
     }
+  }
+
+  private _onSweepOver(_: SweepWatch, sweep: Sweep): void {
+    const end = Date.parse(sweep.finished_at ?? sweep.created_at);
+    const seconds = (end - Date.parse(sweep.created_at)) / 1000;
+    if (seconds >= this.minimumRunSeconds) {
+      this._note({ type: 'sweep', sweep });
+    }
+  }
+
+  private _note(news: News): void {
+    if (document.visibilityState === 'hidden') {
+      this._unclaimed.set(keyOf(news), news);
+      this._wait(MERGE_MS + BACKGROUND_MS);
+    } else {
+      void this._hold([news]);
+    }
+  }
+
+  private _isOnScreen(news: News): boolean {
+    return (
+      news.type === 'execution' &&
+      document.visibilityState !== 'hidden' &&
+      this._options.isOnScreen(news.execution.id)
+    );
   }
 
   private _onVisibility = (): void => {
@@ -67,14 +101,14 @@ export class NoticeQueue implements IDisposable {
     }
   };
 
-  /** Claim executions, and keep those that this tab is to tell of. */
-  private async _hold(executions: Execution[]): Promise<void> {
-    const candidates = [...this._unclaimed.values(), ...executions];
+  /** Claim news, and keep what this tab is to tell of. */
+  private async _hold(news: readonly News[]): Promise<void> {
+    const candidates = [...this._unclaimed.values(), ...news];
     this._unclaimed.clear();
-    const ids = await this._options.claims.claim(candidates.map(e => e.id));
-    for (const execution of candidates) {
-      if (ids.includes(execution.id)) {
-        this._held.set(execution.id, execution);
+    const keys = await this._options.claims.claim(candidates.map(keyOf));
+    for (const candidate of candidates) {
+      if (keys.includes(keyOf(candidate))) {
+        this._held.set(keyOf(candidate), candidate);
       }
     }
     if (this._held.size > 0 && this._timer === 0) {
@@ -91,7 +125,7 @@ export class NoticeQueue implements IDisposable {
   }
 
   private async _tell(): Promise<void> {
-    const { isOnScreen, notifiers, typing } = this._options;
+    const { notifiers, typing } = this._options;
     const isHidden = document.visibilityState === 'hidden';
     if (!isHidden && typing.remainingMs > 0) {
       this._wait(typing.remainingMs);
@@ -107,20 +141,41 @@ export class NoticeQueue implements IDisposable {
     await this._hold([]);
     window.clearTimeout(this._timer);
     this._timer = 0;
-    const executions = [...this._held.values()].filter(
-      ({ id }) => !isOnScreen(id)
+    const news = [...this._held.values()].filter(
+      each => !this._isOnScreen(each)
     );
     this._held.clear();
-    if (executions.length > 0 && !this._isDisposed) {
-      channels.forEach(channel => void channel.notify(executions));
+    if (!this._isDisposed) {
+      channels.forEach(channel => pass(news, channel));
     }
   }
 
-  private _held = new Map<string, Execution>();
+  private _held = new Map<string, News>();
   private _isDisposed = false;
   private _options: NoticeQueue.IOptions;
   private _timer = 0;
-  private _unclaimed = new Map<string, Execution>();
+  private _unclaimed = new Map<string, News>();
+}
+
+/** A sweep to which executions are added is told of again. */
+function keyOf(news: News): string {
+  return news.type === 'execution'
+    ? news.execution.id
+    : `${news.sweep.id}-${news.sweep.finished_at}`;
+}
+
+function pass(news: readonly News[], channel: INotifier): void {
+  const executions = news.flatMap(each =>
+    each.type === 'execution' ? [each.execution] : []
+  );
+  if (executions.length > 0) {
+    void channel.notify(executions);
+  }
+  for (const each of news) {
+    if (each.type === 'sweep') {
+      void channel.notifySweep?.(each.sweep);
+    }
+  }
 }
 
 /** A namespace for `NoticeQueue` statics. */
@@ -129,6 +184,9 @@ export namespace NoticeQueue {
   export interface IOptions {
     /** The executions. */
     model: IExecutionsModel;
+
+    /** Knows when sweeps are over. */
+    sweeps: SweepWatch;
 
     /** The channels. */
     notifiers: INotifierRegistry;

@@ -3,7 +3,7 @@
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { Execution } from '../api/types';
+import type { Execution, Status, Sweep } from '../api/types';
 import {
   failureLabel,
   outcomeLabel,
@@ -38,4 +38,27 @@ export function noticeText(
   const duration = tookLabel(runSeconds(execution, 0) ?? 0, trans);
   const label = statusLabel(status, trans).toLocaleLowerCase();
   return trans.__('#%1 %2 after %3: %4', number, label, duration, title);
+}
+
+/**
+ * One sentence on a sweep that is over.
+ *
+ * @param sweep - it.
+ * @param trans - the words.
+ */
+export function sweepText(sweep: Sweep, trans: TranslationBundle): string {
+  const { counts, first_number: first, last_number: last, message } = sweep;
+  const statuses: Status[] = ['succeeded', 'failed', 'cancelled'];
+  const outcome = statuses
+    .filter(status => counts[status] > 0)
+    .map(status =>
+      trans.__(
+        '%1 %2',
+        counts[status],
+        statusLabel(status, trans).toLocaleLowerCase()
+      )
+    )
+    .join(', ');
+  const said = trans.__('Sweep #%1–%2 is over: %3.', first, last, outcome);
+  return message === null ? said : `${said} ${message}`;
 }

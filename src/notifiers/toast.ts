@@ -5,10 +5,10 @@ import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 
-import type { Execution } from '../api/types';
+import type { Execution, Sweep } from '../api/types';
 import { CommandIDs } from '../commands';
 import type { INotifier } from '../tokens';
-import { noticeText } from './text';
+import { noticeText, sweepText } from './text';
 
 /** How long a good message stays. */
 const AUTO_CLOSE_MS = 5000;
@@ -48,15 +48,22 @@ export class ToastNotifier implements INotifier {
     });
   }
 
+  notifySweep(sweep: Sweep): void {
+    if (!this.isEnabled) {
+      return;
+    }
+    const failed = sweep.status === 'failed';
+    const type = sweep.status === 'cancelled' ? 'info' : 'success';
+    Notification.emit(sweepText(sweep, this._trans), failed ? 'error' : type, {
+      autoClose: failed ? false : AUTO_CLOSE_MS,
+      actions: [this._openList()]
+    });
+  }
+
   private _action(executions: readonly Execution[]): Notification.IAction {
     const trans = this._trans;
     if (executions.length > 1) {
-      return {
-        label: trans.__('Open'),
-        caption: trans.__('Open the list of executions'),
-        displayType: 'accent',
-        callback: () => void this._commands.execute(CommandIDs.showExecutions)
-      };
+      return this._openList();
     }
     const [{ id, number }] = executions;
     return {
@@ -64,6 +71,15 @@ export class ToastNotifier implements INotifier {
       caption: trans.__('Open the result of #%1', number),
       displayType: 'accent',
       callback: () => void this._commands.execute(CommandIDs.open, { id })
+    };
+  }
+
+  private _openList(): Notification.IAction {
+    return {
+      label: this._trans.__('Open'),
+      caption: this._trans.__('Open the list of executions'),
+      displayType: 'accent',
+      callback: () => void this._commands.execute(CommandIDs.showExecutions)
     };
   }
 

@@ -14,6 +14,7 @@ import { DesktopNotifier } from '../notifiers/desktop';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- listens from the start
 import { NoticeQueue } from '../notifiers/queue';
 import { NotifierRegistry } from '../notifiers/registry';
+import { SweepWatch } from '../notifiers/sweeps';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- listens from the start
 import { ToastNotifier } from '../notifiers/toast';
 import { TypingWatch } from '../notifiers/typing';
@@ -57,6 +58,7 @@ export const noticesPlugin: JupyterFrontEndPlugin<INotifierRegistry> = {
     const queue = new NoticeQueue({
       model,
       notifiers: registry,
+      sweeps: new SweepWatch(model.client),
       claims: new StoredClaims({
         storage: window.localStorage,
         key: `jupyter_async_exec:told:${baseUrl}`

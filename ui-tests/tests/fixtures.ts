@@ -118,6 +118,18 @@ export class Server {
     return ((await response.json()) as IExecution).number;
   }
 
+  /**
+   * Submit a saved notebook as a sweep.
+   *
+   * @param values - For each parameter its values.
+   */
+  async sweep(path: string, values: Record<string, string>): Promise<void> {
+    const response = await this._request.post('/async-exec/sweeps', {
+      data: { path, values }
+    });
+    expect(response.status()).toBe(201);
+  }
+
   /** Get an execution. */
   async execution(id: string): Promise<IExecution> {
     return (await this._get(`/async-exec/executions/${id}`)) as IExecution;

@@ -27,6 +27,27 @@ test('what ends together is told together', async ({
   await expect(executions.toasts).toHaveCount(1);
 });
 
+test('a sweep is one notice', async ({ page, executions, server, gate }) => {
+  const path = await server.write(
+    'swept.ipynb',
+    notebook([
+      { source: 'n = 1', tags: ['parameters'] },
+      waitFor('started', gate.path),
+      'assert n != 3'
+    ])
+  );
+  await page.notebook.openByPath(path);
+  await executions.openSidebar();
+  await server.sweep(path, { n: '1..3' });
+  await expect(executions.rows).toHaveCount(3);
+  gate.open();
+
+  await expect(executions.toasts).toHaveText(
+    /Sweep #\d+–\d+ is over: 2 succeeded, 1 failed\./
+  );
+  await expect(executions.toasts).toHaveCount(1);
+});
+
 test('nobody is told of the result in front of them', async ({
   page,
   executions,

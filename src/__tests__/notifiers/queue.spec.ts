@@ -1,9 +1,10 @@
 import { Signal } from '@lumino/signaling';
 
-import type { Execution } from '../../api/types';
+import type { Execution, Sweep } from '../../api/types';
 import { StoredClaims } from '../../notifiers/claims';
 import { NoticeQueue } from '../../notifiers/queue';
 import { NotifierRegistry } from '../../notifiers/registry';
+import { SweepWatch } from '../../notifiers/sweeps';
 import type { IExecutionsModel } from '../../tokens';
 import { makeExecution } from '../fakes';
 
@@ -31,10 +32,20 @@ class Tab {
       canNotify: () => visibility === 'visible',
       notify: executions => {
         this.told.push(executions.map(({ number }) => number));
+      },
+      notifySweep: ({ first_number, last_number }) => {
+        this.toldSweeps.push([first_number, last_number]);
       }
     });
     this.queue = new NoticeQueue({
       model,
+      sweeps: new SweepWatch({
+        list: async () => ({
+          executions: this.alive,
+          next_cursor: null
+        }),
+        getSweep: async () => this.sweep
+      }),
       notifiers: registry,
       claims: new StoredClaims({ storage, key: 'told' }),
       typing: this.typing,
@@ -45,6 +56,17 @@ class Tab {
   readonly finished: Signal<IExecutionsModel, Execution>;
   readonly queue: NoticeQueue;
   readonly told: number[][] = [];
+  readonly toldSweeps: (number | null)[][] = [];
+  /** What of the sweep is not over yet. */
+  alive: Execution[] = [];
+  sweep = {
+    id: 'f'.repeat(32),
+    status: 'failed',
+    created_at: '2026-01-01T00:00:00Z',
+    finished_at: '2026-01-01T00:01:00Z',
+    first_number: 18,
+    last_number: 41
+  } as Sweep;
   readonly typing = { remainingMs: 0 };
   readonly onScreen = new Set<string>();
 }
@@ -86,6 +108,38 @@ describe('NoticeQueue', () => {
     await pass(2100);
 
     expect(tab.told).toEqual([[1, 2], [3]]);
+  });
+
+  it('makes one notice of a sweep, when all of it is over', async () => {
+    const tab = new Tab();
+    const sweep_id = tab.sweep.id;
+
+    tab.alive = [makeExecution(41)];
+    tab.finished.emit({ ...makeExecution(18), sweep_id });
+    await pass(5000);
+    expect(tab.toldSweeps).toEqual([]);
+    tab.alive = [];
+    tab.finished.emit({ ...makeExecution(40), sweep_id });
+    tab.finished.emit({ ...makeExecution(41), sweep_id });
+    await pass(5000);
+
+    expect(tab.toldSweeps).toEqual([[18, 41]]);
+    expect(tab.told).toEqual([]);
+  });
+
+  it('tells of a sweep in one of two tabs, and again when it has grown', async () => {
+    const [one, other] = [new Tab(), new Tab()];
+    const ended = { ...makeExecution(41), sweep_id: one.sweep.id };
+
+    one.finished.emit(ended);
+    other.finished.emit(ended);
+    await pass(5000);
+    expect([...one.toldSweeps, ...other.toldSweeps]).toEqual([[18, 41]]);
+    one.sweep = { ...one.sweep, finished_at: '2026-01-01T00:09:00Z' };
+    one.finished.emit({ ...makeExecution(42), sweep_id: one.sweep.id });
+    await pass(5000);
+
+    expect(one.toldSweeps.length + other.toldSweeps.length).toBe(2);
   });
 
   it('waits for a pause in typing', async () => {

@@ -2,6 +2,7 @@ import { Notification } from '@jupyterlab/apputils';
 import { nullTranslator } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 
+import type { Sweep } from '../../api/types';
 import { CommandIDs } from '../../commands';
 import { ToastNotifier } from '../../notifiers/toast';
 import { TypingWatch } from '../../notifiers/typing';
@@ -45,6 +46,21 @@ describe('ToastNotifier', () => {
     ]);
 
     expect(last().message).toBe('3 executions are over: 2 succeeded, 1 failed');
+  });
+
+  it('says how a sweep ended, and why the rest was not started', () => {
+    toast.notifySweep({
+      status: 'failed',
+      counts: { queued: 0, running: 0, succeeded: 0, failed: 4, cancelled: 0 },
+      first_number: 18,
+      last_number: 21,
+      message: 'The first one failed.'
+    } as Sweep);
+
+    expect(last().type).toBe('error');
+    expect(last().message).toBe(
+      'Sweep #18–21 is over: 4 failed. The first one failed.'
+    );
   });
 
   it('offers to open the result', () => {

@@ -9,6 +9,7 @@ import signal
 import time
 import urllib.error
 import uuid
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,13 +21,21 @@ from tests.server import Server, processes_in, wait_for
 if TYPE_CHECKING:
     from jupyter_async_exec.runner.processes import Process
 
-#: After the server is back everything has to be final within this time.
-FINAL_WITHIN_S = 30.0
+#: How long to wait for all ends before something hangs; how long it took is noted.
+PATIENCE_S = 180.0
 N_LINES = 20
 LINES = [f"line {index}" for index in range(N_LINES)]
 #: A kernel that died in a C function it was in is `kernel_died`; who was killed with it is `lost`.
 EXCUSES = {"lost", "kernel_died"}
-VICTIMS = ("server", "supervisor", "engine", "kernel", "fork server", "everything")
+#: Who belongs to one execution; the others' death costs none, except together with these.
+ROLES = ("supervisor", "engine", "kernel")
+SERVER, POLITELY, FORK_SERVER, EVERYTHING = (
+    "server",
+    "server, politely",
+    "fork server",
+    "everything",
+)
+VICTIMS = (SERVER, POLITELY, *ROLES, FORK_SERVER, EVERYTHING)
 
 
 @dataclass(slots=True)
@@ -38,6 +47,10 @@ class Round:
     n_executions: int = 20
     n_kills: int = 3
     killed: list[str] = field(default_factory=list)
+    #: Seconds from the last kill, or the server's return from it, until everything was final.
+    final_after_s: float = 0.0
+    #: How often each status and reason came of it.
+    ends: Counter[str] = field(default_factory=Counter)
 
     def run(self, server: Server) -> None:
         """Submit, kill, wait, check; the server runs before and after."""
@@ -54,31 +67,36 @@ class Round:
                 submit(server, todo.pop(), starts, pause_s=dice.uniform(0.0, 0.05))
             wait_for(lambda moment_s=moment_s: time.monotonic() - began_s >= moment_s)  # type: ignore[misc]
             self._kill(server, victim, dice)
+        back_s = time.monotonic()
         # Whoever got no answer asks again; asked twice is asked once.
         for request_id in requests:
             submit(server, request_id, starts, pause_s=0.01)
         executions = self._await_ends(server)
+        self.final_after_s = time.monotonic() - back_s
         assert len(executions) == self.n_executions, self.killed
         for execution in executions:
             self._check(server, execution, starts)
+            self.ends[execution["reason"] or execution["status"]] += 1
         self._check_processes(server)
 
     # ------------------------------------------------------------ killing
 
     def _kill(self, server: Server, victim: str, dice: random.Random) -> None:
-        self.killed.append(victim)
-        if victim == "everything":
-            for process in [*self._runners(server), *fork_servers(server)]:
-                _kill(process)
-        elif victim == "fork server":
-            for process in fork_servers(server):
-                _kill(process)
-        elif victim != "server":
+        if victim in ROLES:
             choice = self._members(server, victim)
+            self.killed.append(victim if choice else f"no {victim}")
             if choice:
                 _kill(dice.choice(choice))
-        if victim in ("server", "everything"):
-            server.end(signal.SIGKILL)
+            return
+        self.killed.append(victim)
+        if victim == EVERYTHING:
+            for process in [*self._runners(server), *fork_servers(server)]:
+                _kill(process)
+        elif victim == FORK_SERVER:
+            for process in fork_servers(server):
+                _kill(process)
+        if victim != FORK_SERVER:
+            server.end(signal.SIGTERM if victim == POLITELY else signal.SIGKILL)
             server.start()
 
     def _supervisors(self, server: Server) -> list[Process]:
@@ -112,7 +130,7 @@ class Round:
     # ------------------------------------------------------------ checking
 
     def _await_ends(self, server: Server) -> list[dict[str, Any]]:
-        deadline = time.monotonic() + FINAL_WITHIN_S
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             page = server.call("GET", "executions?limit=100")
             items: list[dict[str, Any]] = [
@@ -145,7 +163,7 @@ class Round:
         else:
             assert execution["status"] == "failed", told
             assert execution["reason"] in EXCUSES, told
-            assert set(self.killed) - {"server", "fork server"}, f"{told}: nobody killed it"
+            assert {*ROLES, EVERYTHING} & {*self.killed}, f"{told}: nobody killed it"
             assert lines != LINES or "line 19" not in lines[:-1], told
 
     def _check_processes(self, server: Server) -> None:

@@ -1,12 +1,15 @@
 """Whatever is killed, and whenever: nothing accepted is lost, run twice, or told wrongly.
 
-The short form runs a few rounds; ``make faults`` as many as ROUNDS says, from the seed SEED.
+The short form runs a few rounds; ``make faults`` as many as ROUNDS says, from the seed
+SEED, and notes in the file FIGURES what was killed and what came of it.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +19,6 @@ from tests.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = [
     pytest.mark.slow,
@@ -39,4 +41,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_every_accepted_execution_ends_once_and_truthfully(
     server: Server, tmp_path: Path, seed: int
 ) -> None:
-    Round(seed, tmp_path).run(server)
+    round_ = Round(seed, tmp_path)
+
+    round_.run(server)
+
+    figures = os.environ.get("FIGURES")
+    if figures:
+        noted = {
+            "seed": seed,
+            "killed": round_.killed,
+            "ends": round_.ends,
+            "final_after_s": round(round_.final_after_s, 2),
+        }
+        with Path(figures).open("a") as lines:
+            lines.write(f"{json.dumps(noted)}\n")

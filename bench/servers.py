@@ -161,7 +161,7 @@ def serve(
     root = root or context.new_folder("root")
     data_dir = data_dir or home / "data" / "async_exec"
     token = secrets.token_hex(16)
-    port = _free_port()
+    port = free_port()
     enabled = {OURS: extension == OURS, SCHEDULER: extension == SCHEDULER, PROBE: True}
     command = [
         *(sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"),
@@ -206,7 +206,8 @@ def cookie(home: Path) -> str:
     return f"{home.parent.name}-{home.name}"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]

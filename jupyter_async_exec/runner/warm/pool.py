@@ -303,6 +303,8 @@ class WarmPool:
                 spare = self._start_spare(name, kept.server)
                 with self._changed:
                     kept.spare = spare
+                    # Only failures in a row say that it is of no use.
+                    kept.n_failures = 0
         except (AsyncExecError, OSError) as error:
             _log.info("The kernel %r cannot be kept ready: %s", name, error)
             with self._changed:

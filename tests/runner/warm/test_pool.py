@@ -103,6 +103,20 @@ def test_a_spare_that_cannot_be_moved_is_given_up(make_pool: Callable[..., WarmP
     assert pool.take("python3", Path("/proc/nowhere")) is None
 
 
+def test_failures_long_overcome_are_not_counted(make_pool: Callable[..., WarmPool]) -> None:
+    pool = make_pool()
+    pool.note_use("python3")
+    take(pool).end()
+    pool._kept["python3"].n_failures = 2
+
+    # The first may have been ready already.
+    for _ in range(2):
+        pool.note_use("python3")
+        take(pool).end()
+
+    assert pool._kept["python3"].n_failures == 0
+
+
 def test_nothing_is_kept_before_the_first_use(make_pool: Callable[..., WarmPool]) -> None:
     pool = make_pool()
 

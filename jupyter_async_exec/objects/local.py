@@ -184,14 +184,13 @@ class LocalObjectStore(ObjectStore):
     @override
     def set_aside(self, object_id: str) -> str | None:
         path = Path(self._path(object_id))
-        aside = self._directory / DAMAGED
-        aside.mkdir(mode=0o700, exist_ok=True)
-        target = aside / object_id
         self._durable.objects.discard(object_id)
-        try:
-            path.replace(target)
-        except FileNotFoundError:
+        if not os.path.lexists(path):
             return None
+        target = self._directory / DAMAGED / object_id
+        with translating(str(target.parent)):
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            path.replace(target)
         return str(target)
 
     @override

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import zstandard
 
-from jupyter_async_exec.errors import DiskFullError, InvalidRequestError
+from jupyter_async_exec.errors import DiskFullError, InvalidRequestError, UnavailableError
 from jupyter_async_exec.objects.local_file import (
     CHUNK_BYTES,
     HEADER,
@@ -40,6 +40,11 @@ WRITE_FLAGS = (
     os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 )
 _NO_ROOM = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+#: The disk failed, or the folder is gone or not ours to write.
+_BROKEN = {
+    errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.ENXIO,
+    getattr(errno, "ESTALE", errno.EIO),
+}  # fmt: skip
 _local = threading.local()
 
 
@@ -153,8 +158,11 @@ class LocalBatch:
             _sync(paths)
 
     def _put_stream(self, source: int, limit_bytes: int) -> str:
-        with _new_file(self._directory) as (descriptor, path):
-            object_id, size_bytes = _compress(source, descriptor, limit_bytes)
+        try:
+            with _new_file(self._directory) as (descriptor, path):
+                object_id, size_bytes = _compress(source, descriptor, limit_bytes)
+        except _SourceError as failed:
+            raise failed.error from None
         if self._has(object_id):
             _remove(path)
         else:
@@ -207,15 +215,29 @@ class LocalBatch:
 
 @contextmanager
 def translating(place: str) -> Iterator[None]:
-    """Turn "no space left" into our error, with a sentence."""
+    """Turn "no space left" and what else may be wrong with a disk into errors of ours.
+
+    Raises
+    ------
+    DiskFullError
+        There is no room.
+    UnavailableError
+        It cannot be written there now.
+    """
     try:
         yield
     except OSError as error:
-        if error.errno not in _NO_ROOM:
-            raise
-        raise DiskFullError(
-            f"There is no room left at {place}; nothing was stored. Free some space and try again."
-        ) from error
+        if error.errno in _NO_ROOM:
+            raise DiskFullError(
+                f"There is no room left at {place}; nothing was stored. "
+                "Free some space and try again."
+            ) from error
+        if error.errno in _BROKEN:
+            raise UnavailableError(
+                f"Nothing can be stored at {place} ({error.strerror}). "
+                "Check the disk and the folder's permissions."
+            ) from error
+        raise
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -249,7 +271,7 @@ def _compress(source: int, target: int, limit_bytes: int) -> tuple[str, int]:
     write_all(target, bytes(HEADER.size))
     ended = False
     while not ended:
-        chunk = os.read(source, min(CHUNK_BYTES, limit_bytes - size_bytes))
+        chunk = _read_source(source, min(CHUNK_BYTES, limit_bytes - size_bytes))
         ended = not chunk
         size_bytes += len(chunk)
         digest.update(chunk)
@@ -260,6 +282,21 @@ def _compress(source: int, target: int, limit_bytes: int) -> tuple[str, int]:
     os.lseek(target, 0, os.SEEK_SET)
     write_all(target, pack_header(size_bytes, compressed_bytes, crc))
     return digest.hexdigest(), size_bytes
+
+
+class _SourceError(Exception):
+    """Reading what is to be stored failed; the store itself is well."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def _read_source(source: int, n_bytes: int) -> bytes:
+    try:
+        return os.read(source, n_bytes)
+    except OSError as error:
+        raise _SourceError(error) from error
 
 
 def _compressor() -> zstandard.ZstdCompressor:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import shutil
 import sqlite3
 import stat
 from pathlib import Path
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 
 N_READERS = 4
+BUSY = "The store is busy: another program holds its lock. Try again."
 #: The write-ahead log is cut back to this after a burst.
 MAX_LOG_BYTES = 64 * 1024 * 1024
 CACHE_KIB = 16 * 1024
@@ -41,8 +44,14 @@ NETWORK_FILE_SYSTEMS = frozenset(
     }
 )  # fmt: skip
 
+#: With less room than this on its disk, an unclear error of SQLite's is for want of room.
+NO_ROOM_BYTES = 256 * 1024
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+#: What SQLite also says when a file beside its own cannot be made or grown.
+_FOR_WANT_OF_ROOM = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
 _FORBIDDEN = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM})
 
 
@@ -81,8 +90,7 @@ def prepare_file(path: Path) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        why = error.strerror or str(error)
-        raise UnavailableError(f"The store {path} cannot be opened: {why}.") from error
+        raise explain_os_error(error, path) from error
     if not is_file:
         raise UnavailableError(f"The store {path} cannot be opened: it is not a file.")
 
@@ -185,10 +193,10 @@ def is_busy(error: BaseException) -> bool:
 def explain(error: BaseException, path: Path) -> AsyncExecError:
     """Return the error of ours that says in a sentence what `error` means."""
     code = _code(error)
-    if code == sqlite3.SQLITE_FULL:
+    if code == sqlite3.SQLITE_FULL or (code in _FOR_WANT_OF_ROOM and _has_no_room(path.parent)):
         return DiskFullError(f"The disk that holds {path.parent} is full. Nothing was changed.")
     if code in _BUSY:
-        return UnavailableError("The store is busy: another program holds its lock. Try again.")
+        return UnavailableError(BUSY)
     if code in _DAMAGED:
         return UnavailableError(
             f"The store {path} is damaged and was left as it is. Restore it from a backup."
@@ -197,12 +205,31 @@ def explain(error: BaseException, path: Path) -> AsyncExecError:
         return UnavailableError(
             f"The store {path} cannot be written. Check the folder's permissions."
         )
+    if code == sqlite3.SQLITE_IOERR:
+        return UnavailableError(
+            f"The disk that holds {path.parent} failed. Check it, then try again."
+        )
     if code == sqlite3.SQLITE_CONSTRAINT:
         return ConflictError("That is recorded already.")
     if isinstance(error, exc.TimeoutError):
         return UnavailableError("The store is busy: all its readers are in use. Try again.")
     LOGGER.error("Unexpected answer of the database.", exc_info=error)
     return UnavailableError(f"The store {path} cannot answer: {_said(error)}.")
+
+
+def explain_os_error(error: OSError, path: Path) -> AsyncExecError:
+    """Return the error of ours that says why a file beside the store cannot be used."""
+    if error.errno in _NO_ROOM:
+        return DiskFullError(f"The disk that holds {path.parent} is full. Nothing was changed.")
+    why = error.strerror or str(error)
+    return UnavailableError(f"The store {path} cannot be opened: {why}.")
+
+
+def _has_no_room(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < NO_ROOM_BYTES
+    except OSError:
+        return False
 
 
 def _code(error: BaseException) -> int | None:

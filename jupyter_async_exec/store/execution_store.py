@@ -56,6 +56,8 @@ ResultT = TypeVar("ResultT")
 
 #: Rows per short read when all are walked through.
 WALK_BATCH = 500
+#: So long the writer waits for the lock before it looks whether it is to end.
+LOCK_POLL_S = 1.0
 
 _BY_REQUEST = sa.select(executions.c.number).where(
     executions.c.request_id == sa.bindparam("request_id")
@@ -125,14 +127,22 @@ class ExecutionStore:
         It cannot be opened; the sentence says why.
     """
 
-    def __init__(self, url: str, *, clock: Clock = utc_now, busy_timeout_s: float = 10.0) -> None:
+    def __init__(self, url: str, *, clock: Clock = utc_now, busy_timeout_s: float = 5.0) -> None:
         self._path = database.path_of(url)
         self._clock = clock
         database.prepare_file(self._path)
         mode = database.journal_mode(database.file_system_of(self._path))
-        with self._explained():
-            migrate(self._path, mode=mode, busy_timeout_s=busy_timeout_s)
-        write_engine = database.make_engine(self._path, mode=mode, busy_timeout_s=busy_timeout_s)
+        try:
+            with self._explained():
+                migrate(self._path, mode=mode, busy_timeout_s=busy_timeout_s)
+        except OSError as error:
+            raise database.explain_os_error(error, self._path) from error
+        write_engine = database.make_engine(
+            self._path,
+            mode=mode,
+            # The writer itself asks again; without a write-ahead log a commit waits for readers.
+            busy_timeout_s=min(busy_timeout_s, LOCK_POLL_S) if mode == "WAL" else busy_timeout_s,
+        )
         self._read_engine = database.make_engine(
             self._path,
             mode=mode,
@@ -143,7 +153,12 @@ class ExecutionStore:
         self._write_engine = write_engine
         self._ballast = Ballast(self._path.with_name(f"{self._path.name}-ballast"))
         self._ballast.lay()
-        self._writer = Writer(write_engine, path=self._path, make_room=self._ballast.drop)
+        self._writer = Writer(
+            write_engine,
+            path=self._path,
+            make_room=self._ballast.drop,
+            patience_s=busy_timeout_s,
+        )
         #: The part about sweeps.
         self.sweeps = SweepStore(self._writer, self._read, clock=clock)
         self._watch_lock = threading.Lock()

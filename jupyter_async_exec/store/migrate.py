@@ -122,10 +122,27 @@ def _back_up(path: Path, *, before: str) -> None:
     backup = path.with_name(f"{path.name}.before-{before}")
     partial = backup.with_name(f"{backup.name}.partial")
     partial.unlink(missing_ok=True)
-    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=10.0)) as source:
-        source.execute("VACUUM INTO ?", (str(partial),))
-    partial.replace(backup)
+    try:
+        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        with contextlib.closing(
+            sqlite3.connect(path, isolation_level=None, timeout=10.0)
+        ) as source:
+            source.execute("VACUUM INTO ?", (str(partial),))
+        _sync(partial)
+        partial.replace(backup)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
+
+
+def _sync(path: Path) -> None:
+    """Wait until the file is on the disk: SQLite itself does not wait for a copy."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
+import time
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,13 +17,16 @@ from jupyter_async_exec.errors import UnavailableError
 from jupyter_async_exec.store import database
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import sqlalchemy as sa
 
 #: More would make each caller wait longer than it saves.
 MAX_BATCH = 16
+
+#: SQLite asks for a lock at least ten times a second; that it is free is noticed in this time.
+NOTICE_S = 0.3
 
 ResultT = TypeVar("ResultT")
 
@@ -44,14 +50,24 @@ class Writer:
         The store's file, for sentences.
     make_room
         Called when the disk is full; returns whether trying again may help.
+    patience_s
+        When another program has held the lock for so long, whoever waits is refused, and
+        whoever comes is refused at once, until it lets go.
     """
 
-    def __init__(self, engine: sa.Engine, *, path: Path, make_room: Callable[[], bool]) -> None:
+    def __init__(
+        self, engine: sa.Engine, *, path: Path, make_room: Callable[[], bool], patience_s: float
+    ) -> None:
         self._engine = engine
         self._path = path
+        self._identity = _identity(path)
         self._make_room = make_room
+        self._patience_s = patience_s
+        self._is_blocked = False
+        self._saw_end = False
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
+        self._unblocked = threading.Condition(self._lock)
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
@@ -80,6 +96,8 @@ class Writer:
         with self._lock:
             if self._is_closed:
                 raise UnavailableError("The store is closed.")
+            if not self._unblocked.wait_for(self._may_come, NOTICE_S):
+                raise UnavailableError(database.BUSY)
             self._jobs.put(job)
         result: ResultT = job.answer.result()
         return result
@@ -92,57 +110,115 @@ class Writer:
                 self._jobs.put(None)
         self._thread.join()
 
-    def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            batch, is_last = self._gather(job)
-            self._commit(batch)
-            if is_last:
-                return
+    def _may_come(self) -> bool:
+        return not self._is_blocked
 
-    def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
-        batch = [first]
-        while len(batch) < MAX_BATCH:
+    def _run(self) -> None:
+        while not self._saw_end and (job := self._jobs.get()) is not None:
+            batch = [job]
+            try:
+                with self._begun(batch) as connection:
+                    # What came while others held the lock shares the transaction.
+                    self._gather(batch)
+                    answers = [self._work(connection, job) for job in batch]
+            except exc.DBAPIError as error:
+                self._recover(batch, error)
+            except BaseException as error:  # noqa: BLE001  no caller may wait for ever
+                for job in batch:
+                    job.answer.set_exception(error)
+            else:
+                for job, answer in zip(batch, answers, strict=True):
+                    _give(job, answer)
+
+    @contextmanager
+    def _begun(self, batch: list[_Job]) -> Iterator[sa.Connection]:
+        """Open a transaction, however long another program holds the lock."""
+        with self._engine.connect() as connection, self._take_lock(connection, batch):
+            self._check_file()
+            yield connection
+
+    def _take_lock(self, connection: sa.Connection, batch: list[_Job]) -> sa.RootTransaction:
+        began_s = time.monotonic()
+        while True:
+            try:
+                transaction = connection.begin()
+            except exc.DBAPIError as error:
+                if not database.is_busy(error) or self._is_closed:
+                    raise
+                if time.monotonic() - began_s >= self._patience_s:
+                    self._turn_away(batch, error)
+            else:
+                with self._lock:
+                    self._is_blocked = False
+                    self._unblocked.notify_all()
+                return transaction
+
+    def _turn_away(self, batch: list[_Job], error: exc.DBAPIError) -> None:
+        """Let nobody wait any longer, nor begin to, until we have the lock.
+
+        Callers wait in threads that the whole server shares.
+        """
+        with self._lock:
+            self._is_blocked = True
+        self._gather(batch, at_most=None)
+        self._refuse(batch, error)
+        batch.clear()
+
+    def _gather(self, batch: list[_Job], *, at_most: int | None = MAX_BATCH) -> None:
+        while at_most is None or len(batch) < at_most:
             try:
                 job = self._jobs.get_nowait()
             except queue.Empty:
-                break
+                return
             if job is None:
-                return batch, True
+                self._saw_end = True
+                return
             batch.append(job)
-        return batch, False
 
-    def _commit(self, batch: list[_Job]) -> None:
-        try:
-            answers = self._transact(batch)
-        except exc.DBAPIError as error:
-            if len(batch) > 1 and not database.is_busy(error):
-                # Whose fault it was shows when each is alone.
-                for job in batch:
-                    self._commit([job])
-            else:
-                self._refuse(batch, error)
-        except BaseException as error:  # noqa: BLE001  no caller may wait for ever
+    def _check_file(self) -> None:
+        """Refuse to write into a file that nobody will find again."""
+        if _identity(self._path) != self._identity:
+            raise UnavailableError(
+                f"The store {self._path} was removed or replaced while it was in use. "
+                "Nothing was changed; restart the server."
+            )
+
+    def _recover(self, batch: list[_Job], error: exc.DBAPIError) -> None:
+        if database.is_busy(error):
+            self._refuse(batch, error)
+        elif len(batch) == 1:
+            self._retry_alone(batch[0], error)
+        else:
+            # Whose fault it was shows when each is alone.
             for job in batch:
+                self._do_alone(job)
+
+    def _do_alone(self, job: _Job) -> None:
+        waiting = [job]
+        try:
+            with self._begun(waiting) as connection:
+                answers = [self._work(connection, each) for each in waiting]
+        except exc.DBAPIError as error:
+            if waiting:
+                self._retry_alone(job, error)
+        except BaseException as error:  # noqa: BLE001  no caller may wait for ever
+            if waiting:
                 job.answer.set_exception(error)
         else:
-            for job, (result, problem) in zip(batch, answers, strict=True):
-                if problem is None:
-                    job.answer.set_result(result)
-                else:
-                    job.answer.set_exception(problem)
+            for answer in answers:
+                _give(job, answer)
+
+    def _retry_alone(self, job: _Job, error: exc.DBAPIError) -> None:
+        if database.is_full(error) and job.is_essential and self._make_room():
+            self._do_alone(job)
+        else:
+            self._refuse([job], error)
 
     def _refuse(self, batch: list[_Job], error: exc.DBAPIError) -> None:
-        if database.is_full(error) and all(job.is_essential for job in batch) and self._make_room():
-            self._commit(batch)
-            return
         for job in batch:
             job.answer.set_exception(database.explain(error, self._path))
 
-    def _transact(self, batch: list[_Job]) -> list[tuple[Any, Exception | None]]:
-        with self._engine.begin() as connection:
-            return [self._answer(connection, job) for job in batch]
-
-    def _answer(self, connection: sa.Connection, job: _Job) -> tuple[Any, Exception | None]:
+    def _work(self, connection: sa.Connection, job: _Job) -> tuple[Any, Exception | None]:
         savepoint = connection.begin_nested()
         try:
             result = job.work(connection)
@@ -158,3 +234,19 @@ class Writer:
             return None, error
         savepoint.commit()
         return result, None
+
+
+def _give(job: _Job, answer: tuple[Any, Exception | None]) -> None:
+    result, problem = answer
+    if problem is None:
+        job.answer.set_result(result)
+    else:
+        job.answer.set_exception(problem)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116  once for each transaction
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -56,7 +56,7 @@ def test_no_write_ahead_log_on_a_network_file_system(file_system: str, mode: str
         (sqlite3.SQLITE_FULL, DiskFullError, "is full"),
         (sqlite3.SQLITE_CORRUPT_INDEX, UnavailableError, "is damaged"),
         (sqlite3.SQLITE_READONLY_DIRECTORY, UnavailableError, "cannot be written"),
-        (sqlite3.SQLITE_IOERR_WRITE, UnavailableError, "cannot answer: disk I/O error"),
+        (sqlite3.SQLITE_IOERR_WRITE, UnavailableError, "disk that holds /data failed"),
         (sqlite3.SQLITE_CONSTRAINT_UNIQUE, ConflictError, "already"),
     ],
 )

@@ -10,7 +10,7 @@ class Damage:
     """One thing that is not as it was recorded, or not recorded as it is."""
 
     #: Machine-readable: `database`, `row`, `search_index`, `revision`, `state`, `snapshot`,
-    #: `result`, `object`, `leftover`, `stranger`, `attempt`.
+    #: `result`, `object`, `leftover`, `stranger`, `attempt`, `unchecked`.
     kind: str
     #: One sentence for people.
     message: str

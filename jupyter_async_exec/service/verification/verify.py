@@ -53,8 +53,8 @@ def _guarded(damages: Iterator[Damage]) -> Iterator[Damage]:
     """Yield `damages`; what ends the search for them is one itself."""
     try:
         yield from damages
-    except AsyncExecError as error:
-        yield Damage(kind="database", message=f"Not everything could be checked: {error.message}")
+    except (AsyncExecError, OSError) as error:
+        yield Damage(kind="unchecked", message=f"Not everything could be checked: {error}")
 
 
 class _Inspector:

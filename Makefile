@@ -49,7 +49,8 @@ bench: .venv-bench/installed
 
 # The long form of what `make test` does twice; a round takes about half a minute.
 faults: $(STAMPS)/python
-	@ROUNDS=$(or $(ROUNDS),300) CANCELS=$(or $(CANCELS),1000) $(BIN)/python -m pytest -q tests/faults
+	@ROUNDS=$(or $(ROUNDS),300) CANCELS=$(or $(CANCELS),1000) FAULT_POINTS=$(or $(FAULT_POINTS),1000) \
+		$(BIN)/python -m pytest -q tests/faults
 
 # ---------------------------------------------------------------- installation
 

@@ -167,7 +167,7 @@ export class Executions {
   get toasts(): Locator {
     return this.page
       .getByRole('alert')
-      .filter({ hasText: /#\d+ (succeeded|failed|cancelled)|are over/ });
+      .filter({ hasText: /#\d+ (succeeded|failed|cancelled)|(are|is) over/ });
   }
 
   /**

@@ -25,7 +25,12 @@ from jupyter_async_exec.core.events import (
     Remarked,
 )
 from jupyter_async_exec.core.execution import Execution, Reason, Remark, Status
-from jupyter_async_exec.errors import AsyncExecError, DiskFullError, UnavailableError
+from jupyter_async_exec.errors import (
+    AsyncExecError,
+    DiskFullError,
+    StartCancelledError,
+    UnavailableError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -345,6 +350,9 @@ class Dispatcher:
         """Start the attempt; return whether that failed and it is over."""
         try:
             await followed.backend.start(followed.execution)
+        except StartCancelledError:
+            await self._return_to_queue(followed)
+            return True
         except (DiskFullError, UnavailableError, OSError) as error:
             if _is_transient(error) and followed.execution.attempt < MAX_STARTS:
                 await self._try_later(followed, str(error))

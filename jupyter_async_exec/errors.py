@@ -6,6 +6,7 @@
     ├── InvalidRequestError             400  the request makes no sense
     ├── NotFoundError                   404  no such execution, object, artifact
     ├── ConflictError                   409  right request, wrong moment
+    │   └── StartCancelledError              somebody asked for its end meanwhile
     ├── ReadOnlyError                   403  results are sealed
     ├── TooBigError                     413
     │   └── SnapshotTooBigError              names the largest files
@@ -75,6 +76,10 @@ class ConflictError(AsyncExecError):
 
     http_status = 409
     reason = "conflict"
+
+
+class StartCancelledError(ConflictError):
+    """An attempt was cancelled before it had started; nothing of it is left."""
 
 
 class ReadOnlyError(AsyncExecError):

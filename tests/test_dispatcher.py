@@ -14,7 +14,7 @@ from jupyter_async_exec.core.clock import utc_now
 from jupyter_async_exec.core.events import CellFinished, CellStarted, ExecutionStarted
 from jupyter_async_exec.core.execution import Artifact, Execution, Reason, Remark, Status
 from jupyter_async_exec.dispatcher import JOURNAL_LOST, MAX_ATTEMPTS, Dispatcher
-from jupyter_async_exec.errors import CorruptObjectError, UnavailableError
+from jupyter_async_exec.errors import CorruptObjectError, StartCancelledError, UnavailableError
 from jupyter_async_exec.store import ExecutionStore
 from jupyter_async_exec.testing.factories import make_submission
 from jupyter_async_exec.testing.scripted_backend import ScriptedBackend
@@ -240,6 +240,19 @@ async def test_what_cannot_be_started_fails_with_the_sentence(
     execution = store.get(1)
     assert (execution.status, execution.reason) == (Status.FAILED, Reason.INTERNAL)
     assert execution.message == "The snapshot is damaged."
+
+
+async def test_a_start_that_was_cancelled_meanwhile_ends_as_cancelled(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
+    backend.start_error = StartCancelledError("Cancelled before it started.")
+    submit(store)
+    async with dispatch():
+        await until(lambda: store.get(1).attempt >= 1)
+        store.request_cancel(1)
+        await until(lambda: store.get(1).is_final)
+
+    assert store.get(1).status is Status.CANCELLED
 
 
 async def test_a_start_for_which_there_is_no_room_now_is_tried_again_later(

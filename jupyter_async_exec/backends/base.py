@@ -73,6 +73,8 @@ class Backend(ABC):
 
         Raises
         ------
+        StartCancelledError
+            `cancel` was called meanwhile, and that was soon enough.
         AsyncExecError
             The attempt could not be started; nothing of it is left running.
         """

@@ -21,7 +21,11 @@ from jupyter_async_exec.backends.unreadable import (
 )
 from jupyter_async_exec.core.execution import Remark
 from jupyter_async_exec.core.secret_names import is_hidden
-from jupyter_async_exec.errors import InvalidRequestError, UnavailableError
+from jupyter_async_exec.errors import (
+    InvalidRequestError,
+    StartCancelledError,
+    UnavailableError,
+)
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.conclude import conclude_attempt
 from jupyter_async_exec.runner.journal import iterate_journal, read_events
@@ -99,6 +103,8 @@ class LocalBackend(Backend):
         self._vault = Vault(directory.with_name(SECRETS))
         self._warm = WarmPool(directory.with_name(SPARES), nice=nice, spares=spares)
         self._ears: dict[AttemptKey, _Ear] = {}
+        #: Cancelled when there was nothing of them yet, or no more.
+        self._early_cancels: set[AttemptKey] = set()
         self._patience = Patience(patience_s)
         self._harvest_patience = Patience(patience_s)
 
@@ -136,6 +142,7 @@ class LocalBackend(Backend):
 
     @override
     async def discard(self, key: AttemptKey) -> None:
+        self._early_cancels.discard(key)
         self._patience.forget(key)
         self._harvest_patience.forget(key)
         ear = self._ears.pop(key, None)
@@ -191,11 +198,18 @@ class LocalBackend(Backend):
             _remove(directory)
             raise
         finally:
+            self._early_cancels.discard(key)
             self._warm.note_use(kernel_name)
+
+    def _check_cancel(self, key: AttemptKey) -> None:
+        """Raise when an attempt that is being prepared need not be: that may take long."""
+        if key in self._early_cancels or (self._path(key) / files.CANCEL).exists():
+            raise StartCancelledError("Cancelled before it started.")
 
     def _prepare(self, execution: Execution, directory: Path) -> None:
         manifest = load_manifest(self._objects, execution.snapshot_id)
         provenance = execution.provenance
+        key = AttemptKey(execution.id, execution.attempt)
         tree = materialise(
             manifest,
             objects=self._objects,
@@ -205,6 +219,7 @@ class LocalBackend(Backend):
             root_path=provenance.get("root_path"),
             server_root=_local_path(provenance.get("server_root")),
             linked=linked_from_json(provenance.get("linked", [])),
+            go_on=lambda: self._check_cancel(key),
         )
         source = self._objects.get(manifest.notebook_object)
         (directory / files.SOURCE).write_bytes(source)
@@ -258,8 +273,10 @@ class LocalBackend(Backend):
 
     def _cancel(self, key: AttemptKey) -> None:
         directory = self._path(key)
-        if directory.exists():
+        try:
             files.request_cancel(directory)
+        except FileNotFoundError:
+            self._early_cancels.add(key)
 
     def _harvest(self, key: AttemptKey) -> Harvest:
         directory = self._path(key)

@@ -16,7 +16,7 @@ from jupyter_async_exec.snapshots.tree import Notes, relative_path
 from jupyter_async_exec.snapshots.working_tree import WorkingTree
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from jupyter_async_exec.objects.base import ObjectStore
     from jupyter_async_exec.snapshots.manifest import LinkedFile, Manifest
@@ -37,6 +37,7 @@ def materialise(
     root_path: str | None,
     server_root: Path | None,
     linked: Sequence[LinkedFile] = (),
+    go_on: Callable[[], None] = lambda: None,
 ) -> WorkingTree:
     """Lay a snapshot out below `directory`.
 
@@ -64,6 +65,8 @@ def materialise(
         The folder that Jupyter paths are relative to.
     linked
         What was linked at submission: a note says which of them changed since.
+    go_on
+        Called before each file; what it raises ends the work.
 
     Raises
     ------
@@ -79,7 +82,7 @@ def materialise(
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         if root_path is not None and server_root is not None:
             mirror.link_ancestors(server_root, parts)
-        mirror.lay_out(manifest, root, objects)
+        mirror.lay_out(manifest, root, objects, go_on)
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise DiskFullError(f"There is no room for a working directory at {root}.") from error
@@ -112,7 +115,9 @@ class _Mirror:
             self._link_rest(original, place, {part})
             original, place = original / part, place / part
 
-    def lay_out(self, manifest: Manifest, root: Path, objects: ObjectStore) -> None:
+    def lay_out(
+        self, manifest: Manifest, root: Path, objects: ObjectStore, go_on: Callable[[], None]
+    ) -> None:
         """Copy what was captured and link what lies beside it."""
         taken: dict[str, set[str]] = {"": set()}
         for path in (manifest.notebook_path, *(file.path for file in manifest.files)):
@@ -121,6 +126,7 @@ class _Mirror:
             self._real[folder] = root.joinpath(*_local_parts(folder))
             self._real[folder].mkdir(mode=0o700, exist_ok=True)
         for file in manifest.files:
+            go_on()
             place = root.joinpath(*_local_parts(file.path))
             objects.copy_to(file.object_id, place, executable=file.executable)
         notebook = root.joinpath(*_local_parts(manifest.notebook_path))

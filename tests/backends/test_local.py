@@ -11,11 +11,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from typing_extensions import override
 
 from jupyter_async_exec.backends import local
 from jupyter_async_exec.backends.base import AttemptKey, Harvest
 from jupyter_async_exec.backends.local import LocalBackend
 from jupyter_async_exec.core.execution import Reason, Status
+from jupyter_async_exec.errors import StartCancelledError
 from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.processes import COOKIE
@@ -31,6 +33,7 @@ from tests.conftest import make_notebook
 from tests.faults.damage import HAS_FAILING_FILE, failing_reads
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from jupyter_async_exec.core.execution import Execution
@@ -41,12 +44,27 @@ def objects(tmp_path: Path) -> LocalObjectStore:
     return LocalObjectStore(tmp_path / "objects")
 
 
-def claimed(objects: LocalObjectStore, *sources: str) -> Execution:
+class CancellingObjects(LocalObjectStore):
+    """Has somebody cancel while the first file is laid out."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.cancel: Callable[[], None] = lambda: None
+        self.n_copied = 0
+
+    @override
+    def copy_to(self, object_id: str, path: Path, *, executable: bool = False) -> None:
+        super().copy_to(object_id, path, executable=executable)
+        self.n_copied += 1
+        self.cancel()
+
+
+def claimed(objects: LocalObjectStore, *sources: str, folder: Path | None = None) -> Execution:
     captured = capture(
         normalise(make_notebook(*sources)),
         notebook_path="a.ipynb",
-        folder=None,
-        server_root=None,
+        folder=folder,
+        server_root=folder,
         kernel_name="python3",
         language="python",
         objects=objects,
@@ -90,6 +108,29 @@ class TestLocalBackend(BackendContract):
         folder = backend._path(AttemptKey(quick.id, 1))
 
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+    @pytest.mark.parametrize("is_early", [True, False], ids=["no folder yet", "in the folder"])
+    async def test_a_cancel_ends_a_long_preparation(
+        self, backend: LocalBackend, tmp_path: Path, is_early: bool
+    ) -> None:
+        tree = tmp_path / "tree"
+        tree.mkdir()
+        for index in range(3):
+            (tree / f"{index}.csv").write_text("1, 2")
+        objects = CancellingObjects(tmp_path / "objects")
+        backend = LocalBackend(tmp_path / "attempts", objects=objects, nice=0)
+        execution = claimed(objects, "1", folder=tree)
+        key = AttemptKey(execution.id, 1)
+        if is_early:
+            await backend.cancel(key)
+        else:
+            objects.cancel = lambda: backend._cancel(key)
+
+        with pytest.raises(StartCancelledError):
+            await backend.start(execution)
+
+        assert objects.n_copied == (0 if is_early else 1)
+        assert await backend.attempts() == ()
 
     async def test_a_harvest_that_came_to_nothing_is_repeated_whole(
         self, backend: LocalBackend, objects: LocalObjectStore

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jupyter_async_exec.app import AsyncExecApp
+    from jupyter_async_exec.client import run
     from jupyter_async_exec.recording import log_metric
 
-__all__ = ["__version__", "log_metric"]
+__all__ = ["__version__", "log_metric", "run"]
 
 
 def __getattr__(name: str) -> Any:
@@ -22,6 +23,10 @@ def __getattr__(name: str) -> Any:
             from jupyter_async_exec.recording import log_metric
 
             return log_metric
+        case "run":
+            from jupyter_async_exec.client import run
+
+            return run
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)
 

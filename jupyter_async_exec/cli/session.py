@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,13 +43,21 @@ async def open_house(
     root
         Folder that notebook paths are relative to; default the current one.
     """
+    async with open_house_at(options.data_dir, root=root) as house:
+        yield house
+
+
+@asynccontextmanager
+async def open_house_at(data_dir: Path | None, *, root: Path | None = None) -> AsyncIterator[House]:
+    """Do the same for a data folder; without one, the server's."""
     from jupyter_client.kernelspec import KernelSpecManager
 
     from jupyter_async_exec.composition import InstalledKernels, Settings, compose
 
-    chosen = {} if options.data_dir is None else {"data_dir": options.data_dir}
     # A command ends too soon for a spare runner to be of use.
-    settings = Settings(spares=0, **chosen)
+    settings = Settings(spares=0)
+    if data_dir is not None:
+        settings = replace(settings, data_dir=data_dir)
     house = await asyncio.to_thread(
         compose,
         settings,

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_async_exec.cli.local_files import root_for
 from jupyter_async_exec.cli.session import WAIT_INTERVAL_S, open_house_at
-from jupyter_async_exec.core.execution import Limits
 from jupyter_async_exec.service import SubmitRequest
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def run(
     tags
         To find it by.
     run_time_limit_s, silence_limit_s, memory_limit_bytes, output_limit_bytes
-        What it may use; `None` is no limit.
+        What it may use; `None` is as configured.
     data_dir
         Where executions are kept; by default as the server's.
 
@@ -80,6 +79,12 @@ def run(
     >>> max(submitted, key=lambda each: each.wait().metrics["val_acc"])  # doctest: +SKIP
     """
     path = Path(notebook).resolve()
+    limits = {
+        "run_time_s": run_time_limit_s,
+        "silence_s": silence_limit_s,
+        "memory_bytes": memory_limit_bytes,
+        "output_bytes": output_limit_bytes,
+    }
     place = _Place(root_for(path), None if data_dir is None else Path(data_dir))
     request = SubmitRequest(
         path=path.relative_to(place.root).as_posix(),
@@ -88,12 +93,7 @@ def run(
         title=title,
         backend=backend,
         tags=tuple(tags),
-        limits=Limits(
-            run_time_s=run_time_limit_s,
-            silence_s=silence_limit_s,
-            memory_bytes=memory_limit_bytes,
-            output_bytes=output_limit_bytes,
-        ),
+        limits={field: limit for field, limit in limits.items() if limit is not None},
     )
     return SubmittedExecution(place, place.do(lambda house: house.service.submit(request)))
 

@@ -18,6 +18,7 @@ from jupyter_async_exec.core.events import (
     AttemptReturned,
     CellFinished,
     CellStarted,
+    EnvironmentFound,
     Event,
     ExecutionFinished,
     ExecutionStarted,
@@ -68,6 +69,9 @@ TRANSIENT_ERRNOS = frozenset(
 JOURNAL_LOST = "The runner disappeared, and so did its journal: which cells ran is not known."
 #: Attempts that die before their first cell go back to the queue this often.
 MAX_ATTEMPTS = 5
+
+#: What is written at most once per `PROGRESS_INTERVAL_S`; the rest at once.
+_PROGRESS_TYPES = (CellStarted, CellFinished, MetricRecorded, EnvironmentFound)
 
 LOGGER = logging.getLogger("jupyter_async_exec.dispatcher")
 
@@ -415,10 +419,7 @@ class Dispatcher:
 
     async def _record_progress(self, followed: _Followed) -> None:
         now_s = time.monotonic()
-        urgent = any(
-            not isinstance(event, CellStarted | CellFinished | MetricRecorded)
-            for event in followed.pending
-        )
+        urgent = any(not isinstance(event, _PROGRESS_TYPES) for event in followed.pending)
         if not followed.pending or (
             not urgent and now_s - followed.recorded_s < PROGRESS_INTERVAL_S
         ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.api import (
+    compare,
     contents,
     executions,
     metrics,
@@ -43,6 +44,7 @@ def routes() -> list[tuple[str, type[AsyncExecHandler]]]:
         (rf"{sweep}/cancel", sweeps.CancelHandler),
         (rf"{sweep}/retry", sweeps.RetryHandler),
         (rf"{sweep}/add", sweeps.AddHandler),
+        (r"/async-exec/compare", compare.CompareHandler),
         (r"/async-exec/notebooks/(.+)/parameters", notebooks.ParametersHandler),
         (r"/async-exec/status", status.StatusHandler),
         (r"/async-exec/openapi\.yaml", status.OpenapiHandler),

@@ -211,6 +211,18 @@ class Conversation:
         """Send code that neither the kernel's history nor anybody who listens hears of."""
         return self._request(code, None, silent=True, store_history=False)
 
+    def ask(self, user_expressions: Mapping[str, str]) -> JSONObject:
+        """Ask IPython between cells; return its reply, empty when none came in time."""
+        question = self._request(
+            "", None, silent=True, store_history=False, user_expressions=dict(user_expressions)
+        )
+        deadline = time.monotonic() + _DRAIN_LONGEST_S
+        while not self.is_done(question) and time.monotonic() < deadline:
+            if self.kernel.exit_code is not None:
+                break
+            self.pump(_DRAIN_UNKNOWN_S)
+        return question.reply or {}
+
     def is_done(self, request: Request) -> bool:
         """Whether reply and idle have come, so that every output is here."""
         if request.reply is None:

@@ -131,6 +131,7 @@ class Engine:
         #: Position of the cell with the parameters.
         self._injected: int | None = None
         self._cells_total: int | None = None
+        self._knows_environment = False
         #: As `execution_started` says, and on the monotonic clock.
         self._started_at: str | None = None
         self._started = 0.0
@@ -197,6 +198,8 @@ class Engine:
             injected = self._translate(source)
             conversation, info = self._connect()
             self._record_start(injected, info)
+            if not conversation.is_ipython:
+                self._record_kernel(info)
             return self._run_cells(conversation)
         except StoppedError as stopped:
             return self._stop(stopped)
@@ -448,6 +451,7 @@ class Engine:
     # ------------------------------------------------------------ the cells
 
     def _run_cells(self, conversation: Conversation) -> Ending:
+        from jupyter_async_exec.runner import environment
         from jupyter_async_exec.runner.rebuild import runs
 
         left = self._cells_total or 0
@@ -461,6 +465,9 @@ class Engine:
             left -= 1
             if ending is not None:
                 conversation.drain()
+                if conversation.is_ipython and not self._knows_environment:
+                    # Its first cell failed: only one that succeeds answers.
+                    self._record_environment(conversation.ask(environment.QUESTION))
                 return self._early(ending, index, left)
             if index == self._injected and self._secrets:
                 self._hand_over_secrets(conversation)
@@ -501,7 +508,7 @@ class Engine:
 
         source = source_of(cell)
         allowed = verdict.may_raise(cell)
-        asks = verdict.EXIT_CODE if conversation.is_ipython and verdict.has_shell(source) else {}
+        asks = self._questions(source) if conversation.is_ipython else {}
         self._recorder.record("cell_started", cell_index=index)
         # Whoever finds this record knows that code may have run.
         self._recorder.flush(durable=is_first)
@@ -518,6 +525,7 @@ class Engine:
         left = ending is not None and ending.status is Status.SUCCEEDED
         fields: dict[str, Any] = {"allowed": True} if failed and allowed else {}
         self._record_cell(request, "error" if failed and not left else "ok", **fields)
+        self._record_environment(request.reply or {})
         code = verdict.exit_code_in(request.reply or {})
         if code:
             self._recorder.record(
@@ -527,6 +535,29 @@ class Engine:
                 cell_index=index,
             )
         return ending
+
+    def _questions(self, source: str) -> dict[str, str]:
+        """Return what to ask IPython together with a cell."""
+        from jupyter_async_exec.runner import environment, verdict
+
+        shell = verdict.EXIT_CODE if verdict.has_shell(source) else {}
+        return shell if self._knows_environment else {**shell, **environment.QUESTION}
+
+    def _record_environment(self, reply: JSONObject) -> None:
+        """Record what the notebook runs in, once, if the kernel said it."""
+        from jupyter_async_exec.runner.environment import environment_in
+
+        found = None if self._knows_environment else environment_in(reply)
+        if found is not None:
+            self._knows_environment = True
+            self._recorder.record("environment", environment=found)
+
+    def _record_kernel(self, info: JSONObject) -> None:
+        from jupyter_async_exec.runner.environment import describe_kernel
+
+        language = info.get("language_info")
+        found = describe_kernel(language if isinstance(language, dict) else {})
+        self._recorder.record("environment", environment=found)
 
     def _record_cell(self, request: Request, status: str, **fields: Any) -> None:
         self._recorder.record(
@@ -603,7 +634,10 @@ def _wait_exit(conversation: Conversation, timeout_s: float) -> bool:
 
 def rehearse() -> None:
     """Find out what every engine has to, so that those forked from this process know it."""
+    from jupyter_async_exec.runner.environment import describe_hardware
+
     describe_machine()
+    describe_hardware()
     _versions()
     with contextlib.suppress(KernelMissingError):
         find_kernelspec("python3")

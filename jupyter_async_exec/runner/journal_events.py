@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.core.clock import parse_at
+from jupyter_async_exec.core.environment import Environment
 from jupyter_async_exec.core.events import (
     CellFinished,
     CellStarted,
+    EnvironmentFound,
     Event,
     ExecutionStarted,
     MetricRecorded,
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.json_types import JSONObject
 
 #: Types that `to_event` may turn into events.
-EVENT_TYPES = frozenset({"execution_started", "cell_started", "cell_finished", "metric", "remark"})
+EVENT_TYPES = frozenset(
+    {"execution_started", "cell_started", "cell_finished", "metric", "environment", "remark"}
+)
 
 
 def to_event(record: JSONObject) -> Event | None:
@@ -54,6 +58,8 @@ def _to_event(kind: str, record: JSONObject) -> Event | None:
                     for each, value in record.get("earlier") or ()
                 ),
             )
+        case "environment":
+            return EnvironmentFound(at=at, environment=Environment.of(dict(record["environment"])))
         case "remark":
             index = record.get("cell_index")
             remark = Remark(

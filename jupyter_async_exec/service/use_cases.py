@@ -17,6 +17,7 @@ from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.errors import AsyncExecError, InvalidRequestError
 from jupyter_async_exec.runner.vault import SECRETS, Vault
 from jupyter_async_exec.service.admission import Admission, RoomLimits
+from jupyter_async_exec.service.compare import Comparer
 from jupyter_async_exec.service.disk_use import DiskUse
 from jupyter_async_exec.service.metrics import Cursor, MetricsPiece, make_piece
 from jupyter_async_exec.service.results import LogPiece, ResultReader
@@ -110,6 +111,7 @@ class ExecutionService:
             limits=room_limits or RoomLimits(),
         )
         self._vault = Vault(data_dir / SECRETS)
+        self._comparer = Comparer(store, objects)
         self._sealer = Sealer(
             objects=objects,
             kernels=kernels,
@@ -354,7 +356,42 @@ class ExecutionService:
     async def receipt(self, ref: str) -> tuple[Execution, JSONObject]:
         """Return an execution and everything that made it."""
         execution = await self.get(ref)
-        return execution, await self._results.receipt(execution)
+        receipt = await self._results.receipt(execution)
+        return execution, receipt | await asyncio.to_thread(self._circumstances, execution)
+
+    def _circumstances(self, execution: Execution) -> JSONObject:
+        """Return what it ran in, and for a failed one what changed since it last worked."""
+        environment_id = execution.environment_id
+        found = self._store.environments([environment_id]) if environment_id else {}
+        environment = found.get(environment_id or "")
+        has_failed = execution.status is Status.FAILED
+        return {
+            "environment": None
+            if environment is None
+            else {"id": environment.id, **environment.to_json()},
+            "since_success": self._comparer.since_success(execution) if has_failed else None,
+        }
+
+    async def compare(self, *, ids: str | None = None, sweep: str | None = None) -> JSONObject:
+        """Return executions side by side, and what differs between them.
+
+        Parameters
+        ----------
+        ids
+            Numbers, ids and ranges of numbers, such as ``3,7-12``.
+        sweep
+            Id of a sweep, all of whose executions are compared too.
+
+        Raises
+        ------
+        InvalidRequestError
+            That is none, or more than can be compared.
+        NotFoundError
+            One that is named is not there.
+        """
+        return await asyncio.to_thread(
+            lambda: self._comparer.compare(self._comparer.find(ids, sweep))
+        )
 
     async def restore(self, ref: str, *, folder: str | None = None) -> str:
         """Write the source notebook into a new file; return its Jupyter path."""

@@ -427,15 +427,15 @@ class ExecutionStore:
         """
         return self._read(lambda connection: queries.find(connection, query))
 
-    def get_all(self, refs: Sequence[str | int]) -> list[Execution]:
+    def get_all(self, refs: Sequence[str | int], *, skip_missing: bool = False) -> list[Execution]:
         """Return executions by number or id, in that order, without artifacts and provenance.
 
         Raises
         ------
         NotFoundError
-            One of them is not there.
+            One of them is not there, unless `skip_missing`.
         """
-        return self._read(lambda connection: records.read_all(connection, refs))
+        return self._read(lambda each: records.read_all(each, refs, skip_missing=skip_missing))
 
     def metrics(
         self,

@@ -98,13 +98,15 @@ def whole(connection: sa.Connection, execution: Execution) -> Execution:
     return replace(execution, provenance={**json.loads(shared), **execution.provenance})
 
 
-def read_all(connection: sa.Connection, refs: Sequence[str | int]) -> list[Execution]:
+def read_all(
+    connection: sa.Connection, refs: Sequence[str | int], *, skip_missing: bool
+) -> list[Execution]:
     """Return executions outside the trash, in that order, without artifacts and provenance.
 
     Raises
     ------
     NotFoundError
-        One of them is not there.
+        One of them is not there, unless `skip_missing`.
     """
     keys = [_key(ref)[1] for ref in refs]
     found: dict[str | int, Execution] = {}
@@ -117,9 +119,9 @@ def read_all(connection: sa.Connection, refs: Sequence[str | int]) -> list[Execu
             for row in connection.execute(statement).mappings():
                 found[row[column]] = codec.load(row)
     for ref, key in zip(refs, keys, strict=True):
-        if key not in found:
+        if key not in found and not skip_missing:
             raise _absent(ref)
-    return [found[key] for key in keys]
+    return [found[key] for key in keys if key in found]
 
 
 def insert(connection: sa.Connection, submission: Submission) -> Execution:

@@ -224,3 +224,21 @@ def test_a_sweep_is_planned_run_shown_and_its_failures_run_again(
     assert (again.returncode, again.stdout.count("failed")) == (1, 2)
     assert json.loads(shown.stdout)["last_number"] == 3
     assert (refused.returncode, refused.stderr) == (2, "`n` has no values; give it at least one.\n")
+
+
+def test_executions_are_compared_as_table_csv_and_json(command: Command, folder: Path) -> None:
+    source = "import json\nprint(json.dumps({'twice': 2 * n}))"
+    save(folder, "a.ipynb", make_notebook(source, parameters="n: int = 1\nword: str = 'x'"))
+    for n in ("3", "4"):
+        command("run", "a.ipynb", "-p", "n", n, "--wait")
+
+    table = command("compare", "#1", "2").stdout.splitlines()
+    everything = command("compare", "1-2", "--csv").stdout.splitlines()
+    document = json.loads(command("compare", "1-2", "--json").stdout)
+
+    assert table[0].split() == ["number", "status", "n", "twice", "duration_s"]
+    assert table[1].split()[:4] == ["#1", "succeeded", "3", "6"]
+    assert everything[0] == "number,status,n,word,twice,duration_s"
+    assert everything[2].startswith("#2,succeeded,4,x,8,")
+    assert document["differs"]["parameters"] == ["n"]
+    assert command("compare").returncode == 2

@@ -116,6 +116,9 @@ def test_a_bash_kernel_takes_parameters(
 
     assert attempt.run().status is Status.SUCCEEDED
     assert attempt.text(1) == "$(id) `id` 'é\n"
+    (record,) = attempt.records_of("environment")
+    assert record["environment"]["language"] == "bash"
+    assert record["environment"]["n_cpus"] >= 1
 
 
 def test_placeholders_and_variables_are_filled(

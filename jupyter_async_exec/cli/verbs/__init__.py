@@ -13,5 +13,6 @@ VERBS = {
     "rerun": "rerun",
     "restore": "restore",
     "sweep": "sweep",
+    "compare": "compare",
     "verify": "verify",
 }

@@ -46,6 +46,15 @@ def _print_receipt(receipt: JSONObject) -> None:
         print(f"  parameter     {name} = {value!r}")
     snapshot = receipt["snapshot"]
     print(f"  files         {len(snapshot['captured'])} captured, {len(snapshot['linked'])} linked")
+    since = receipt["since_success"]
+    if since is not None:
+        print(f"  last success  {since['sentence']}")
+    for name, value in execution["metrics"].items():
+        print(f"  metric        {name} = {value}")
+    environment = receipt["environment"] or {}
+    if "packages" in environment:
+        n_packages = len(environment["packages"])
+        print(f"  environment   Python {environment['python']}, {n_packages} packages")
     for remark in execution["remarks"]:
         print(f"  remark        {remark['message']}")
     for note in receipt["notes"]:

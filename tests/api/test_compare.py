@@ -1,0 +1,99 @@
+"""Executions side by side through REST, and what changed since one succeeded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.api.test_executions import submit
+from tests.conftest import make_notebook
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.api.conftest import Client
+
+TRAIN = "import json\nprint(json.dumps({'score': rate * 10}))"
+
+
+def notebook(source: str = TRAIN, *more: str) -> dict[str, Any]:
+    return make_notebook(source, *more, parameters="rate: float = 0.5\nname: str = 'a'")
+
+
+async def test_a_row_for_each_and_the_names_of_what_differs(client: Client) -> None:
+    for rate in (0.5, 0.25):
+        await submit(client, notebook(), parameters={"rate": rate})
+    await submit(client, notebook())
+    for number in (1, 2, 3):
+        await client.finished(number)
+
+    found = (await client.get("compare", ids="2,1,3,1")).json
+
+    rows = found["executions"]
+    assert [row["number"] for row in rows] == [2, 1, 3]
+    assert [row["metrics"] for row in rows] == [{"score": 2.5}, {"score": 5.0}, {"score": 5.0}]
+    assert [row["parameters"] for row in rows] == [{"rate": 0.25}, {"rate": 0.5}, {}]
+    assert rows[2]["defaults"] == {"rate": 0.5, "name": "a"}
+    assert all(row["duration_s"] > 0 for row in rows)
+    assert found["differs"] == {
+        "parameters": ["rate"],
+        "metrics": ["score"],
+        "environment": [],
+        "files": [],
+        "code": [],
+    }
+    assert len({row["environment_id"] for row in rows} - {None}) == 1
+
+
+async def test_a_default_that_is_given_is_no_difference(client: Client) -> None:
+    await submit(client, notebook(), parameters={"rate": 0.5})
+    await submit(client, notebook())
+
+    found = (await client.get("compare", ids="1-2")).json
+
+    assert found["differs"]["parameters"] == []
+
+
+async def test_what_differs_in_code_and_files_is_told(client: Client, jp_root_dir: Path) -> None:
+    (jp_root_dir / "helper.py").write_text("x = 1")
+    await submit(client, notebook())
+    (jp_root_dir / "helper.py").write_text("x = 2")
+    await submit(client, notebook(TRAIN.replace("10", "100")))
+
+    differs = (await client.get("compare", ids="1-9")).json["differs"]
+
+    assert [each["name"] for each in differs["files"]] == ["helper.py"]
+    assert [each["numbers"] for each in differs["code"]] == [[1], [2]]
+    (cell,) = differs["code"][1]["cells"]
+    assert (cell["change"], cell["before"], cell["after"]) == ("changed", 1, 1)
+    assert "+print(json.dumps({'score': rate * 100}))" in cell["lines"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "code"),
+    [("", 400), (",", 400), ("1-", 400), ("1-9999999", 400), ("8-9", 400), ("x", 404), ("9", 404)],
+)
+async def test_what_cannot_be_compared_is_refused(client: Client, ids: str, code: int) -> None:
+    answer = await client.get("compare", ids=ids)
+
+    assert answer.code == code
+    assert answer.json["message"]
+
+
+async def test_a_failure_tells_what_changed_since_the_last_success(client: Client) -> None:
+    await submit(client, notebook(TRAIN, "ratio = 1"), parameters={"rate": 0.5})
+    await client.finished(1)
+    await submit(client, notebook(TRAIN, "ratio = 1 / 0"), parameters={"rate": 0.1})
+    await client.finished(2)
+
+    worked = (await client.get("executions/1/receipt")).json
+    failed = (await client.get("executions/2/receipt")).json
+
+    since = failed["since_success"]
+    assert since["sentence"] == "Passed in #1; since then: rate 0.5 → 0.1, cell 3."
+    assert [each["after"] for each in since["cells"]] == [2]
+    assert since["environment"] == []
+    assert worked["since_success"] is None
+    assert "papermill" in worked["environment"]["packages"]
+    assert failed["environment"]["id"] == worked["environment"]["id"]

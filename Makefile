@@ -20,7 +20,7 @@ PYTHON_CODE := jupyter_async_exec tests bench ui-tests docs
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench faults \
+.PHONY: help run test check bench faults scale beside \
 	check-ruff check-mypy check-layers check-spelling check-typescript \
 	test-python test-typescript test-browser
 
@@ -47,10 +47,17 @@ bench: .venv-bench/installed
 	@.venv-bench/bin/python -m pip install -q -e '.[bench]'
 	@touch $@
 
-# The long form of what `make test` does twice; a round takes about half a minute.
+# The long form of what `make test` does in short; a round of kills takes about half a minute.
 faults: $(STAMPS)/python
 	@ROUNDS=$(or $(ROUNDS),300) CANCELS=$(or $(CANCELS),1000) FAULT_POINTS=$(or $(FAULT_POINTS),1000) \
-		$(BIN)/python -m pytest -q tests/faults
+		FIGURES=$(or $(FIGURES),faults.jsonl) $(BIN)/python -m pytest -q tests/faults
+
+scale: $(STAMPS)/python
+	@$(BIN)/python -m tests.faults.scale drain $(ARGS)
+	@$(BIN)/python -m tests.faults.scale clients
+
+beside: .venv-bench/installed
+	@.venv-bench/bin/python -m bench.faults $(ARGS)
 
 # ---------------------------------------------------------------- installation
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import sys
 import urllib.error
@@ -20,15 +21,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jupyter_async_exec.defaults import STORE_FILE
+from jupyter_async_exec.store.migrate import known_formats
 from tests.conftest import make_notebook
 from tests.faults.fault_point import POINTS
 from tests.integration.steps import sealed_wait
-from tests.server import NO_ANSWER, Server, processes_in, wait_for
+from tests.server import NO_ANSWER, ROOT, Server, processes_in, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+OLD_STORE = ROOT / "tests" / "compat" / "stores" / "format-0001.sqlite"
 FINAL = {"succeeded", "failed", "cancelled"}
 
 pytestmark = [
@@ -157,6 +161,32 @@ def orders() -> Iterator[Any]:
         links = [*loose, TOGETHER]
         random.Random(seed).shuffle(links)
         yield pytest.param([*ALWAYS_FIRST, *(e for link in links for e in link)], id=str(seed))
+
+
+def test_a_server_killed_around_an_upgrade_leaves_the_old_store_or_the_new(tmp_path: Path) -> None:
+    server = Server(tmp_path, extensions=("tests.faults.fault_point",))
+    server.data_dir.mkdir(parents=True)
+    store_file = server.data_dir / STORE_FILE
+    shutil.copy(OLD_STORE, store_file)
+    try:
+        for point in ALWAYS_FIRST:
+            server.start(waits=False, FAULT_POINT=point)
+            wait_for(lambda: server.has_ended, limit_s=60)
+        server.start()
+        wait_for(lambda: all(each["status"] in FINAL for each in listed(server)))
+        queued, running, failed = listed(server)
+    finally:
+        server.close()
+
+    # What ran and what waited is gone, and so it is told.
+    assert (running["reason"], queued["reason"]) == ("lost", "internal")
+    assert (failed["reason"], failed["message"]) == ("cell_error", "Cell 2 failed.")
+    assert store_file.with_name(f"{STORE_FILE}.before-{known_formats()[-1]}").exists()
+
+
+def listed(server: Server) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = server.call("GET", "executions")["executions"]
+    return found
 
 
 @pytest.mark.parametrize("points", list(orders()))

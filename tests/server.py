@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 NO_ANSWER = (urllib.error.URLError, ConnectionError, TimeoutError, http.client.HTTPException)
 #: What may be installed beside us and would only make the start slower.
 OTHERS = ("jupyter_lsp", "jupyter_server_terminals", "jupyterlab", "notebook", "notebook_shim")
+#: On a machine with much else to do a server takes its time.
+START_LIMIT_S = 300.0
 ROOT = Path(__file__).parent.parent
 
 
@@ -90,7 +92,7 @@ class Server:
         with (self._folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         if waits:
-            wait_for(self.answers, limit_s=60)
+            wait_for(self.answers, limit_s=START_LIMIT_S, what="answered")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -127,7 +129,7 @@ class Server:
         self._process.send_signal(number)
         self.wait_gone()
 
-    def wait_gone(self, limit_s: float = 30.0) -> None:
+    def wait_gone(self, limit_s: float = 60.0) -> None:
         """Wait until it has ended by itself."""
         assert self._process is not None
         self._process.wait(limit_s)
@@ -147,7 +149,7 @@ class Server:
                 "Content-Type": "application/json",
             },
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read() or b"null")
 
     def status(self, number: int) -> str:

@@ -42,16 +42,27 @@ def test_every_accepted_execution_ends_once_and_truthfully(
     server: Server, tmp_path: Path, seed: int
 ) -> None:
     round_ = Round(seed, tmp_path)
+    problem = "interrupted"
+    try:
+        round_.run(server)
+        problem = ""
+    except Exception as error:
+        problem = f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        note(round_, problem)
 
-    round_.run(server)
 
+def note(round_: Round, problem: str) -> None:
+    """Add a line to the file FIGURES, if there is to be one."""
     figures = os.environ.get("FIGURES")
     if figures:
         noted = {
-            "seed": seed,
+            "seed": round_.seed,
             "killed": round_.killed,
             "ends": round_.ends,
             "final_after_s": round(round_.final_after_s, 2),
+            "problem": problem,
         }
         with Path(figures).open("a") as lines:
             lines.write(f"{json.dumps(noted)}\n")

@@ -77,7 +77,7 @@ class Chain:
         """Start a server that dies at that point, and lead it there."""
         self.server.start(waits=False, FAULT_POINT=point)
         with suppress(*NO_ANSWER):
-            wait_for(lambda: self.server.has_ended or self.server.answers(), limit_s=60)
+            wait_for(lambda: self.server.has_ended or self.server.answers(), limit_s=300)
             if "spare" in point:
                 # After the first a spare is prepared, which takes its time.
                 while True:
@@ -90,7 +90,7 @@ class Chain:
                 self.server.call("DELETE", f"executions/{self._find(done)['id']}")
             elif point != "before the return to the queue":
                 self.submit("print('hello')")
-        wait_for(lambda: self.server.has_ended, limit_s=60, what=f"died {point}")
+        wait_for(lambda: self.server.has_ended, limit_s=300, what=f"died {point}")
 
     def submit(self, source: str) -> str:
         """Submit a notebook that notes its start and makes a file; return its request id."""
@@ -171,7 +171,7 @@ def test_a_server_killed_around_an_upgrade_leaves_the_old_store_or_the_new(tmp_p
     try:
         for point in ALWAYS_FIRST:
             server.start(waits=False, FAULT_POINT=point)
-            wait_for(lambda: server.has_ended, limit_s=60)
+            wait_for(lambda: server.has_ended, limit_s=300)
         server.start()
         wait_for(lambda: all(each["status"] in FINAL for each in listed(server)))
         queued, running, failed = listed(server)

@@ -56,6 +56,8 @@ _log = logging.getLogger(__name__)
 _TICK_S = 0.5
 #: The engine needs less than 7 s for a cancel; a stuck one is ended, so that it is always below 10.
 _CANCEL_DEADLINE_S = 8.0
+#: The same before its journal begins, when there is nothing to keep and no code to interrupt.
+_EARLY_CANCEL_DEADLINE_S = 3.0
 #: After its result the engine only ends the kernel.
 _RESULT_DEADLINE_S = 10.0
 _TERMINATE_GRACE_S = 0.3
@@ -213,12 +215,19 @@ class _Supervisor:
         if self._result_at is not None:
             is_late = now - self._result_at > _RESULT_DEADLINE_S
         elif self._cancelled_at is not None:
-            is_late = now - self._cancelled_at > _CANCEL_DEADLINE_S
+            is_late = now - self._cancelled_at > self._cancel_deadline_s()
         else:
             return
         if is_late:
             # Our child, not yet reaped: the id cannot be somebody else's.
             os.kill(engine, signal.SIGKILL)
+
+    def _cancel_deadline_s(self) -> float:
+        try:
+            has_begun = (self._directory / files.JOURNAL).stat().st_size > 0
+        except OSError:
+            has_begun = False
+        return _CANCEL_DEADLINE_S if has_begun else _EARLY_CANCEL_DEADLINE_S
 
     # ------------------------------------------------------------ the end
 

@@ -55,7 +55,7 @@ class Cancels:
     #: How often each status came out, for each kind of work.
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     longest_s: float = 0.0
-    _errors: list[BaseException] = field(default_factory=list)
+    _errors: list[Exception] = field(default_factory=list)
 
     def run(self, n_cancels: int, *, n_at_once: int = 3) -> None:
         """Submit, cancel, wait for each, some at a time; then look at what is left."""
@@ -70,16 +70,25 @@ class Cancels:
         for thread in threads:
             thread.join()
         if self._errors:
-            raise self._errors[0]
+            raise ExceptionGroup(f"{len(self._errors)} of {n_cancels}", self._errors)
         self._check_store(n_cancels)
         wait_for(lambda: not processes_in(self.server.data_dir / "attempts"), limit_s=10)
 
+    def report(self) -> None:
+        """Print what came out."""
+        statuses = ("cancelled", "succeeded")
+        sys.stdout.write("| | " + " | ".join(statuses) + " |\n| --- | --- | --- |\n")
+        for work in WORK:
+            counts = " | ".join(str(self.outcomes[work, status]) for status in statuses)
+            sys.stdout.write(f"| {work} | {counts} |\n")
+        sys.stdout.write(f"\nlongest: {self.longest_s:.1f} s\n")
+
     def _play_all(self, plans: Sequence[tuple[str, float, bool]]) -> None:
-        try:
-            for work, moment_s, twice in plans:
+        for work, moment_s, twice in plans:
+            try:
                 self._play(work, moment_s, twice=twice)
-        except BaseException as error:  # noqa: BLE001  raised again by who started the thread
-            self._errors.append(error)
+            except Exception as error:  # noqa: BLE001  raised again by who started the thread
+                self._errors.append(error)
 
     def _play(self, work: str, moment_s: float, *, twice: bool) -> None:
         number = self.server.submit(WORK[work][0])
@@ -90,14 +99,14 @@ class Cancels:
             self.server.call("POST", f"executions/{number}/cancel")
         final = await_final(self.server, number)
         took_s = time.monotonic() - asked
+        self.longest_s = max(self.longest_s, took_s)
+        self.outcomes[work, final["status"]] += 1
         again = self.server.call("POST", f"executions/{number}/cancel")
         told = f"#{number}, {work}, cancelled {moment_s:.3f} s after its submission"
         assert final["status"] in ("cancelled", "succeeded"), f"{told}: {final}"
         assert took_s < FINAL_WITHIN_S, f"{told}: {took_s:.1f} s"
         assert again["status"] == final["status"], told
         assert work == "prints" or "daemon" in work or final["status"] == "cancelled", told
-        self.longest_s = max(self.longest_s, took_s)
-        self.outcomes[work, final["status"]] += 1
         check_outputs(self.server, final)
 
     def _check_store(self, n_cancels: int) -> None:
@@ -151,15 +160,12 @@ def main(n_cancels: int, seed: int) -> None:
         server.start()
         try:
             cancels = Cancels(server, seed)
-            cancels.run(n_cancels)
+            try:
+                cancels.run(n_cancels)
+            finally:
+                cancels.report()
         finally:
             server.close()
-    statuses = ("cancelled", "succeeded")
-    sys.stdout.write("| | " + " | ".join(statuses) + " |\n| --- | --- | --- |\n")
-    for work in WORK:
-        counts = " | ".join(str(cancels.outcomes[work, status]) for status in statuses)
-        sys.stdout.write(f"| {work} | {counts} |\n")
-    sys.stdout.write(f"\nlongest: {cancels.longest_s:.1f} s\n")
 
 
 if __name__ == "__main__":

@@ -57,9 +57,10 @@ _TURN_S = 0.1
 _INTERRUPT_GRACE_S = 4.0
 _TERMINATE_GRACE_S = 2.0
 #: For what the notebook's own `atexit` functions do, until the kernel is asked once more, and in
-#: all; jupyter_client waits as long. Nobody waits for it: the end is known already.
+#: all; jupyter_client waits 5 s, but within those everybody has to be gone. Nobody waits for it:
+#: the end is known already.
 _SHUTDOWN_GRACE_S = 2.0
-_SHUTDOWN_LONGEST_S = 5.0
+_SHUTDOWN_LONGEST_S = 4.0
 
 
 class Engine:
@@ -138,6 +139,8 @@ class Engine:
         #: The cell's request now running, and since when.
         self._current: Request | None = None
         self._cell_started = 0.0
+        #: By a cancel or a limit.
+        self._is_stopped = False
 
     # ------------------------------------------------------------ the whole
 
@@ -413,7 +416,8 @@ class Engine:
             return
         if kernel.exit_code is None and conversation is not None:
             conversation.shut_down()
-            if not kernel.wait(_SHUTDOWN_GRACE_S):
+            # Whoever was stopped by a cancel or a limit has been asked to end already.
+            if not kernel.wait(_SHUTDOWN_GRACE_S) and not self._is_stopped:
                 conversation.insist()
                 kernel.wait(_SHUTDOWN_LONGEST_S - _SHUTDOWN_GRACE_S)
         if kernel.exit_code is None:
@@ -598,6 +602,7 @@ class Engine:
 
     def _stop(self, stopped: StoppedError) -> Ending:
         """Interrupt, terminate, kill, each with its time; keep what the cell still says."""
+        self._is_stopped = True
         kernel, conversation = self._kernel, self._conversation
         if kernel is not None and conversation is not None:
             conversation.disobey()

@@ -1,4 +1,4 @@
-"""The house opens by itself as soon as it can, when there is something in it."""
+"""The house opens by itself as soon as it can, and never after the server began to stop."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from jupyter_async_exec import app as app_module
 from jupyter_async_exec.defaults import STORE_FILE
+from jupyter_async_exec.errors import UnavailableError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +42,21 @@ async def test_a_store_that_opens_only_later_is_adopted_without_being_asked_for(
         while app._house is None:
             await asyncio.sleep(0.01)
     assert (await app.open_service()) is app._house.service
+
+
+async def test_a_server_that_stops_while_it_opens_its_house_begins_nothing(
+    data_dir: Path, jp_serverapp: Any
+) -> None:
+    (app,) = jp_serverapp.extension_manager.extension_apps["jupyter_async_exec"]
+    opening = asyncio.create_task(app.open_service())
+    await asyncio.sleep(0)
+
+    await app.stop_extension()
+
+    with pytest.raises(UnavailableError):
+        await opening
+    assert app._house is None
+    assert not await asyncio.to_thread((data_dir / "dispatcher.lock").exists)
 
 
 async def until_problem(app: AsyncExecApp) -> None:

@@ -31,6 +31,7 @@ from jupyter_async_exec.service import (
     NotebookFiles,
 )
 from jupyter_async_exec.service.admission import RoomLimits
+from jupyter_async_exec.service.reuse_keys import Voucher
 from jupyter_async_exec.snapshots.capture import CaptureLimits
 from jupyter_async_exec.snapshots.stat_cache import StatCache
 from jupyter_async_exec.store import ExecutionStore
@@ -105,6 +106,7 @@ class InstalledKernels(KernelCatalog):
                 name=name,
                 display_name=str(found["spec"].get("display_name", name)),
                 language=str(found["spec"].get("language", "")).lower(),
+                spec=found["spec"],
             )
             for name, found in specs.items()
         }
@@ -195,6 +197,7 @@ def compose(
         for wake in ears:
             wake()
 
+    stat_cache = StatCache(data_dir / STAT_CACHE_FILE)
     service = ExecutionService(
         store=store,
         objects=objects,
@@ -207,7 +210,7 @@ def compose(
         capture_limits=settings.capture_limits,
         default_limits=settings.default_limits,
         room_limits=settings.room_limits,
-        stat_cache=StatCache(data_dir / STAT_CACHE_FILE),
+        stat_cache=stat_cache,
         changed=changed,
     )
     dispatcher = Dispatcher(
@@ -216,6 +219,7 @@ def compose(
         lock_path=data_dir / "dispatcher.lock",
         slots=service.slots,
         changed=changes.wake,
+        vouch=Voucher(kernels, stat_cache, service.environments),
     )
     ears.append(dispatcher.wake)
     return House(

@@ -121,6 +121,9 @@ class Dispatcher:
         round, in a thread.
     changed
         Called, in the event loop, after the dispatcher changed the store.
+    vouch
+        Tells, in a thread, whether an execution that succeeded computed what
+        its key for reuse says.
     clock
         The present moment.
     start_pause_s
@@ -135,6 +138,7 @@ class Dispatcher:
         lock_path: Path,
         slots: Callable[[], int],
         changed: Callable[[], None] = lambda: None,
+        vouch: Callable[[Execution], bool] = lambda _: True,
         clock: Clock = utc_now,
         start_pause_s: float = 5.0,
     ) -> None:
@@ -143,6 +147,7 @@ class Dispatcher:
         self._lock_path = lock_path
         self._slots = slots
         self._changed = changed
+        self._vouch = vouch
         self._clock = clock
         self._start_pause_s = start_pause_s
         self._claim_after_s = 0.0
@@ -446,7 +451,10 @@ class Dispatcher:
             is_said = followed.is_unreadable or result.cells_total is not None
             if followed.may_have_run and not is_said:
                 result = replace(result, message=JOURNAL_LOST)
-        harvest = await self._harvest(followed)
+        # At the same time: whoever waits for the end waits no longer for it.
+        harvest, _ = await asyncio.gather(
+            self._harvest(followed), self._check_key(followed.execution, result)
+        )
         remarked = (Remarked(at=result.finished_at, remark=each) for each in harvest.remarks)
         end = ExecutionFinished(
             at=result.finished_at,
@@ -461,6 +469,18 @@ class Dispatcher:
         )
         await self._make_final(followed, (*followed.pending, *remarked, end))
         return False
+
+    async def _check_key(self, execution: Execution, result: Result) -> None:
+        """Let nobody take this result for that of something else."""
+        has_key = execution.provenance.get("environment_key") is not None
+        if not has_key or result.status is not Status.SUCCEEDED:
+            return
+
+        def check() -> None:
+            if not self._vouch(execution):
+                self._store.forget_key(execution.id)
+
+        await asyncio.to_thread(check)
 
     async def _leave(self, followed: _Followed) -> None:
         """Keep what it wrote while it was taken down, then let it go."""

@@ -487,3 +487,26 @@ async def test_a_leftover_that_is_still_being_taken_down_holds_up_nobody(
         await until(lambda: bool(backend.discarded))
 
     assert [each.name for each in store.get(1).artifacts] == ["bye.txt"]
+
+
+@pytest.mark.parametrize("is_same", [True, False])
+async def test_a_result_whose_files_changed_while_it_waited_is_offered_to_nobody(
+    store: ExecutionStore, backend: ScriptedBackend, tmp_path: Path, is_same: bool
+) -> None:
+    store.accept(make_submission(reuse_key="k", provenance={"environment_key": "e"}))
+    dispatcher = Dispatcher(
+        store=store,
+        backends={"local": backend},
+        lock_path=tmp_path / "dispatcher.lock",
+        slots=lambda: 1,
+        vouch=lambda _: is_same,
+    )
+    dispatcher.start()
+    await until(lambda: 1 in backend.attempts_by_number)
+    assert store.sweeps.find_reusable(["k"]) == {}
+
+    backend.end(1)
+    await until(lambda: store.get(1).is_final)
+
+    assert list(store.sweeps.find_reusable(["k"])) == (["k"] if is_same else [])
+    await dispatcher.stop()

@@ -18,6 +18,15 @@ class ExecutionsHandler(AsyncExecHandler):
         """Seal a notebook and queue it."""
         body = await self.read_body("/executions")
         request = wire.submit_request(body, submitted_by=self.user_name)
+        is_dry_run = body.get("dry_run", False)
+        if is_dry_run or (request.reuse is not None and request.reuse.wanted):
+            same = await self.service.find_same(request)
+            if is_dry_run:
+                self.write_json({"same_as": None if same is None else await self.to_json(same)})
+                return
+            if same is not None:
+                await self.write_execution(same)
+                return
         await self.write_execution(await self.service.submit(request), created=True)
 
     @web.authenticated

@@ -24,10 +24,11 @@ class _SweepAnswer(AsyncExecHandler):
 
     async def write_sweep(self, sweep: Sweep, executions: Sequence[Execution]) -> None:
         """Answer with a sweep of any size without halting the server."""
+        reused = await self.service.sweeps.reused(sweep)
         reason = None if sweep.status.is_final else await self.service.waiting_reason()
 
         def dump() -> bytes:
-            document = wire.sweep_to_json(sweep, executions, reason)
+            document = wire.sweep_to_json(sweep, executions, reused, reason)
             return json.dumps(document, ensure_ascii=True, allow_nan=False).encode()
 
         data = await asyncio.to_thread(dump)

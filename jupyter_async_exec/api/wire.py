@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.core.clock import format_at
 from jupyter_async_exec.core.execution import Hold, Status
+from jupyter_async_exec.core.reuse import ReusePolicy
 from jupyter_async_exec.core.secret_parameters import takes_secret
 from jupyter_async_exec.core.sweeps import Mode, SweepDefinition
 from jupyter_async_exec.errors import InvalidRequestError
@@ -84,9 +85,12 @@ def execution_to_json(execution: Execution, waiting_reason: str | None) -> JSONO
 
 
 def sweep_to_json(
-    sweep: Sweep, executions: Sequence[Execution], waiting_reason: str | None
+    sweep: Sweep,
+    executions: Sequence[Execution],
+    reused: Sequence[Execution],
+    waiting_reason: str | None,
 ) -> JSONObject:
-    """Return the JSON of a sweep with its executions."""
+    """Return the JSON of a sweep with its executions and the earlier results it took over."""
     return {
         "id": sweep.id,
         "status": sweep.status.value,
@@ -104,6 +108,7 @@ def sweep_to_json(
         "first_number": sweep.first_number,
         "last_number": sweep.last_number,
         "executions": [execution_to_json(each, waiting_reason) for each in executions],
+        "reused": [execution_to_json(each, None) for each in reused],
     }
 
 
@@ -194,6 +199,17 @@ def submit_request(body: JSONObject, *, submitted_by: str) -> SubmitRequest:
         limits=_limits(options),
         request_id=body.get("request_id"),
         submitted_by=submitted_by,
+        reuse=_reuse_policy(body.get("reuse")),
+    )
+
+
+def _reuse_policy(body: JSONObject | None) -> ReusePolicy | None:
+    if body is None:
+        return None
+    return ReusePolicy(
+        wanted=body["policy"] == "exact",
+        max_age_s=body.get("max_age_s"),
+        files=tuple(body.get("files", ())),
     )
 
 

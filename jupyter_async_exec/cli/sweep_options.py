@@ -6,6 +6,7 @@ import asyncio
 import csv
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,8 @@ def add_definition_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=V1,V2…",
         help="several values for a parameter: a list, a range (1..5), linspace(0,1,5), "
-        "logspace(-4,-1,4), geomspace(0.0001,0.1,4) or random(0,1,20,7) with a seed; "
+        "logspace(-4,-1,4), geomspace(0.0001,0.1,4), random(0,1,20,7) with a seed, "
+        "or the files that match glob:data/*.csv; "
         "may be given several times",
     )
     group.add_argument(
@@ -145,7 +147,8 @@ async def report_sweep(
     """Print how a sweep stands; return the exit code."""
     if as_json:
         reason = None if sweep.status.is_final else await house.service.waiting_reason()
-        print_json(wire.sweep_to_json(sweep, executions, reason))
+        reused = await house.service.sweeps.reused(sweep)
+        print_json(wire.sweep_to_json(sweep, executions, reused, reason))
     else:
         say(summary_of_sweep(sweep))
         if not waited and not house.dispatcher.is_active:
@@ -155,9 +158,8 @@ async def report_sweep(
 
 def summary_of_sweep(sweep: Sweep) -> str:
     """Return one line on how a sweep stands."""
-    counts = wire.sweep_to_json(sweep, (), None)["counts"]
-    said = ", ".join(f"{n} {status}" for status, n in counts.items() if n)
-    line = f"{sweep_range(sweep)} {sweep.status}: {sweep.title} ({said})"
+    said = ", ".join(f"{n} {status}" for status, n in asdict(sweep.counts).items() if n)
+    line = f"{sweep_range(sweep)} {sweep.status}: {sweep.title} ({said or 'nothing to run'})"
     return f"{line}. {sweep.message}" if sweep.message else line
 
 

@@ -179,6 +179,8 @@ class Submission:
     submitted_by: str = ""
     limits: Limits = field(default_factory=Limits)
     provenance: JSONObject = field(default_factory=dict)
+    #: Equal for what would compute the same, see `core.reuse`; None if that cannot be told.
+    reuse_key: str | None = None
     created_at: datetime
 
 

@@ -140,6 +140,10 @@ class Expansion:
     #: Those that do not, as the notebook declares them.
     fixed: dict[str, JSONValue]
 
+    def whole(self, place: int) -> dict[str, JSONValue]:
+        """Return all parameters of one execution."""
+        return {**self.fixed, **self.trials[place]}
+
 
 @dataclass(frozen=True, slots=True)
 class _Axis:

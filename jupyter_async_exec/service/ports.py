@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jupyter_async_exec.core.json_types import JSONObject, JSONValue
+    from jupyter_async_exec.core.reuse import ReusePolicy
     from jupyter_async_exec.core.sweeps import SweepDefinition
 
 
@@ -20,6 +21,8 @@ class KernelInfo:
     name: str
     display_name: str
     language: str
+    #: Its kernel.json.
+    spec: JSONObject = field(default_factory=dict)
 
 
 class KernelCatalog(Protocol):
@@ -65,6 +68,8 @@ class SubmitRequest:
     limits: Mapping[str, Any] = field(default_factory=dict)
     request_id: str | None = None
     submitted_by: str = ""
+    #: Whether the result of an earlier execution will do; None: as it is usual.
+    reuse: ReusePolicy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +90,10 @@ class SweepRequest:
 class SweepPlan:
     """What a sweep would be; nothing was accepted."""
 
-    #: Executions.
+    #: Executions that would run.
     count: int
+    #: Earlier results that would do.
+    n_reused: int
     #: How long all of it takes, from earlier executions; None when there are none.
     duration_s: float | None
     #: Both in a sentence.

@@ -166,6 +166,7 @@ class ResultReader:
             "kernel": provenance.get("kernel"),
             "limits": asdict(execution.limits),
             "git": provenance.get("git"),
+            "datums": provenance.get("datums", {}),
             "machine": self._machine(execution),
             "notes": provenance.get("notes", []),
             "artifacts": self._artifacts(execution),

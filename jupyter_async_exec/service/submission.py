@@ -14,6 +14,7 @@ from jupyter_async_exec.core.secret_names import is_hidden, missing_secrets
 from jupyter_async_exec.core.secret_parameters import take_secrets
 from jupyter_async_exec.errors import KernelMissingError
 from jupyter_async_exec.runner.parameters import translate
+from jupyter_async_exec.service.reuse_keys import Files
 from jupyter_async_exec.snapshots.capture import CaptureLimits, capture, linked_to_json
 from jupyter_async_exec.snapshots.manifest import load_manifest
 from jupyter_async_exec.snapshots.notebook import kernel_of, normalise
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.json_types import JSONObject, JSONValue
     from jupyter_async_exec.objects.base import ObjectStore
     from jupyter_async_exec.runner.vault import Vault
+    from jupyter_async_exec.service.environment_key import EnvironmentKeys
     from jupyter_async_exec.service.ports import (
         KernelCatalog,
         KernelInfo,
@@ -82,6 +84,7 @@ class Sealer:
         limits: CaptureLimits,
         default_limits: Limits | None = None,
         vault: Vault,
+        environments: EnvironmentKeys,
         stat_cache: StatCache | None = None,
         clock: Clock = utc_now,
     ) -> None:
@@ -93,6 +96,8 @@ class Sealer:
         self._vault = vault
         self._stat_cache = stat_cache
         self._clock = clock
+        #: Finds and reads files around notebooks.
+        self.files = Files(notebook_files, stat_cache, environments)
 
     def seal(self, request: SubmitRequest, notebook: JSONObject) -> Submission:
         """Capture `notebook` and the files beside it as they are now.
@@ -105,9 +110,14 @@ class Sealer:
         opened = self.open(request, notebook)
         declared = opened.declared
         parameters = coerce_parameters(opened.parameters, declared.parameters, typed=declared.typed)
-        sealed = self.capture(request, opened, parameters)
+        sealed, captured = self.capture(request, opened, parameters)
+        maker = self.files.key_maker(request.path, opened.kernel, captured, policy=request.reuse)
         self.keep(sealed.id, opened.secrets)
-        return sealed
+        return replace(
+            sealed,
+            reuse_key=maker.key(parameters),
+            provenance={**sealed.provenance, **maker.to_json()},
+        )
 
     def open(self, request: SubmitRequest, notebook: JSONObject) -> Opened:
         """Read what `notebook` is and declares; nothing is captured.
@@ -127,7 +137,7 @@ class Sealer:
 
     def capture(
         self, request: SubmitRequest, opened: Opened, parameters: dict[str, JSONValue]
-    ) -> Submission:
+    ) -> tuple[Submission, Capture]:
         """Capture what was opened and the files beside it as they are now.
 
         Raises
@@ -135,12 +145,7 @@ class Sealer:
         InvalidRequestError, InvalidParametersError, SnapshotTooBigError
             It cannot be run as it is.
         """
-        # Refused now rather than when it runs.
-        translate(
-            parameters | opened.secrets,
-            kernel_name=opened.kernel.name,
-            language=opened.kernel.language,
-        )
+        self.check_translation(opened, parameters)
         captured = capture(
             opened.source,
             notebook_path=request.path,
@@ -153,7 +158,7 @@ class Sealer:
             limits=self._limits,
             is_normal=True,
         )
-        return Submission(
+        sealed = Submission(
             id=new_id(),
             request_id=request.request_id,
             notebook_path=request.path,
@@ -167,6 +172,21 @@ class Sealer:
             limits=replace(self._default_limits, **request.limits),
             provenance=self._provenance(captured, opened.kernel),
             created_at=self._clock(),
+        )
+        return sealed, captured
+
+    def check_translation(self, opened: Opened, parameters: dict[str, JSONValue]) -> None:
+        """Refuse now, rather than when it runs, what the kernel's language cannot say.
+
+        Raises
+        ------
+        InvalidParametersError
+            A value has no equivalent in that language.
+        """
+        translate(
+            parameters | opened.secrets,
+            kernel_name=opened.kernel.name,
+            language=opened.kernel.language,
         )
 
     def source_of(self, snapshot_id: str) -> JSONObject:
@@ -224,7 +244,8 @@ class Sealer:
             tags=parent.tags,
             submitted_by=submitted_by,
             limits=replace(parent.limits, **limits),
-            provenance=parent.provenance,
+            # What it is the same as is not known: the files around it are those of now.
+            provenance={**parent.provenance, "environment_key": None},
             created_at=self._clock(),
         )
 

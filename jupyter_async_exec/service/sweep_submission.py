@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.core.execution import Execution, Submission, new_id
+from jupyter_async_exec.core.reuse import ReusePolicy
 from jupyter_async_exec.core.secret_names import is_hidden, is_secret, missing_secrets
 from jupyter_async_exec.core.sweeps import CANARY_FROM, Sweep, expand
 from jupyter_async_exec.errors import InvalidParametersError
@@ -13,14 +14,30 @@ from jupyter_async_exec.service.submission import cut, default_title
 from jupyter_async_exec.snapshots.parameters import find_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from jupyter_async_exec.core.clock import Clock
-    from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.core.json_types import JSONObject, JSONValue
     from jupyter_async_exec.core.sweeps import Expansion, SweepDefinition
+    from jupyter_async_exec.service.datums import Datum
     from jupyter_async_exec.service.ports import SweepRequest
-    from jupyter_async_exec.service.submission import Opened, Sealer
+    from jupyter_async_exec.service.submission import Sealer
     from jupyter_async_exec.snapshots.parameters import ParameterList
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """A sweep that could be accepted."""
+
+    sweep: Sweep
+    #: One per execution.
+    submissions: list[Submission]
+    #: Which all executions are given.
+    secrets: dict[str, JSONValue]
+    #: Which earlier results will do.
+    policy: ReusePolicy
+    #: Files that the executions are made for; 0 when they are not.
+    n_datums: int
 
 
 class SweepSealer:
@@ -40,17 +57,7 @@ class SweepSealer:
         self._sealer = sealer
         self._clock = clock
 
-    def plan(self, request: SweepRequest, notebook: JSONObject) -> Expansion:
-        """Return what a sweep would unfold to; nothing is captured.
-
-        Raises
-        ------
-        InvalidRequestError, KernelMissingError, InvalidParametersError, RefusedError
-            It would be refused as it is.
-        """
-        return _expand(request, self._sealer.open(request.base, notebook))
-
-    def seal(self, request: SweepRequest, notebook: JSONObject) -> tuple[Sweep, list[Submission]]:
+    def seal(self, request: SweepRequest, notebook: JSONObject) -> Sealed:
         """Capture `notebook` once, for all the executions that a sweep unfolds to.
 
         Raises
@@ -59,30 +66,61 @@ class SweepSealer:
         SnapshotTooBigError
             It cannot be run as it is.
         """
-        opened = self._sealer.open(request.base, notebook)
-        expansion = _expand(request, opened)
-        sealed = self._sealer.capture(request.base, opened, expansion.fixed)
+        base = request.base
+        opened = self._sealer.open(base, notebook)
+        definition, datum_names = self._sealer.files.with_files(request.definition, base.path)
+        declared = opened.declared
+        expansion = _checked(
+            expand(definition, declared.parameters, typed=declared.typed, fixed=opened.parameters),
+            declared,
+        )
+        for place in range(len(expansion.trials)):
+            self._sealer.check_translation(opened, expansion.whole(place))
+        sealed, captured = self._sealer.capture(base, opened, expansion.whole(0))
+        policy = base.reuse or ReusePolicy(wanted=bool(datum_names))
+        maker = self._sealer.files.key_maker(
+            base.path,
+            opened.kernel,
+            captured,
+            datum_paths=sorted({str(t[name]) for t in expansion.trials for name in datum_names}),
+            policy=policy,
+        )
         sweep_id = new_id()
-        title = request.base.title
         like = replace(sealed, request_id=None, sweep_id=sweep_id, provenance={})
-        submissions = vary(like, expansion, title=title)
-        for submission in submissions:
-            self._sealer.keep(submission.id, opened.secrets)
+        submissions = [
+            replace(
+                each,
+                reuse_key=maker.key(each.parameters, datum_names),
+                provenance=_datums_to_json(each.parameters, datum_names, maker.datums),
+            )
+            for each in vary(like, expansion, title=base.title)
+        ]
         n = len(submissions)
         sweep = Sweep(
             id=sweep_id,
-            request_id=request.base.request_id,
+            request_id=base.request_id,
             notebook_path=sealed.notebook_path,
-            title=title or cut(f"sweep of {n}: {', '.join(expansion.names)}"),
+            title=base.title or cut(f"sweep of {n}: {', '.join(expansion.names)}"),
             snapshot_id=sealed.snapshot_id,
+            # As it was asked for: a pattern may match other files tomorrow.
             definition=_to_json(request.definition, expansion),
-            canary_id=submissions[0].id if has_canary(request.canary, n) else None,
             stop_after=request.stop_after,
-            provenance=sealed.provenance,
+            provenance={**sealed.provenance, **maker.to_json()},
             submitted_by=sealed.submitted_by,
             created_at=sealed.created_at,
         )
-        return sweep, submissions
+        return Sealed(
+            sweep=sweep,
+            submissions=submissions,
+            secrets=opened.secrets,
+            policy=policy,
+            n_datums=len(maker.datums),
+        )
+
+    def keep(self, sealed: Sealed) -> None:
+        """Let the secrets of executions wait for their runners, right before they are accepted."""
+        for submission in sealed.submissions:
+            self._sealer.keep(submission.id, sealed.secrets)
 
     def forget(self, submissions: Iterable[Submission]) -> None:
         """Forget the secrets of executions that were not accepted."""
@@ -146,14 +184,14 @@ class SweepSealer:
 def vary(like: Submission, expansion: Expansion, *, title: str | None) -> list[Submission]:
     """Return one submission per execution of a sweep; titles say what is special about each."""
     submissions = []
-    for trial in expansion.trials:
+    for place, trial in enumerate(expansion.trials):
         special = default_title(like.notebook_path, trial)
         submissions.append(
             replace(
                 like,
                 id=new_id(),
                 title=cut(f"{title}: {special}") if title else special,
-                parameters={**expansion.fixed, **trial},
+                parameters=expansion.whole(place),
             )
         )
     return submissions
@@ -162,14 +200,6 @@ def vary(like: Submission, expansion: Expansion, *, title: str | None) -> list[S
 def has_canary(wanted: bool | None, n: int) -> bool:
     """Tell whether the first of `n` executions goes first, alone."""
     return n > 1 and (n >= CANARY_FROM if wanted is None else wanted)
-
-
-def _expand(request: SweepRequest, opened: Opened) -> Expansion:
-    declared = opened.declared
-    expansion = expand(
-        request.definition, declared.parameters, typed=declared.typed, fixed=opened.parameters
-    )
-    return _checked(expansion, declared)
 
 
 def _checked(expansion: Expansion, declared: ParameterList) -> Expansion:
@@ -183,6 +213,13 @@ def _checked(expansion: Expansion, declared: ParameterList) -> Expansion:
     if fields:
         raise InvalidParametersError(" ".join(fields.values()), {"fields": fields})
     return expansion
+
+
+def _datums_to_json(
+    parameters: Mapping[str, JSONValue], names: Iterable[str], datums: Mapping[str, Datum]
+) -> JSONObject:
+    files = {name: asdict(datums[str(parameters[name])]) for name in names}
+    return {"datums": files} if files else {}
 
 
 def _to_json(definition: SweepDefinition, expansion: Expansion) -> JSONObject:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from jupyter_async_exec.core.clock import utc_now
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.errors import AsyncExecError, ConflictError, InvalidRequestError
 from jupyter_async_exec.service.ports import SweepPlan
@@ -14,13 +17,15 @@ from jupyter_async_exec.service.sweep_submission import has_canary
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
     from jupyter_async_exec.core.execution import Execution, Submission
     from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.core.reuse import ReusePolicy
     from jupyter_async_exec.core.sweeps import Sweep, SweepDefinition
     from jupyter_async_exec.service.admission import Admission
     from jupyter_async_exec.service.ports import SubmitRequest, SweepRequest
-    from jupyter_async_exec.service.sweep_submission import SweepSealer
+    from jupyter_async_exec.service.sweep_submission import Sealed, SweepSealer
     from jupyter_async_exec.store import ExecutionStore
 
 #: A plan shows the parameters of so many executions.
@@ -95,16 +100,20 @@ class SweepService:
 
         def accept() -> tuple[Sweep, list[Execution]]:
             self._admission.check()
-            sweep, submissions = self._sealer.seal(request, notebook)
+            sweep, sealed, reused = self._part(self._sealer.seal(request, notebook), request)
             try:
-                self._admission.check(len(submissions))
-                accepted, executions, is_new = self._store.sweeps.accept(sweep, submissions)
+                if sealed.submissions:
+                    self._admission.check(len(sealed.submissions))
+                self._sealer.keep(sealed)
+                accepted, executions, is_new = self._store.sweeps.accept(
+                    sweep, sealed.submissions, reused=reused
+                )
             except BaseException:
-                self._sealer.forget(submissions)
+                self._sealer.forget(sealed.submissions)
                 raise
             if not is_new:
                 # It had been accepted before, with secrets of its own.
-                self._sealer.forget(submissions)
+                self._sealer.forget(sealed.submissions)
             return accepted, executions
 
         def accept_once() -> tuple[Sweep, list[Execution]]:
@@ -124,6 +133,10 @@ class SweepService:
     async def get(self, ref: str) -> tuple[Sweep, list[Execution]]:
         """Return a sweep, by its id or the number of one of its executions, and all of these."""
         return await asyncio.to_thread(self._store.sweeps.read, ref)
+
+    async def reused(self, sweep: Sweep) -> list[Execution]:
+        """Return the earlier results that count as those of a sweep."""
+        return await asyncio.to_thread(self._store.sweeps.reused, sweep.id)
 
     async def cancel(self, ref: str) -> tuple[Sweep, list[Execution]]:
         """Ask for the end of all of it; what waits is cancelled at once."""
@@ -185,25 +198,66 @@ class SweepService:
         self._changed()
         return await self.get(sweep.id)
 
+    def find_same(self, key: str | None, policy: ReusePolicy) -> Execution | None:
+        """Return the result of that key that will do; reads the store."""
+        if key is None:
+            return None
+        not_before = _not_before(policy)
+        return self._store.sweeps.find_reusable((key,), not_before=not_before).get(key)
+
+    def _part(self, sealed: Sealed, request: SweepRequest) -> tuple[Sweep, Sealed, list[int]]:
+        """Part what has to run from what is known; return also the numbers of the latter."""
+        known = self._known(sealed)
+        new = [each for each in sealed.submissions if each.reuse_key not in known]
+        # Equal parameters twice are one result, and its number counts once.
+        reused = sorted({execution.number for execution in known.values()})
+        sweep = sealed.sweep
+        if sealed.n_datums:
+            n_new = len(new) if new else "none"
+            files = f"{sealed.n_datums:,} file{'' if sealed.n_datums == 1 else 's'}"
+            sweep = replace(sweep, title=request.base.title or f"{files}, {n_new} new")
+        if has_canary(request.canary, len(new)):
+            sweep = replace(sweep, canary_id=new[0].id)
+        return sweep, replace(sealed, submissions=new), reused
+
+    def _known(self, sealed: Sealed) -> dict[str, Execution]:
+        if not sealed.policy.wanted:
+            return {}
+        keys = [each.reuse_key for each in sealed.submissions if each.reuse_key is not None]
+        return self._store.sweeps.find_reusable(keys, not_before=_not_before(sealed.policy))
+
     def _plan(self, request: SweepRequest, notebook: JSONObject) -> SweepPlan:
-        expansion = self._sealer.plan(request, notebook)
-        n = len(expansion.trials)
+        sweep, sealed, reused = self._part(self._sealer.seal(request, notebook), request)
+        n = len(sealed.submissions)
         one_s = self._store.sweeps.usual_duration_s(request.base.path)
         duration_s = None
         if one_s is not None:
-            n_alone = 1 if has_canary(request.canary, n) else 0
+            n_alone = 1 if sweep.canary_id is not None else 0
             duration_s = one_s * (n_alone + math.ceil((n - n_alone) / self._slots()))
         said = f"{n:,} execution{'' if n == 1 else 's'}"
-        if duration_s is None:
+        if sealed.n_datums:
+            said = f"{sweep.title}; {said}"
+        elif reused:
+            said = f"{said}, and {len(reused):,} that ran already"
+        if not n:
+            message = f"{said}: nothing would run."
+        elif duration_s is None:
             message = f"{said}; how long is not known, because none of this notebook succeeded yet."
         else:
             message = f"{said}, about {_in_words(duration_s)}."
         return SweepPlan(
             count=n,
+            n_reused=len(reused),
             duration_s=duration_s,
             message=message,
-            trials=tuple({**expansion.fixed, **trial} for trial in expansion.trials[:N_SHOWN]),
+            trials=tuple(each.parameters for each in sealed.submissions[:N_SHOWN]),
         )
+
+
+def _not_before(policy: ReusePolicy) -> datetime | None:
+    if policy.max_age_s is None:
+        return None
+    return utc_now() - timedelta(seconds=policy.max_age_s)
 
 
 def _check(request: SweepRequest) -> None:

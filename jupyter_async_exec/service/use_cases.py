@@ -8,17 +8,20 @@ import json
 import logging
 import shutil
 import time
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.backends.base import AttemptKey
 from jupyter_async_exec.core.clock import Clock, utc_now
 from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.core.reuse import ReusePolicy
 from jupyter_async_exec.errors import AsyncExecError, InvalidRequestError
 from jupyter_async_exec.runner.vault import SECRETS, Vault
 from jupyter_async_exec.service.admission import Admission, RoomLimits
 from jupyter_async_exec.service.compare import Comparer
 from jupyter_async_exec.service.disk_use import DiskUse
+from jupyter_async_exec.service.environment_key import EnvironmentKeys
 from jupyter_async_exec.service.metrics import Cursor, MetricsPiece, make_piece
 from jupyter_async_exec.service.results import LogPiece, ResultReader
 from jupyter_async_exec.service.submission import Sealer
@@ -110,6 +113,8 @@ class ExecutionService:
             data_dir=data_dir,
             limits=room_limits or RoomLimits(),
         )
+        #: What kernels run in.
+        self.environments = EnvironmentKeys()
         self._vault = Vault(data_dir / SECRETS)
         self._comparer = Comparer(store, objects)
         self._sealer = Sealer(
@@ -119,6 +124,7 @@ class ExecutionService:
             limits=capture_limits or CaptureLimits(),
             default_limits=default_limits,
             vault=self._vault,
+            environments=self.environments,
             stat_cache=stat_cache,
             clock=clock,
         )
@@ -148,6 +154,29 @@ class ExecutionService:
         """
         notebook = await self._read_source(request)
         return await self._accept(request.request_id, self._sealer.seal, request, notebook)
+
+    async def find_same(self, request: SubmitRequest) -> Execution | None:
+        """Return the latest successful execution that computed what this one would.
+
+        Nothing is accepted. None too when it cannot be told, because not all
+        that decides the result is known.
+
+        Raises
+        ------
+        NotFoundError, InvalidRequestError, KernelMissingError, InvalidParametersError, \
+        SnapshotTooBigError
+            It would be refused.
+        """
+        policy = replace(request.reuse or ReusePolicy(), wanted=True)
+        asked = replace(request, reuse=policy)
+        notebook = await self._read_source(request)
+
+        def find() -> Execution | None:
+            submission = self._sealer.seal(asked, notebook)
+            self._vault.discard(submission.id)
+            return self.sweeps.find_same(submission.reuse_key, policy)
+
+        return await asyncio.to_thread(find)
 
     async def rerun(
         self,

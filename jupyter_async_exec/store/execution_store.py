@@ -322,6 +322,15 @@ class ExecutionStore:
 
         self._writer.run(work)
 
+    def forget_key(self, execution_id: str) -> None:
+        """Never again offer the result of that execution as that of an equal one."""
+        statement = (
+            sa.update(executions)
+            .where(executions.c.id == execution_id, executions.c.reuse_key.is_not(None))
+            .values(reuse_key=None)
+        )
+        self._writer.run(lambda connection: connection.execute(statement))
+
     def request_cancel(self, ref: str | int) -> Execution:
         """Ask for its end; one that still waits is cancelled at once.
 

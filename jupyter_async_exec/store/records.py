@@ -148,7 +148,14 @@ def insert_all(
         execution = _queued(submission, hold, number=first_number + place, rev=first_rev + place)
         values = codec.dump(execution)
         request_id = submission.request_id and codec.clean(submission.request_id)
-        rows.append({**values, "request_id": request_id, "turn": turn})
+        rows.append(
+            {
+                **values,
+                "request_id": request_id,
+                "turn": turn,
+                "reuse_key": submission.reuse_key,
+            }
+        )
         # What a reader will see, strange characters made harmless.
         added.append(codec.load(values))
     connection.execute(_INSERT, rows)

@@ -14,7 +14,7 @@ from jupyter_async_exec.core.sweeps import Sweep, SweepCounts
 from jupyter_async_exec.core.transitions import apply
 from jupyter_async_exec.errors import NotFoundError
 from jupyter_async_exec.store import codec, records, turns
-from jupyter_async_exec.store.tables import executions, listed_columns, sweeps
+from jupyter_async_exec.store.tables import executions, listed_columns, sweep_reuses, sweeps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +36,12 @@ _ENDS = sa.select(
     sa.func.min(executions.c.number).label("first"), sa.func.max(executions.c.number).label("last")
 ).where(*_live)
 _MEMBERS = sa.select(*listed_columns).where(*_live).order_by(executions.c.number)
+_TAKEN_OVER = (
+    sa.select(*listed_columns)
+    .join(sweep_reuses, sweep_reuses.c.number == executions.c.number)
+    .where(sweep_reuses.c.sweep_id == sa.bindparam("sweep_id"), executions.c.deleted_at.is_(None))
+    .order_by(executions.c.number)
+)
 _HELD = (
     sa.select(executions.c.backend, sa.func.min(executions.c.turn).label("turn"))
     .where(*_live, executions.c.status == Status.QUEUED.value, executions.c.hold.is_not(None))
@@ -60,7 +66,7 @@ def insert(connection: sa.Connection, sweep: Sweep) -> None:
             provenance=codec.dump_json(sweep.provenance),
             submitted_by=codec.clean(sweep.submitted_by),
             created_at=format_at(sweep.created_at),
-            finished_at=None,
+            finished_at=None if sweep.finished_at is None else format_at(sweep.finished_at),
         )
     )
 
@@ -123,6 +129,19 @@ def load(connection: sa.Connection, row: sa.RowMapping) -> Sweep:
 def members(connection: sa.Connection, sweep_id: str) -> list[Execution]:
     """Return its executions outside the trash, oldest first, as lists show them."""
     return codec.load_all(connection.execute(_MEMBERS, {"sweep_id": sweep_id}).mappings())
+
+
+def take_over(connection: sa.Connection, sweep_id: str, numbers: Sequence[int]) -> None:
+    """Note earlier results that count as those of a sweep."""
+    if numbers:
+        connection.execute(
+            sa.insert(sweep_reuses), [{"sweep_id": sweep_id, "number": each} for each in numbers]
+        )
+
+
+def taken_over(connection: sa.Connection, sweep_id: str) -> list[Execution]:
+    """Return the earlier results of a sweep that are not in the trash, oldest first."""
+    return codec.load_all(connection.execute(_TAKEN_OVER, {"sweep_id": sweep_id}).mappings())
 
 
 def add(

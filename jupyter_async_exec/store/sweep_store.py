@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -10,10 +11,11 @@ import sqlalchemy as sa
 from jupyter_async_exec.core.clock import Clock, parse_at
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.store import codec, sweep_rows
-from jupyter_async_exec.store.tables import executions, sweeps
+from jupyter_async_exec.store.tables import REUSABLE, executions, listed_columns, sweeps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
     from jupyter_async_exec.core.execution import Execution, Submission
     from jupyter_async_exec.core.sweeps import Sweep
@@ -42,6 +44,12 @@ _LATEST = (
     .order_by(executions.c.number.desc())
     .limit(N_LOOKED_AT)
 )
+_SAME = (
+    sa.select(*listed_columns)
+    .where(executions.c.reuse_key == sa.bindparam("its_key"), REUSABLE)
+    .order_by(executions.c.number.desc())
+    .limit(1)
+)
 
 
 class _Read(Protocol):
@@ -67,7 +75,7 @@ class SweepStore:
         self._clock = clock
 
     def accept(
-        self, sweep: Sweep, submissions: Sequence[Submission]
+        self, sweep: Sweep, submissions: Sequence[Submission], *, reused: Sequence[int] = ()
     ) -> tuple[Sweep, list[Execution], bool]:
         """Record a sweep and all of its executions durably, all or nothing.
 
@@ -77,8 +85,10 @@ class SweepStore:
             With an id of its own. One whose `request_id` is known already is
             the earlier sweep again.
         submissions
-            At least one, each with the sweep's id; what they share is in the
-            provenance of `sweep` and not repeated in theirs.
+            Each with the sweep's id; what they share is in the provenance of
+            `sweep` and not repeated in theirs. None only if something is reused.
+        reused
+            Numbers of earlier executions whose results count as the sweep's.
 
         Returns
         -------
@@ -95,8 +105,12 @@ class SweepStore:
             earlier = _asked_before(connection, sweep.request_id)
             if earlier is not None:
                 return *earlier, False
-            sweep_rows.insert(connection, sweep)
-            added = sweep_rows.add(connection, submissions, sweep=sweep, is_new=True)
+            finished_at = None if submissions else self._clock()
+            sweep_rows.insert(connection, replace(sweep, finished_at=finished_at))
+            sweep_rows.take_over(connection, sweep.id, reused)
+            added = []
+            if submissions:
+                added = sweep_rows.add(connection, submissions, sweep=sweep, is_new=True)
             return sweep_rows.read(connection, sweep.id), added, True
 
         return self._writer.run(work, is_essential=False)
@@ -170,6 +184,37 @@ class SweepStore:
     def find_request(self, request_id: str | None) -> tuple[Sweep, list[Execution]] | None:
         """Return the sweep that was accepted for that `request_id`, None if none was."""
         return self._read(lambda connection: _asked_before(connection, request_id))
+
+    def reused(self, sweep_id: str) -> list[Execution]:
+        """Return the earlier results that count as those of a sweep, oldest first."""
+        return self._read(lambda connection: sweep_rows.taken_over(connection, sweep_id))
+
+    def find_reusable(
+        self, keys: Iterable[str], *, not_before: datetime | None = None
+    ) -> dict[str, Execution]:
+        """Return, by key, the latest successful execution outside the trash that has it.
+
+        Parameters
+        ----------
+        keys
+            As `core.reuse.reuse_key` gives them.
+        not_before
+            What ended earlier will not do.
+        """
+
+        def work(connection: sa.Connection) -> dict[str, Execution]:
+            found: dict[str, Execution] = {}
+            for key in keys:
+                row = connection.execute(_SAME, {"its_key": key}).mappings().first()
+                if row is None:
+                    continue
+                execution = codec.load(row)
+                ended_at = execution.finished_at
+                if not_before is None or (ended_at is not None and ended_at >= not_before):
+                    found[key] = execution
+            return found
+
+        return self._read(work)
 
     def cancel(self, ref: str | int) -> Sweep:
         """Ask for the end of all its executions; those that wait are cancelled at once.

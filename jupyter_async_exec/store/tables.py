@@ -54,6 +54,7 @@ executions = sa.Table(
     sa.Column("turn", sa.Integer, nullable=False, server_default=sa.text("0")),
     sa.Column("hold", sa.Text),
     sa.Column("replaced", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("reuse_key", sa.Text),
     sqlite_autoincrement=True,
 )
 
@@ -98,6 +99,30 @@ sa.Index(
     executions.c.number,
     sqlite_where=CLAIMABLE,
 )
+#: What may be reused, likewise.
+REUSABLE = sa.text("reuse_key IS NOT NULL AND status = 'succeeded' AND deleted_at IS NULL")
+sa.Index(
+    "ix_executions_reuse",
+    executions.c.reuse_key,
+    executions.c.number,
+    sqlite_where=REUSABLE,
+)
+
+#: Which earlier results a sweep took over instead of computing them again.
+sweep_reuses = sa.Table(
+    "sweep_reuses",
+    metadata,
+    sa.Column("sweep_id", sa.Text, primary_key=True, nullable=False),
+    sa.Column(
+        "number",
+        sa.Integer,
+        sa.ForeignKey("executions.number", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sqlite_with_rowid=False,
+)
+sa.Index("ix_sweep_reuses_number", sweep_reuses.c.number)
+
 #: One row per backend: whose turn it is, see `turns.py`.
 queue = sa.Table(
     "queue",

@@ -372,6 +372,28 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/compare': {
+    parameters: {
+      query?: {
+        /** @description Numbers, ids and ranges of numbers, such as `3,7-12`; at most 1,000 executions. */
+        ids?: string;
+        /** @description Id of a sweep, all of whose executions are compared too. */
+        sweep?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Executions side by side, and what differs between them. */
+    get: operations['compareExecutions'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/notebooks/{path}/parameters': {
     parameters: {
       query?: never;
@@ -494,6 +516,25 @@ export interface components {
       title?: string | null;
       options?: components['schemas']['Options'];
       request_id?: string | null;
+      reuse?: components['schemas']['Reuse'];
+      /**
+       * @description Only say whether it ran already.
+       * @default false
+       */
+      dry_run: boolean;
+    };
+    /** @description Whether the result of an earlier execution will do: one with equal code, captured files, parameters, kernel and packages. Left out: never; for sweeps over files: `exact`. */
+    Reuse: {
+      /** @enum {string} */
+      policy: 'never' | 'exact';
+      /** @description Results that ended longer ago will not do; null: any age. */
+      max_age_s?: number | null;
+      /** @description Patterns, relative to the notebook's folder, of files that are not captured and whose content counts too. */
+      files?: string[];
+    };
+    Sameness: {
+      /** @description The latest successful execution that computed the same; null if none is known. */
+      same_as: components['schemas']['Execution'] | null;
     };
     Rerun: {
       /** @description In place of the old ones; left out, the same. */
@@ -503,7 +544,7 @@ export interface components {
       request_id?: string | null;
     };
     SweepDefinition: {
-      /** @description Parameter to its values: a list of JSON values, or a text such as `0.1, 0.01`, `1..5`, `0.1..0.5..0.1`, `linspace(0, 1, 5)`, `logspace(-4, -1, 4)`, `geomspace(0.0001, 0.1, 4)` or `random(0, 1, 20, 7)`. */
+      /** @description Parameter to its values: a list of JSON values, or a text such as `0.1, 0.01`, `1..5`, `0.1..0.5..0.1`, `linspace(0, 1, 5)`, `logspace(-4, -1, 4)`, `geomspace(0.0001, 0.1, 4)`, `random(0, 1, 20, 7)` or `glob:data/*.csv` (an execution per file, relative to the notebook's folder). */
       values?: {
         [key: string]: string | unknown[];
       };
@@ -530,7 +571,7 @@ export interface components {
       path: string;
       /** @description The notebook as it is in memory; outputs are ignored. Left out, the saved file is read. */
       notebook?: components['schemas']['Notebook'] | null;
-      /** @description Parameter to its values: a list of JSON values, or a text such as `0.1, 0.01`, `1..5`, `0.1..0.5..0.1`, `linspace(0, 1, 5)`, `logspace(-4, -1, 4)`, `geomspace(0.0001, 0.1, 4)` or `random(0, 1, 20, 7)`. */
+      /** @description Parameter to its values: a list of JSON values, or a text such as `0.1, 0.01`, `1..5`, `0.1..0.5..0.1`, `linspace(0, 1, 5)`, `logspace(-4, -1, 4)`, `geomspace(0.0001, 0.1, 4)`, `random(0, 1, 20, 7)` or `glob:data/*.csv` (an execution per file, relative to the notebook's folder). */
       values?: {
         [key: string]: string | unknown[];
       };
@@ -565,11 +606,14 @@ export interface components {
       kernel_name?: string | null;
       title?: string | null;
       options?: components['schemas']['Options'];
+      reuse?: components['schemas']['Reuse'];
       request_id?: string | null;
     };
     SweepPlan: {
-      /** @description Executions. */
+      /** @description Executions that would run. */
       count: number;
+      /** @description Earlier results that would do. */
+      n_reused: number;
       /** @description How long all of it takes, from earlier executions of the notebook; null when none succeeded. */
       duration_s: number | null;
       /** @description Both in a sentence. */
@@ -614,6 +658,8 @@ export interface components {
       last_number: number | null;
       /** @description Oldest first. */
       executions: components['schemas']['Execution'][];
+      /** @description Earlier executions whose results count as the sweep's. */
+      reused: components['schemas']['Execution'][];
     };
     ExecutionEdit: {
       title?: string;
@@ -729,6 +775,102 @@ export interface components {
       /** Format: date-time */
       modified_at: string;
     };
+    CellDifference: {
+      /** @enum {string} */
+      change: 'added' | 'removed' | 'changed';
+      /** @enum {string} */
+      kind: 'code' | 'markdown' | 'raw';
+      /** @description 0-based position in the earlier source notebook. */
+      before: number | null;
+      after: number | null;
+      /** @description Of a changed cell: a unified diff without its header. */
+      lines: string[];
+    };
+    ValueDifference: {
+      name: string;
+      /** @description JSON value; null where it is not there. */
+      before: unknown;
+      /** @description JSON value; null where it is not there. */
+      after: unknown;
+    };
+    ComparedRow: {
+      id: string;
+      number: number;
+      title: string;
+      notebook_path: string;
+      status: components['schemas']['Status'];
+      sweep_id: string | null;
+      starred: boolean;
+      parameters: components['schemas']['Parameters'];
+      /** @description Parameters that were not given, with the notebook's own values. */
+      defaults: components['schemas']['Parameters'];
+      /** @description Name to last value. */
+      metrics: {
+        [key: string]: components['schemas']['MetricValue'];
+      };
+      /** Format: date-time */
+      started_at: string | null;
+      /** @description Null until it is over. */
+      duration_s: number | null;
+      snapshot_id: string;
+      /** @description Equal for equal environments; null when it is not known. */
+      environment_id: string | null;
+    };
+    ComparedValues: {
+      name: string;
+      /** @description One for each execution, in their order; null where there is none. */
+      values: unknown[];
+    };
+    Comparison: {
+      executions: components['schemas']['ComparedRow'][];
+      differs: {
+        /** @description Names with different values, defaults counted. */
+        parameters: string[];
+        metrics: string[];
+        /** @description Packages, interpreter, machine: only what differs among those that are known. */
+        environment: components['schemas']['ComparedValues'][];
+        /** @description Captured files that differ, as object ids. */
+        files: components['schemas']['ComparedValues'][];
+        /** @description The different sources, the first execution's first; empty when there is one. */
+        code: {
+          numbers: number[];
+          /** @description What differs from the first; null from the 21st source on. */
+          cells: components['schemas']['CellDifference'][] | null;
+        }[];
+      };
+    };
+    /** @description What it ran in, as the kernel said with its first cell that succeeded. */
+    Environment: {
+      /** @description Equal for equal environments. */
+      id: string;
+      python?: string;
+      implementation?: string;
+      prefix?: string;
+      /** @description Name to version. */
+      packages?: {
+        [key: string]: string;
+      };
+      /** @description Of a kernel that is not IPython, with `version`. */
+      language?: string;
+      version?: string;
+      platform?: string;
+      cpu?: string;
+      n_cpus?: number;
+      gpus?: string[];
+    } & {
+      [key: string]: unknown;
+    };
+    SinceSuccess: {
+      id: string;
+      number: number;
+      /** @description Such as: Passed in #41; since then: cells 5 and 7, numpy 1.26 → 2.1. */
+      sentence: string;
+      parameters: components['schemas']['ValueDifference'][];
+      cells: components['schemas']['CellDifference'][];
+      /** @description Captured files that differ. */
+      files: string[];
+      environment: components['schemas']['ValueDifference'][];
+    };
     Receipt: {
       execution: components['schemas']['Execution'];
       snapshot: {
@@ -756,10 +898,26 @@ export interface components {
         dirty: boolean;
         branch?: string | null;
       } | null;
+      /** @description Parameter to the file it names, for executions made for a file each. */
+      datums: {
+        [key: string]: {
+          /** @description Part of the snapshot; else it was read where it lies. */
+          captured: boolean;
+          /** @description Relative to the notebook's folder. */
+          path: string;
+          /** @description Of its content: as captured, or else as it was at submission. */
+          sha256: string;
+          size_bytes: number;
+        };
+      };
       /** @description Host, platform and Python that ran it; empty until it started. */
       machine: {
         [key: string]: string;
       };
+      /** @description Null until it is known. */
+      environment: components['schemas']['Environment'] | null;
+      /** @description Of a failed execution: what changed since the last success of the same notebook; null if there was none. */
+      since_success: components['schemas']['SinceSuccess'] | null;
       /** @description Sentences about the submission, such as that only the notebook could be captured. */
       notes: string[];
       artifacts: components['schemas']['Artifact'][];
@@ -891,6 +1049,17 @@ export interface operations {
       };
     };
     responses: {
+      /** @description With `reuse`: the earlier execution, whose result will do. With `dry_run`: whether there is one. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json':
+            | components['schemas']['Execution']
+            | components['schemas']['Sameness'];
+        };
+      };
       /** @description Accepted; from here on nothing is lost. */
       201: {
         headers: {
@@ -1478,6 +1647,35 @@ export interface operations {
       422: components['responses']['Problem'];
       503: components['responses']['Problem'];
       507: components['responses']['Problem'];
+    };
+  };
+  compareExecutions: {
+    parameters: {
+      query?: {
+        /** @description Numbers, ids and ranges of numbers, such as `3,7-12`; at most 1,000 executions. */
+        ids?: string;
+        /** @description Id of a sweep, all of whose executions are compared too. */
+        sweep?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description A row for each, in the order asked for, each once. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Comparison'];
+        };
+      };
+      400: components['responses']['Problem'];
+      403: components['responses']['Problem'];
+      404: components['responses']['Problem'];
+      503: components['responses']['Problem'];
     };
   };
   getParameters: {

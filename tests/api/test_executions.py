@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jupyter_async_exec.service import environment_key
 from tests.conftest import make_notebook
 
 if TYPE_CHECKING:
@@ -316,3 +317,27 @@ async def test_limits_are_chosen_per_execution_and_can_be_raised_for_a_rerun(
     assert limits[0] == expected | {"memory_bytes": 2_000_000_000}
     assert limits[1] == expected | {"memory_bytes": 3_000_000_000}
     assert refused.code == 400
+
+
+async def test_what_ran_already_is_offered_and_taken_when_wanted(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whoever edits this package while its tests run changes what they run in.
+    monkeypatch.setattr(environment_key, "environment_key", lambda _: "as it is")
+    notebook = make_notebook("print(n)", parameters="n: int = 1")
+    body = {"path": "a.ipynb", "notebook": notebook, "parameters": {"n": 2}}
+    before = await client.post("executions", {**body, "dry_run": True})
+    await submit(client, notebook, parameters={"n": 2})
+    await client.finished(1)
+
+    offered = await client.post("executions", {**body, "dry_run": True})
+    taken = await client.post("executions", {**body, "reuse": {"policy": "exact"}})
+    other = await client.post(
+        "executions", {**body, "parameters": {"n": 3}, "reuse": {"policy": "exact"}}
+    )
+
+    assert (before.code, before.json) == (200, {"same_as": None})
+    assert offered.json["same_as"]["number"] == 1
+    assert (taken.code, taken.json["number"]) == (200, 1)
+    assert (other.code, other.json["number"]) == (201, 2)
+    await client.finished(2)

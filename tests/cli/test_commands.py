@@ -242,3 +242,25 @@ def test_executions_are_compared_as_table_csv_and_json(command: Command, folder:
     assert everything[2].startswith("#2,succeeded,4,x,8,")
     assert document["differs"]["parameters"] == ["n"]
     assert command("compare").returncode == 2
+
+
+@pytest.mark.slow
+def test_files_are_processed_once_each_and_again_only_when_they_changed(
+    command: Command, folder: Path
+) -> None:
+    notebook = make_notebook("print(open(path).read())", parameters="path: str = ''")
+    save(folder, "a.ipynb", notebook)
+    for name in "ab":
+        (folder / f"{name}.csv").write_text(name)
+    sweep = ("run", "a.ipynb", "--sweep", "path=glob:*.csv", "--wait")
+
+    first = command(*sweep, "--json")
+    (folder / "b.csv").write_text("changed")
+    second = command(*sweep, "--json")
+    third = command(*sweep)
+
+    assert [len(json.loads(each.stdout)["executions"]) for each in (first, second)] == [2, 1]
+    (reused,) = json.loads(second.stdout)["reused"]
+    assert reused["parameters"] == {"path": "a.csv"}
+    assert (third.returncode, "2 files, none new" in third.stderr) == (0, True), third.stderr
+    assert "changed" in command("log", "3").stdout

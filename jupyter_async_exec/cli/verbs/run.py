@@ -31,6 +31,7 @@ from jupyter_async_exec.cli.sweep_options import (
     sweep_range,
     wait_for_sweep,
 )
+from jupyter_async_exec.core.reuse import ReusePolicy, read_policy
 from jupyter_async_exec.errors import InvalidRequestError
 from jupyter_async_exec.service import SubmitRequest, SweepRequest
 
@@ -66,6 +67,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="only say what the sweep would be and how long"
     )
+    parser.add_argument(
+        "--reuse",
+        metavar="POLICY",
+        help="whether the result of an earlier execution with equal code, files, parameters and "
+        "packages will do: never, exact, or an age such as 12h or 7d "
+        "(default: never; for glob: exact)",
+    )
+    parser.add_argument(
+        "--reuse-file",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="with --reuse: files that are not captured and whose content counts too; "
+        "may be given several times",
+    )
 
 
 async def run(options: argparse.Namespace) -> int:
@@ -85,17 +101,31 @@ async def run(options: argparse.Namespace) -> int:
             backend=options.backend,
             tags=tuple(options.tag),
             limits=limits,
+            reuse=_policy(options),
         )
         definition = await asyncio.to_thread(read_definition, options, declared)
         if definition is not None:
             return await _run_sweep(house, request, definition, options)
         if options.dry_run:
             raise InvalidRequestError("--dry-run goes together with --sweep or --table.")
+        if request.reuse is not None and request.reuse.wanted:
+            same = await house.service.find_same(request)
+            if same is not None:
+                say(f"This ran already, as #{same.number}.")
+                return await report(house, same, as_json=options.json, waited=True)
         execution = await house.service.submit(request)
         if options.wait:
             say(f"#{execution.number} is accepted.")
             execution = await wait(house, execution)
         return await report(house, execution, as_json=options.json, waited=options.wait)
+
+
+def _policy(options: argparse.Namespace) -> ReusePolicy | None:
+    if options.reuse is not None:
+        return read_policy(options.reuse, options.reuse_file)
+    if options.reuse_file:
+        raise InvalidRequestError("--reuse-file goes together with --reuse.")
+    return None
 
 
 async def _run_sweep(

@@ -1,0 +1,164 @@
+"""What a kernel would run in, as a fingerprint, without starting it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jupyter_async_exec.service.ports import KernelInfo
+
+#: Files of code outside of package folders (editable installs) that are looked at, at most.
+N_SOURCES = 20_000
+#: jupyter_client starts its own interpreter for these; source: `KernelManager.format_kernel_cmd`.
+_OWN_PYTHON = re.compile(r"python(3(\.\d+)?)?")
+_PACKAGE_FOLDERS = (
+    "lib/python3*/site-packages",
+    "lib64/python3*/site-packages",
+    "lib/python3*/dist-packages",
+    "Lib/site-packages",
+)
+_CODE = (".py", ".so", ".pyd", ".json", ".yaml", ".toml")
+_SKIPPED = frozenset({"node_modules", "__pycache__"})
+
+
+class _UnknownError(Exception):
+    """Something that decides what code runs cannot be told."""
+
+
+class EnvironmentKeys:
+    """Fingerprints of environments, found once and again when it matters; thread-safe."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str | None] = {}
+
+    def now(self, kernel: KernelInfo) -> str | None:
+        """Return the fingerprint as it is now, which takes some 10 ms."""
+        found = self._known[kernel.name] = environment_key(kernel)
+        return found
+
+    def lately(self, kernel: KernelInfo) -> str | None:
+        """Return the fingerprint as it was when it was last looked at.
+
+        Good enough for an execution that is submitted: when it has ended, its
+        key is compared with what is true then.
+        """
+        return self._known[kernel.name] if kernel.name in self._known else self.now(kernel)
+
+
+def environment_key(kernel: KernelInfo) -> str | None:
+    """Return a fingerprint of all the code a kernel could import, None if that cannot be told.
+
+    Only kernels of Python are understood: their interpreter, and name, size
+    and time of everything in their package folders, in folders that these
+    refer to, and in ``PYTHONPATH``. Equal fingerprints mean that nothing was
+    installed, upgraded or removed; a needless change of it costs one
+    execution, an overlooked one would cost the truth.
+    """
+    argv = kernel.spec.get("argv")
+    if kernel.language != "python" or not isinstance(argv, list) or not argv:
+        return None
+    interpreter = _interpreter(str(argv[0]))
+    if interpreter is None:
+        return None
+    environment = kernel.spec.get("env") or {}
+    python_path = str(environment.get("PYTHONPATH", os.environ.get("PYTHONPATH", "")))
+    facts: list[object] = [
+        json.dumps(kernel.spec, sort_keys=True),
+        python_path,
+        platform.system(),
+        platform.machine(),
+    ]
+    others = [part for part in python_path.split(os.pathsep) if part]
+    try:
+        facts += (_facts(str(interpreter)), _facts(str(interpreter.resolve())))
+        for folder in _package_folders(interpreter):
+            with os.scandir(folder) as entries:
+                # Thousands of them, at every submission: no object is made for each.
+                for entry in entries:
+                    facts.append((entry.path, *_times(entry.stat())))
+                    if entry.name.endswith((".pth", ".egg-link")):
+                        others += _referred(Path(entry.path))
+        for place in sorted(set(others)):
+            facts += _sources(place)
+    except (OSError, _UnknownError):
+        return None
+    # Folders are read in no particular order.
+    return hashlib.sha256("\n".join(sorted(map(repr, facts))).encode()).hexdigest()
+
+
+def _interpreter(command: str) -> Path | None:
+    if _OWN_PYTHON.fullmatch(command):
+        return Path(sys.executable)
+    found = shutil.which(command)
+    return None if found is None else Path(found)
+
+
+def _package_folders(interpreter: Path) -> list[Path]:
+    """Return the folders whose packages the interpreter might find, rather too many."""
+    prefixes = {interpreter.parent.parent, interpreter.resolve().parent.parent}
+    for prefix in tuple(prefixes):
+        config = prefix / "pyvenv.cfg"
+        if config.is_file():
+            home = re.search(r"^home\s*=\s*(.+)$", config.read_text(), re.MULTILINE)
+            prefixes |= {Path(home[1].strip()).parent} if home else set()
+    prefixes |= {Path("/usr"), Path("/usr/local"), Path.home() / ".local"}
+    return sorted(
+        {
+            folder.resolve()
+            for prefix in prefixes
+            for pattern in _PACKAGE_FOLDERS
+            for folder in prefix.glob(pattern)
+            if folder.is_dir()
+        }
+    )
+
+
+def _referred(file: Path) -> Iterator[str]:
+    """Give the places outside that a file in a package folder makes importable."""
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+        stripped = line.strip()
+        if stripped.startswith(("import ", "import\t")):
+            if "__editable__" in stripped:
+                # It names its folders only to Python.
+                raise _UnknownError
+        elif stripped and not stripped.startswith("#"):
+            yield str(file.parent / stripped)
+
+
+def _sources(place: str) -> list[object]:
+    """Return name, size and time of all code at or below a place."""
+    try:
+        facts: list[object] = [_facts(place)]
+    except FileNotFoundError:
+        return [(place, "absent")]
+    waiting = [place] if os.path.isdir(place) else []  # noqa: PTH112  a text, many times
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    # An environment, a repository's own data: nothing is imported from there.
+                    if entry.name not in _SKIPPED and not entry.name.startswith("."):
+                        waiting.append(entry.path)
+                elif entry.name.endswith(_CODE):
+                    facts.append((entry.path, *_times(entry.stat())))
+        if len(facts) > N_SOURCES:
+            raise _UnknownError
+    return facts
+
+
+def _facts(path: str) -> tuple[object, ...]:
+    return (path, *_times(os.stat(path)))  # noqa: PTH116  a text, many times
+
+
+def _times(status: os.stat_result) -> tuple[int, int]:
+    return (status.st_size, status.st_mtime_ns)

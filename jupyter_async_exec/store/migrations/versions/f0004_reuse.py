@@ -1,0 +1,36 @@
+"""Format 0004: what an execution is the same as, and which results a sweep took over."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add a column, its index, and the table of results that sweeps took over."""
+    op.add_column("executions", sa.Column("reuse_key", sa.Text))
+    op.create_index(
+        "ix_executions_reuse",
+        "executions",
+        ["reuse_key", "number"],
+        sqlite_where=sa.text(
+            "reuse_key IS NOT NULL AND status = 'succeeded' AND deleted_at IS NULL"
+        ),
+    )
+    op.create_table(
+        "sweep_reuses",
+        sa.Column("sweep_id", sa.Text, primary_key=True, nullable=False),
+        sa.Column(
+            "number",
+            sa.Integer,
+            sa.ForeignKey("executions.number", ondelete="CASCADE"),
+            primary_key=True,
+        ),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_sweep_reuses_number", "sweep_reuses", ["number"])

@@ -1,0 +1,118 @@
+"""Whatever is installed, upgraded or removed changes the fingerprint of an environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jupyter_async_exec.service.environment_key import environment_key
+from jupyter_async_exec.service.ports import KernelInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the package folder of an environment of its own."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    folder = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
+    (folder / "numpy-2.1.0.dist-info").mkdir(parents=True)
+    (folder / "helper.py").write_text("x = 1")
+    python = tmp_path / "env" / "bin" / "python3"
+    python.parent.mkdir()
+    python.write_text("#!")
+    python.chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def kernel(packages: Path) -> KernelInfo:
+    python = packages.parents[2] / "bin" / "python3"
+    spec = {"argv": [str(python), "-m", "ipykernel_launcher"], "language": "python", "env": {}}
+    return KernelInfo("python3", "Python 3", "python", spec)
+
+
+def upgrade(packages: Path, tmp_path: Path) -> None:
+    (packages / "numpy-2.1.0.dist-info").rename(packages / "numpy-2.2.0.dist-info")
+
+
+def install(packages: Path, tmp_path: Path) -> None:
+    (packages / "scipy-1.0.dist-info").mkdir()
+
+
+def remove(packages: Path, tmp_path: Path) -> None:
+    (packages / "numpy-2.1.0.dist-info").rmdir()
+
+
+def edit_module(packages: Path, tmp_path: Path) -> None:
+    (packages / "helper.py").write_text("x = 12")
+
+
+def touch_module(packages: Path, tmp_path: Path) -> None:
+    os.utime(packages / "helper.py", ns=(1, 1))
+
+
+def replace_python(packages: Path, tmp_path: Path) -> None:
+    (packages.parents[2] / "bin" / "python3").write_text("#! another")
+
+
+@pytest.mark.parametrize(
+    "change", [upgrade, install, remove, edit_module, touch_module, replace_python]
+)
+def test_every_change_of_an_environment_changes_its_fingerprint(
+    kernel: KernelInfo, packages: Path, tmp_path: Path, change: Callable[[Path, Path], None]
+) -> None:
+    before = environment_key(kernel)
+    assert before is not None
+    assert environment_key(kernel) == before
+
+    change(packages, tmp_path)
+
+    assert environment_key(kernel) not in (before, None)
+
+
+def test_code_that_is_installed_where_it_is_edited_counts(
+    kernel: KernelInfo, packages: Path, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    (project / "inside").mkdir(parents=True)
+    (project / "inside" / "a.py").write_text("1")
+    (packages / "project.pth").write_text(f"# here it is\n{project}\n")
+    before = environment_key(kernel)
+
+    (project / "inside" / "a.py").write_text("10")
+
+    assert environment_key(kernel) not in (before, None)
+
+
+def test_what_python_path_adds_counts(
+    kernel: KernelInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "more"
+    folder.mkdir()
+    keys = [environment_key(kernel)]
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    keys.append(environment_key(kernel))
+    (folder / "a.py").write_text("1")
+    keys.append(environment_key(kernel))
+
+    assert len(set(keys)) == 3
+
+
+def test_a_variable_of_the_kernel_counts(kernel: KernelInfo) -> None:
+    other = replace(kernel, spec={**kernel.spec, "env": {"MODE": "fast"}})
+
+    assert environment_key(other) != environment_key(kernel)
+
+
+def test_what_cannot_be_told_has_no_fingerprint(kernel: KernelInfo, packages: Path) -> None:
+    assert environment_key(replace(kernel, language="r")) is None
+    assert environment_key(replace(kernel, spec={})) is None
+    assert environment_key(replace(kernel, spec={"argv": ["/absent/python"]})) is None
+    (packages / "project.pth").write_text("import __editable___project_finder")
+    assert environment_key(kernel) is None

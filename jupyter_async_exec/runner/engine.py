@@ -9,10 +9,10 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jupyter_async_exec.core.clock import parse_at
-from jupyter_async_exec.core.execution import Reason, Status
+from jupyter_async_exec.core.execution import Reason
 from jupyter_async_exec.core.secret_names import is_hidden, missing_secrets
 from jupyter_async_exec.defaults import METRICS_VARIABLE
 from jupyter_async_exec.errors import (
@@ -21,7 +21,7 @@ from jupyter_async_exec.errors import (
     KernelMissingError,
     UnavailableError,
 )
-from jupyter_async_exec.runner import files
+from jupyter_async_exec.runner import files, stopping
 from jupyter_async_exec.runner.endings import Ending, KernelDiedError, StoppedError, fail
 from jupyter_async_exec.runner.json_text import load_json
 from jupyter_async_exec.runner.kernel import KernelProcess, StartProcess, start_process
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jupyter_async_exec.core.json_types import JSONObject, JSONValue
+    from jupyter_async_exec.runner.cells import CellRunner
     from jupyter_async_exec.runner.conversation import Conversation, Request
     from jupyter_async_exec.runner.recorder import Recorder
     from jupyter_async_exec.runner.task import Task
@@ -53,14 +54,6 @@ _log = logging.getLogger(__name__)
 START_TIMEOUT_S = 60.0
 _STARTS = 2
 _TURN_S = 0.1
-#: From cancel to the next step, each: interrupt, terminate, kill.
-_INTERRUPT_GRACE_S = 4.0
-_TERMINATE_GRACE_S = 2.0
-#: For what the notebook's own `atexit` functions do, until the kernel is asked once more, and in
-#: all; jupyter_client waits 5 s, but within those everybody has to be gone. Nobody waits for it:
-#: the end is known already.
-_SHUTDOWN_GRACE_S = 2.0
-_SHUTDOWN_LONGEST_S = 4.0
 
 
 class Engine:
@@ -132,13 +125,10 @@ class Engine:
         #: Position of the cell with the parameters.
         self._injected: int | None = None
         self._cells_total: int | None = None
-        self._knows_environment = False
         #: As `execution_started` says, and on the monotonic clock.
         self._started_at: str | None = None
         self._started = 0.0
-        #: The cell's request now running, and since when.
-        self._current: Request | None = None
-        self._cell_started = 0.0
+        self._cells: CellRunner | None = None
         #: By a cancel or a limit.
         self._is_stopped = False
 
@@ -201,9 +191,7 @@ class Engine:
             injected = self._translate(source)
             conversation, info = self._connect()
             self._record_start(injected, info)
-            if not conversation.is_ipython:
-                self._record_kernel(info)
-            return self._run_cells(conversation)
+            return self._run_cells(conversation, info)
         except StoppedError as stopped:
             return self._stop(stopped)
         except KernelDiedError:
@@ -213,6 +201,18 @@ class Engine:
         except Exception as error:  # noqa: BLE001  the runner around a notebook tells, whatever comes
             _log.exception("attempt %s failed inside the engine", self._task.cookie)
             return fail(Reason.INTERNAL, f"The engine failed: {type(error).__name__}: {error}")
+
+    def _run_cells(self, conversation: Conversation, info: JSONObject) -> Ending:
+        from jupyter_async_exec.runner.cells import CellRunner
+
+        def hand_over(index: int) -> None:
+            if index == self._injected and self._secrets:
+                self._hand_over_secrets(conversation)
+
+        self._cells = CellRunner(conversation, self._recorder, after_cell=hand_over)
+        if not conversation.is_ipython:
+            self._cells.record_kernel(info)
+        return self._cells.run(self._cells_total or 0)
 
     def _translate(self, source: JSONObject) -> JSONObject | None:
         from jupyter_async_exec.runner.parameters import inject
@@ -402,7 +402,7 @@ class Engine:
                     raise
                 conversation.close()
                 self._kernel.kill()
-                self._kernel.wait(_TERMINATE_GRACE_S)
+                self._kernel.wait(stopping.TERMINATE_GRACE_S)
                 # By the surest way there is.
                 self._start = start_process
                 self._kernel = self._start_kernel(self._spec)
@@ -410,24 +410,8 @@ class Engine:
         raise AssertionError("unreachable")
 
     def _end_kernel(self) -> None:
-        """Let `atexit` in the kernel run, for a moment; then end it."""
-        kernel, conversation = self._kernel, self._conversation
-        if kernel is None:
-            return
-        if kernel.exit_code is None and conversation is not None:
-            conversation.shut_down()
-            # Whoever was stopped by a cancel or a limit has been asked to end already.
-            if not kernel.wait(_SHUTDOWN_GRACE_S) and not self._is_stopped:
-                conversation.insist()
-                kernel.wait(_SHUTDOWN_LONGEST_S - _SHUTDOWN_GRACE_S)
-        if kernel.exit_code is None:
-            kernel.terminate()
-            kernel.wait(0.3)
-        if kernel.exit_code is None:
-            kernel.kill()
-            kernel.wait(_TERMINATE_GRACE_S)
-        if conversation is not None:
-            conversation.close()
+        if self._kernel is not None:
+            stopping.end(self._kernel, self._conversation, is_stopped=self._is_stopped)
 
     def _explain_death(self) -> Ending:
         if self._conversation is not None:
@@ -436,8 +420,8 @@ class Engine:
         assert self._kernel is not None
         code = self._kernel.exit_code
         where = "while it was starting"
-        if self._current is not None and self._current.cell_index is not None:
-            where = f"while cell {self._current.cell_index + 1} was running"
+        if self._running is not None and self._running.cell_index is not None:
+            where = f"while cell {self._running.cell_index + 1} was running"
         elif self._started_at is not None:
             where = "between two cells"
         if code is None:
@@ -452,134 +436,6 @@ class Engine:
                 return ending
         return fail(Reason.KERNEL_DIED, f"The kernel {how} {where}.")
 
-    # ------------------------------------------------------------ the cells
-
-    def _run_cells(self, conversation: Conversation) -> Ending:
-        from jupyter_async_exec.runner import environment
-        from jupyter_async_exec.runner.rebuild import runs
-
-        left = self._cells_total or 0
-        is_first = True
-        for index, cell in enumerate(self._recorder.notebook.cells):
-            if not runs(cell):
-                self._skip(index, cell)
-                continue
-            ending = self._run_cell(conversation, index, cell, is_first=is_first, is_last=left == 1)
-            is_first = False
-            left -= 1
-            if ending is not None:
-                conversation.drain()
-                if conversation.is_ipython and not self._knows_environment:
-                    # Its first cell failed: only one that succeeds answers.
-                    self._record_environment(conversation.ask(environment.QUESTION))
-                return self._early(ending, index, left)
-            if index == self._injected and self._secrets:
-                self._hand_over_secrets(conversation)
-        conversation.drain()
-        return Ending(status=Status.SUCCEEDED)
-
-    def _skip(self, index: int, cell: JSONObject) -> None:
-        from jupyter_async_exec.runner.rebuild import SKIP_TAGS, tags_of
-
-        if cell.get("cell_type") == "code" and not SKIP_TAGS.isdisjoint(tags_of(cell)):
-            self._recorder.record(
-                "cell_finished", cell_index=index, status="skipped", execution_count=None
-            )
-
-    def _early(self, ending: Ending, index: int, left: int) -> Ending:
-        if ending.status is Status.SUCCEEDED and left:
-            self._recorder.record(
-                "remark",
-                kind="finished_early",
-                message=f"Cell {index + 1} ended the notebook; {left} "
-                f"{'cell was' if left == 1 else 'cells were'} not run.",
-                cell_index=index,
-            )
-        return ending
-
-    def _run_cell(
-        self,
-        conversation: Conversation,
-        index: int,
-        cell: JSONObject,
-        *,
-        is_first: bool,
-        is_last: bool,
-    ) -> Ending | None:
-        """Run one cell; `None` to go on."""
-        from jupyter_async_exec.runner import verdict
-        from jupyter_async_exec.runner.rebuild import source_of
-
-        source = source_of(cell)
-        allowed = verdict.may_raise(cell)
-        asks = self._questions(source) if conversation.is_ipython else {}
-        self._recorder.record("cell_started", cell_index=index)
-        # Whoever finds this record knows that code may have run.
-        self._recorder.flush(durable=is_first)
-        self._cell_started = time.monotonic()
-        self._current = request = conversation.execute(
-            source, index, is_last=is_last, stop_on_error=not allowed, user_expressions=asks
-        )
-        while not conversation.is_done(request):
-            conversation.pump(_TURN_S)
-        self._current = None
-        conversation.synchronise()
-        ending = verdict.judge(request, notebook=self._recorder.notebook, allowed=allowed)
-        failed = (request.reply or {}).get("status") != "ok"
-        left = ending is not None and ending.status is Status.SUCCEEDED
-        fields: dict[str, Any] = {"allowed": True} if failed and allowed else {}
-        self._record_cell(request, "error" if failed and not left else "ok", **fields)
-        self._record_environment(request.reply or {})
-        code = verdict.exit_code_in(request.reply or {})
-        if code:
-            self._recorder.record(
-                "remark",
-                kind="shell_exit_code",
-                message=f"A shell command in cell {index + 1} ended with exit code {code}.",
-                cell_index=index,
-            )
-        return ending
-
-    def _questions(self, source: str) -> dict[str, str]:
-        """Return what to ask IPython together with a cell."""
-        from jupyter_async_exec.runner import environment, verdict
-
-        shell = verdict.EXIT_CODE if verdict.has_shell(source) else {}
-        return shell if self._knows_environment else {**shell, **environment.QUESTION}
-
-    def _record_environment(self, reply: JSONObject) -> None:
-        """Record what the notebook runs in, once, if the kernel said it."""
-        from jupyter_async_exec.runner.environment import environment_in
-
-        found = None if self._knows_environment else environment_in(reply)
-        if found is not None:
-            self._knows_environment = True
-            self._recorder.record("environment", environment=found)
-
-    def _record_kernel(self, info: JSONObject) -> None:
-        from jupyter_async_exec.runner.environment import describe_kernel
-
-        language = info.get("language_info")
-        found = describe_kernel(language if isinstance(language, dict) else {})
-        self._recorder.record("environment", environment=found)
-
-    def _record_cell(self, request: Request, status: str, **fields: Any) -> None:
-        self._recorder.record(
-            "cell_finished",
-            cell_index=request.cell_index,
-            status=status,
-            execution_count=request.execution_count,
-            timing=request.timing,
-            **fields,
-        )
-
-    def _abort_cell(self) -> None:
-        """Record that the running cell came to no end of its own."""
-        if self._conversation is not None:
-            self._conversation.synchronise()
-        if self._current is not None:
-            self._record_cell(self._current, "aborted")
-
     # ------------------------------------------------------------ looking after
 
     def _check(self) -> None:
@@ -587,7 +443,7 @@ class Engine:
         self._watch.check_cancel()
         kernel = self._kernel
         assert kernel is not None
-        is_running = self._current is not None
+        is_running = self._running is not None
         # After the last cell it may go.
         if kernel.exit_code is not None and (is_running or self._started_at is None):
             raise KernelDiedError
@@ -596,45 +452,29 @@ class Engine:
             now = time.monotonic()
             self._watch.check_times(
                 ran_s=now - self._started,
-                cell_s=now - self._cell_started if is_running else None,
+                cell_s=now - self._cells.began if is_running and self._cells else None,
                 silent_s=now - self._conversation.heard,
             )
 
     def _stop(self, stopped: StoppedError) -> Ending:
-        """Interrupt, terminate, kill, each with its time; keep what the cell still says."""
+        """End the cell, or else the kernel; keep what the cell still says."""
         self._is_stopped = True
-        kernel, conversation = self._kernel, self._conversation
-        if kernel is not None and conversation is not None:
-            conversation.disobey()
-            if stopped.at_once or self._started_at is None:
-                kernel.kill()
-            elif self._current is not None and not self._interrupt(conversation, self._current):
-                kernel.terminate()
-                if not _wait_exit(conversation, _TERMINATE_GRACE_S):
-                    kernel.kill()
-            conversation.drain_quietly()
+        if self._kernel is not None and self._conversation is not None:
+            at_once = stopped.at_once or self._started_at is None
+            stopping.stop(self._conversation, self._running, at_once=at_once)
         self._abort_cell()
         return stopped.ending
 
-    def _interrupt(self, conversation: Conversation, request: Request) -> bool:
-        """Ask the running cell to end, twice; whether it did."""
-        for _ in range(2):
-            conversation.interrupt()
-            deadline = time.monotonic() + _INTERRUPT_GRACE_S / 2
-            while time.monotonic() < deadline and conversation.kernel.exit_code is None:
-                if conversation.is_done(request):
-                    return True
-                conversation.pump(_TURN_S / 2)
-        return conversation.kernel.exit_code is not None
+    def _abort_cell(self) -> None:
+        if self._conversation is not None:
+            self._conversation.synchronise()
+        if self._cells is not None:
+            self._cells.abort()
 
-
-def _wait_exit(conversation: Conversation, timeout_s: float) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while conversation.kernel.exit_code is None:
-        if time.monotonic() >= deadline:
-            return False
-        conversation.pump(_TURN_S / 2)
-    return True
+    @property
+    def _running(self) -> Request | None:
+        """The request of the cell now running."""
+        return None if self._cells is None else self._cells.current
 
 
 def rehearse() -> None:

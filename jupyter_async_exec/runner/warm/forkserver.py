@@ -54,6 +54,8 @@ _HARMLESS = frozenset(
 COOKIE_ROOM = 64
 COMMAND_ROOM = 512
 _LONGEST_REQUEST_BYTES = 64 * 1024
+#: Rooms of the runner that no forked one enters.
+_NEVER_RUN_HERE = frozenset(["__main__", "papermill_engine"])
 _leftovers = Leftovers()
 
 
@@ -115,18 +117,14 @@ def _prepare() -> frozenset[str]:
                 importlib.import_module(name)
             except Exception:  # noqa: BLE001, S112  found under that name only in the kernel
                 continue
-    for name in (
-        "secrets",
-        "jupyter_async_exec.runner.conclude",
-        "jupyter_async_exec.runner.conversation",
-        "jupyter_async_exec.runner.engine",
-        "jupyter_async_exec.runner.parameters",
-        "jupyter_async_exec.runner.recorder",
-        "jupyter_async_exec.runner.supervisor",
-        "jupyter_async_exec.runner.verdict",
-        "jupyter_async_exec.runner.warm.spare",
-    ):
-        importlib.import_module(name)
+    import pkgutil
+
+    from jupyter_async_exec import runner
+
+    for module in pkgutil.iter_modules(runner.__path__, f"{runner.__name__}."):
+        if module.name.rpartition(".")[2] not in _NEVER_RUN_HERE:
+            importlib.import_module(module.name)
+    importlib.import_module("jupyter_async_exec.runner.warm.spare")
     for pattern, flags in patterns:
         re.compile(pattern, flags)
     from jupyter_async_exec.runner.engine import rehearse

@@ -161,5 +161,5 @@ class AsyncExecHandler(APIHandler):
 
 def _sentence(error: web.HTTPError, status_code: int) -> str:
     if error.log_message:
-        return str(error.log_message)
+        return f"{str(error.log_message).rstrip('.')}."
     return f"The server answers {status_code}: {http.client.responses.get(status_code, 'error')}."

@@ -1,6 +1,7 @@
 # make run    a fresh clone becomes an open JupyterLab (ARGS=... is passed on)
 # make test   every check and every test
 # make faults kill everything at random, ROUNDS=300 times, from SEED on; cancel CANCELS=1000 times
+# make fuzz   make up requests, journals and notebooks, for about an hour
 # make check  the linters alone
 # make bench  measure us beside the peers and write docs/benchmarks.md (ARGS=--quick in minutes)
 
@@ -20,7 +21,7 @@ PYTHON_CODE := jupyter_async_exec tests bench ui-tests docs
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench faults scale beside \
+.PHONY: help run test check bench faults scale beside fuzz \
 	check-ruff check-mypy check-layers check-spelling check-typescript \
 	test-python test-typescript test-browser
 
@@ -58,6 +59,14 @@ scale: $(STAMPS)/python
 
 beside: .venv-bench/installed
 	@.venv-bench/bin/python -m bench.faults $(ARGS)
+
+# The long forms of tests/security: 20,000 made-up requests, then readers fuzzed for FUZZ_S each.
+fuzz: $(STAMPS)/python
+	@$(BIN)/python -m pip install -q -e '.[fuzz]'
+	@API_CASES=$(or $(API_CASES),25000) SEED=$(or $(SEED),1) \
+		$(BIN)/python -m pytest -q -s tests/security/test_contract.py
+	@$(BIN)/python tests/fuzz/fuzz.py journal $(or $(FUZZ_S),600)
+	@$(BIN)/python tests/fuzz/fuzz.py notebook $(or $(FUZZ_S),600)
 
 # ---------------------------------------------------------------- installation
 

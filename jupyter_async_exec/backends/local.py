@@ -222,7 +222,7 @@ class LocalBackend(Backend):
             go_on=lambda: self._check_cancel(key),
         )
         source = self._objects.get(manifest.notebook_object)
-        (directory / files.SOURCE).write_bytes(source)
+        files.write_whole(directory / files.SOURCE, source, durable=False)
         baseline = {"tree": tree.to_json(), "baseline": record_baseline(tree).to_json()}
         files.write_whole(directory / BASELINE, json.dumps(baseline).encode())
         write_task(

@@ -59,6 +59,11 @@ def write_whole(path: Path, content: bytes | Iterable[bytes], *, durable: bool =
         sync_folder(path.parent)
 
 
+def open_private(path: str, flags: int) -> int:
+    """Open a file so that, if it is made, nobody else may read it; for `open(opener=...)`."""
+    return os.open(path, flags, 0o600)
+
+
 def sync_folder(folder: Path) -> None:
     """Make names created in `folder` survive a power cut, where the platform can."""
     if os.name != "posix":

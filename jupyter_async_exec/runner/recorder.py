@@ -61,7 +61,9 @@ class Recorder:
         self.notebook = ExecutedNotebook(source, task)
         self.journal = JournalWriter(directory / files.JOURNAL)
         self._metrics = Metrics(directory, source)
-        self._log = (directory / files.LOG).open("ab", buffering=BATCH_BYTES)
+        self._log = open(  # noqa: SIM115  closed in `close`
+            directory / files.LOG, "ab", buffering=BATCH_BYTES, opener=files.open_private
+        )
         self._log_cell: int | None = None
         self._log_line_open = False
         self._stream: tuple[int, str] | None = None

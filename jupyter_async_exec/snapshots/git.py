@@ -8,10 +8,13 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jupyter_async_exec.snapshots.plain_file import read_small
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 TIMEOUT_S = 5.0
+_FILTERS = r"^filter\..*\.(clean|smudge|process|required)$"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +50,7 @@ def find_top(folder: Path) -> Path | None:
 
 def is_submodule(folder: Path) -> bool:
     """Tell whether the `.git` of a folder is the mark of a submodule."""
-    try:
-        with (folder / ".git").open("rb") as file:
-            mark = file.read(4_096)
-    except OSError:
-        return False
+    mark = read_small(folder / ".git", limit_bytes=4_096) or b""
     return mark.startswith(b"gitdir:") and b"/modules/" in mark
 
 
@@ -70,7 +69,16 @@ def ask_git(folder: Path) -> GitFacts:
             _run(
                 command,
                 folder,
-                ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=no"],
+                [
+                    *_without_filters(command, folder),
+                    "status",
+                    "--porcelain=v2",
+                    "--branch",
+                    "-z",
+                    "--untracked-files=no",
+                    # A submodule is asked with the options of its own configuration.
+                    "--ignore-submodules=dirty",
+                ],
             )
         )
         tracked = _run(command, folder, ["ls-files", "-z", "-i", "-c", "--exclude-standard"])
@@ -82,16 +90,37 @@ def ask_git(folder: Path) -> GitFacts:
     return GitFacts(state=state, tracked_ignored=frozenset(names))
 
 
-def _run(command: str, folder: Path, arguments: list[str]) -> bytes:
+def _without_filters(command: str, folder: Path) -> list[str]:
+    """Return options that keep the repository's own filters, which are programs, from running."""
+    listed = subprocess.run(
+        [command, "config", "--local", "--includes", "--name-only", "-z", "--get-regexp", _FILTERS],
+        cwd=folder,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    ).stdout
+    options: list[str] = []
+    for name in filter(None, listed.decode("utf-8", "surrogateescape").split("\0")):
+        value = "false" if name.endswith(".required") else ""
+        options += ["-c", f"{name}={value}"]
+    return options
+
+
+def _environment() -> dict[str, str]:
     # Variables such as GIT_DIR would lead to another repository.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    return environment | {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+
+
+def _run(command: str, folder: Path, arguments: list[str]) -> bytes:
     # A file system monitor is a program that the repository names.
     options = ["--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false"]
     completed = subprocess.run(
         [command, *options, *arguments],
         cwd=folder,
-        env=environment,
+        env=_environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=TIMEOUT_S,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pathspec
 
+from jupyter_async_exec.snapshots.plain_file import read_small
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
 GITIGNORE = ".gitignore"
 OWN_IGNORE = ".asyncexecignore"
 IGNORE_FILE_BYTES = 1_000_000
+#: No path is longer.
+LINE_CHARACTERS = 4_096
+#: With 8 stars, each name of 255 characters that does not match takes milliseconds.
+N_STARS = 8
+_STARS = re.compile(r"\*+")
 
 #: Made by tools and of no use to an execution; neither captured nor linked.
 _JUNK_NAMES = frozenset(
@@ -136,15 +143,13 @@ def _last_verdict(layers: tuple[_Layer, ...], path: str) -> bool | None:
 
 def _read_spec(path: Path) -> pathspec.GitIgnoreSpec | None:
     """Read an ignore file; lines that make no sense are passed over, as git does."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(IGNORE_FILE_BYTES)
-    except OSError:
+    data = read_small(path, limit_bytes=IGNORE_FILE_BYTES)
+    if data is None:
         return None
     lines = [
         line
         for line in data.decode("utf-8-sig", "surrogateescape").splitlines()
-        if line.strip() and not line.startswith("#")
+        if line.strip() and not line.startswith("#") and _is_sane(line)
     ]
     if not lines:
         return None
@@ -152,6 +157,11 @@ def _read_spec(path: Path) -> pathspec.GitIgnoreSpec | None:
         return pathspec.GitIgnoreSpec.from_lines(lines)
     except ValueError:
         return pathspec.GitIgnoreSpec.from_lines(line for line in lines if _is_pattern(line))
+
+
+def _is_sane(line: str) -> bool:
+    """Tell whether matching a pattern ends soon; its time grows with a power of its stars."""
+    return len(line) <= LINE_CHARACTERS and len(_STARS.findall(line)) <= N_STARS
 
 
 def _is_pattern(line: str) -> bool:

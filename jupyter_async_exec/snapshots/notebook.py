@@ -130,7 +130,8 @@ def _cells(holder: Any, name: str) -> list[Any]:
 
 def _cell(cell: Any, index: int) -> JSONObject:
     kind = _field(cell, "cell_type")
-    if kind not in {"code", "markdown", "raw"}:
+    # A tuple, because what cannot be hashed may be there.
+    if kind not in ("code", "markdown", "raw"):
         raise InvalidRequestError(f"Cell {index + 1} is neither code, markdown nor raw.")
     return _new_cell(kind, cell, "source", index)
 

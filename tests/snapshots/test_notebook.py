@@ -175,6 +175,7 @@ def nested(depth: int) -> Any:
         make_notebook(None),
         make_notebook([]),
         make_notebook(make_cell(kind="heading")),
+        make_notebook(make_cell(kind={})),  # type: ignore[arg-type]
         make_notebook(make_cell(source=None)),
         make_notebook(make_cell(source=[1])),
         make_notebook(make_cell(source="\ud800")),

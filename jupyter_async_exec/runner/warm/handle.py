@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.errors import UnavailableError
+from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.processes import COOKIE
 from jupyter_async_exec.runner.system import count_threads
 from jupyter_async_exec.runner.warm.forkserver import COMMAND_ROOM, COOKIE_ROOM
@@ -56,7 +57,7 @@ class ForkServer:
         module = "jupyter_async_exec.runner.warm.forkserver"
         command = [sys.executable, *options, "-m", module, str(theirs.fileno())]
         try:
-            with log.open("wb") as errors:
+            with open(log, "wb", opener=files.open_private) as errors:
                 self._process = subprocess.Popen(
                     [*command, "." * COMMAND_ROOM],
                     stdin=subprocess.DEVNULL,

@@ -97,6 +97,7 @@ async def test_an_execution_is_heard_of_through_events(client: Client, jp_ws_fet
 CALLS = [
     ("GET", "executions"),
     ("POST", "executions"),
+    ("GET", "compare"),
     ("GET", "executions/1"),
     ("PATCH", "executions/1"),
     ("DELETE", "executions/1"),

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 #: What a notebook does between its first cell and its last, in seconds.
 RUN_S = 6
-#: A record that is not final so long after the last act stays so; what was not begun
-#: by then never begins.
+#: A record has to be final so long after the last act; what has not begun by then is taken
+#: never to begin.
 RECORD_S = 30
 #: Processes are left behind when they live so long after the end.
 LEFT_S = 5
@@ -262,7 +262,7 @@ class Run:
         wait(lambda: not self._left(), limit_s=LEFT_S, may_pass=True)
         wrong = []
         if word not in peer.final:
-            wrong.append(f"{word} for ever")
+            wrong.append(f"{word} still after {RECORD_S} s")
         elif (word == peer.succeeded) != self.has_finished:
             ran = "ran to its end" if self.has_finished else "did not end"
             wrong.append(f"{word}, but it {ran}")

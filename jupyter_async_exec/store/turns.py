@@ -44,7 +44,8 @@ def next_of_sweep(
     Odd ones: between equals, a single execution goes first.
     """
     row = connection.execute(_SELECT, {"its_backend": backend}).mappings().first()
-    first = 0 if row is None else row["claimed_turn"] // 2
+    # One behind what is claimed: a single execution that comes later still is next.
+    first = 0 if row is None else row["claimed_turn"] // 2 + 1
     if after is not None:
         first = max(first, after // 2 + 1)
     return [2 * (first + place) + 1 for place in range(n)]
@@ -64,7 +65,7 @@ def take_next(connection: sa.Connection, backend: str) -> int | None:
 
 
 def _insert(
-    connection: sa.Connection, backend: str, *, claimed_turn: int = 0, single_turn: int = -2
+    connection: sa.Connection, backend: str, *, claimed_turn: int = -2, single_turn: int = -2
 ) -> None:
     values = {"backend": backend, "claimed_turn": claimed_turn, "single_turn": single_turn}
     connection.execute(sa.insert(queue).values(values))

@@ -517,11 +517,8 @@ export interface components {
       options?: components['schemas']['Options'];
       request_id?: string | null;
       reuse?: components['schemas']['Reuse'];
-      /**
-       * @description Only say whether it ran already.
-       * @default false
-       */
-      dry_run: boolean;
+      /** @description Only say whether it ran already. */
+      dry_run?: boolean;
     };
     /** @description Whether the result of an earlier execution will do: one with equal code, captured files, parameters, kernel and packages. Left out: never; for sweeps over files: `exact`. */
     Reuse: {
@@ -553,18 +550,14 @@ export interface components {
         [key: string]: unknown;
       }[];
       /**
-       * @description `grid`: every value with every other; `zip`: the first with the first and so on; `random`: some of the grid.
-       * @default grid
+       * @description `grid`, if left out: every value with every other; `zip`: the first with the first and so on; `random`: some of the grid.
        * @enum {string}
        */
-      mode: 'grid' | 'zip' | 'random';
+      mode?: 'grid' | 'zip' | 'random';
       /** @description With `random`: how many. */
       samples?: number | null;
-      /**
-       * @description With `random`: equal seeds draw equal ones.
-       * @default 0
-       */
-      seed: number;
+      /** @description With `random`: equal seeds draw equal ones; 0 if left out. */
+      seed?: number;
     };
     SweepSubmission: {
       /** @description Jupyter path of the notebook. */
@@ -580,29 +573,22 @@ export interface components {
         [key: string]: unknown;
       }[];
       /**
-       * @description `grid`: every value with every other; `zip`: the first with the first and so on; `random`: some of the grid.
-       * @default grid
+       * @description `grid`, if left out: every value with every other; `zip`: the first with the first and so on; `random`: some of the grid.
        * @enum {string}
        */
-      mode: 'grid' | 'zip' | 'random';
+      mode?: 'grid' | 'zip' | 'random';
       /** @description With `random`: how many. */
       samples?: number | null;
-      /**
-       * @description With `random`: equal seeds draw equal ones.
-       * @default 0
-       */
-      seed: number;
+      /** @description With `random`: equal seeds draw equal ones; 0 if left out. */
+      seed?: number;
       /** @description The parameters that are the same in all executions. */
       parameters?: components['schemas']['Parameters'];
       /** @description Whether the first execution runs alone, and the others only if it succeeds. Left out: from 4 executions on. */
       canary?: boolean | null;
       /** @description Nothing more is started after so many failures. */
       stop_after_failures?: number | null;
-      /**
-       * @description Only say what it would be.
-       * @default false
-       */
-      dry_run: boolean;
+      /** @description Only say what it would be. */
+      dry_run?: boolean;
       kernel_name?: string | null;
       title?: string | null;
       options?: components['schemas']['Options'];

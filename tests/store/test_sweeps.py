@@ -284,6 +284,16 @@ def test_a_single_execution_behind_a_sweep_of_500_is_next(store: ExecutionStore)
     assert [claim(store) for _ in range(3)] == [501, 1, 2]
 
 
+def test_a_single_execution_is_next_also_after_another_one(store: ExecutionStore) -> None:
+    store.accept(make_submission())
+    claim(store)
+    accept(store, 500)
+
+    store.accept(make_submission())
+
+    assert [claim(store) for _ in range(3)] == [502, 2, 3]
+
+
 def test_a_single_execution_is_next_also_when_the_sweep_runs(store: ExecutionStore) -> None:
     accept(store, 50)
     assert [claim(store) for _ in range(10)] == list(range(1, 11))
@@ -331,7 +341,7 @@ def test_what_waited_for_its_canary_takes_no_one_else_s_turn(store: ExecutionSto
 
     end(store, 1)
 
-    assert [claim(store) for _ in range(4)] == [2, 15, 3, 16]
+    assert [claim(store) for _ in range(4)] == [15, 2, 16, 3]
 
 
 def test_an_attempt_that_never_began_is_next_again(store: ExecutionStore) -> None:

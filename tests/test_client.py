@@ -48,7 +48,7 @@ def test_several_are_submitted_and_waited_for(folder: Path) -> None:
     assert second.artifact("made.txt") == b"4"
     assert [artifact.name for artifact in second.artifacts] == ["made.txt"]
     assert second.notebook()["metadata"]["async_exec"]["status"] == "succeeded"
-    assert repr(second) == "<execution #2 succeeded: n=4>"
+    assert repr(second) == "<execution #2 succeeded: n 3 → 4>"
 
 
 @pytest.mark.slow

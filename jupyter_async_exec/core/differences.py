@@ -116,11 +116,16 @@ def sentence_part(
     cells: Sequence[CellDifference] = (),
     files: Sequence[str] = (),
     environment: Sequence[ValueDifference] = (),
+    *,
+    edited: str = "",
 ) -> str:
-    """Say what differs: ``lr 0.01 → 0.003, cells 5 and 7, numpy 1.26 → 2.1``; empty for nothing."""
+    """Say what differs: ``lr 0.01 → 0.003, cells 5 and 7, numpy 1.26 → 2.1``; empty for nothing.
+
+    What is said of changed cells may end with a word, such as `` edited``.
+    """
     parts = [
         *_named([_change(each) for each in parameters], "parameter"),
-        *_cells_part(cells),
+        *_cells_part(cells, edited),
         *_named(list(files), "file"),
         *_named([_change(each) for each in environment], "package"),
     ]
@@ -167,9 +172,9 @@ def _lines(before: str, after: str) -> tuple[str, ...]:
     return tuple(diff)[2:]
 
 
-def _cells_part(cells: Sequence[CellDifference]) -> list[str]:
+def _cells_part(cells: Sequence[CellDifference], edited: str) -> list[str]:
     parts = []
-    for change, word in (("changed", ""), ("added", " added"), ("removed", " removed")):
+    for change, word in (("changed", edited), ("added", " added"), ("removed", " removed")):
         places = [
             each.after if each.after is not None else each.before
             for each in cells

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.core.clock import Clock, utc_now
@@ -15,6 +14,7 @@ from jupyter_async_exec.core.secret_parameters import take_secrets
 from jupyter_async_exec.errors import KernelMissingError
 from jupyter_async_exec.runner.parameters import translate
 from jupyter_async_exec.service.reuse_keys import Files
+from jupyter_async_exec.service.titles import default_title
 from jupyter_async_exec.snapshots.capture import CaptureLimits, capture, linked_to_json
 from jupyter_async_exec.snapshots.manifest import load_manifest
 from jupyter_async_exec.snapshots.notebook import kernel_of, normalise
@@ -33,12 +33,10 @@ if TYPE_CHECKING:
         NotebookFiles,
         SubmitRequest,
     )
+    from jupyter_async_exec.service.titles import Titles
     from jupyter_async_exec.snapshots.capture import Capture
     from jupyter_async_exec.snapshots.parameters import ParameterList
     from jupyter_async_exec.snapshots.stat_cache import StatCache
-
-#: Longer automatic titles are cut.
-LONGEST_TITLE = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +69,8 @@ class Sealer:
         What an execution may use unless its request says otherwise.
     vault
         Where secret parameters wait.
+    titles
+        Names what nobody named.
     stat_cache
         Remembers unchanged files, so that they are not read again.
     """
@@ -85,6 +85,7 @@ class Sealer:
         default_limits: Limits | None = None,
         vault: Vault,
         environments: EnvironmentKeys,
+        titles: Titles,
         stat_cache: StatCache | None = None,
         clock: Clock = utc_now,
     ) -> None:
@@ -94,6 +95,7 @@ class Sealer:
         self._limits = limits
         self._default_limits = default_limits or Limits()
         self._vault = vault
+        self._titles = titles
         self._stat_cache = stat_cache
         self._clock = clock
         #: Finds and reads files around notebooks.
@@ -112,6 +114,9 @@ class Sealer:
         parameters = coerce_parameters(opened.parameters, declared.parameters, typed=declared.typed)
         sealed, captured = self.capture(request, opened, parameters)
         maker = self.files.key_maker(request.path, opened.kernel, captured, policy=request.reuse)
+        if request.title is None:
+            title = self._titles.of_new(request.path, parameters, sealed.snapshot_id)
+            sealed = replace(sealed, title=title)
         self.keep(sealed.id, opened.secrets)
         return replace(
             sealed,
@@ -228,7 +233,9 @@ class Sealer:
             raise missing_secrets(missing)
         if title is None:
             is_same = chosen == parent.parameters
-            title = parent.title if is_same else default_title(parent.notebook_path, chosen)
+            title = parent.title
+            if not is_same:
+                title = self._titles.against(parent, chosen, parent.snapshot_id)
         execution_id = new_id()
         self.keep(execution_id, secrets)
         return Submission(
@@ -291,19 +298,3 @@ class Sealer:
             },
             "notes": list(captured.notes),
         }
-
-
-def default_title(path: str, parameters: Mapping[str, JSONValue]) -> str:
-    """Say what was chosen for this run, or name the notebook if nothing was.
-
-    Lists show the notebook's name beside the title.
-    """
-    chosen = ", ".join(
-        f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in parameters.items()
-    )
-    return cut(chosen or PurePosixPath(path).stem)
-
-
-def cut(title: str) -> str:
-    """Return an automatic title no longer than such may be."""
-    return title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1] + "…"

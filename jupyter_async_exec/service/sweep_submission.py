@@ -10,7 +10,7 @@ from jupyter_async_exec.core.reuse import ReusePolicy
 from jupyter_async_exec.core.secret_names import is_hidden, is_secret, missing_secrets
 from jupyter_async_exec.core.sweeps import CANARY_FROM, Sweep, expand
 from jupyter_async_exec.errors import InvalidParametersError
-from jupyter_async_exec.service.submission import cut, default_title
+from jupyter_async_exec.service.titles import cut, default_title
 from jupyter_async_exec.snapshots.parameters import find_parameters
 
 if TYPE_CHECKING:

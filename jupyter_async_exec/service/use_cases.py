@@ -27,6 +27,7 @@ from jupyter_async_exec.service.results import LogPiece, ResultReader
 from jupyter_async_exec.service.submission import Sealer
 from jupyter_async_exec.service.sweep_submission import SweepSealer
 from jupyter_async_exec.service.sweeps import SweepService
+from jupyter_async_exec.service.titles import Titles
 from jupyter_async_exec.snapshots.capture import CaptureLimits
 from jupyter_async_exec.snapshots.notebook import normalise
 from jupyter_async_exec.snapshots.parameters import ParameterList, find_parameters
@@ -125,6 +126,7 @@ class ExecutionService:
             default_limits=default_limits,
             vault=self._vault,
             environments=self.environments,
+            titles=Titles(store, objects),
             stat_cache=stat_cache,
             clock=clock,
         )

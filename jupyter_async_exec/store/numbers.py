@@ -1,10 +1,18 @@
-"""Numbers among parameters and metrics of executions outside the trash, to be compared."""
+"""Numbers among parameters and metrics of executions outside the trash, to be compared.
+
+`split` finds comparisons such as ``val_acc > 0.9`` in a question. They are
+answered from a table of numbers by name, walked newest first. ``lr = 0.01`` is
+one; ``lr=0.01`` without spaces is a word, as all words found by its beginning.
+"""
 
 from __future__ import annotations
 
 import math
+import operator
+import re
 import string
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -12,16 +20,36 @@ from jupyter_async_exec.store import codec
 from jupyter_async_exec.store.tables import execution_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.json_types import JSONValue
 
 #: Longer names cannot be asked for.
 LONGEST_NAME = 200
+#: A longer text is no number.
+LONGEST_NUMBER = 40
 #: Of one execution; more cannot be asked for.
 MOST_NUMBERS = 1_000
 
+#: Of a question; further ones are read as words.
+MOST_COMPARISONS = 8
+
+_NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+_COMPARISON = re.compile(rf"(?<!\S)([^\W\d][\w./-]*)\s*(<=|>=|!=|==|[=<>≤≥≠])\s*({_NUMBER})(?!\S)")
+_TEXT_NUMBER = re.compile(_NUMBER)
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    "≤": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "≥": operator.ge,
+    "=": operator.eq,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "≠": operator.ne,
+}
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _INSERT = sa.insert(execution_numbers)
 _DELETE = sa.delete(execution_numbers).where(
@@ -32,6 +60,44 @@ _DELETE_METRICS = sa.delete(execution_numbers).where(
     execution_numbers.c.kind == "metric",
     execution_numbers.c.name == sa.bindparam("its_name"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A parameter or metric, and how its value has to be."""
+
+    name: str
+    operator: str
+    value: float
+
+    def holds(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
+        """Return the condition on a row of `execution_numbers`."""
+        is_so: sa.ColumnElement[bool] = _OPERATORS[self.operator](table.c.value, self.value)
+        return sa.and_(table.c.name == folded(self.name), is_so)
+
+    def exists(self, number: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+        """Return the condition that the execution `number` has such a value."""
+        table = execution_numbers.alias()
+        found = sa.select(sa.literal(1)).where(self.holds(table), table.c.number == number)
+        return found.correlate_except(table).exists()
+
+
+def split(text: str) -> tuple[list[Comparison], str]:
+    """Return the comparisons in a question, and the words that are left of it."""
+    found: list[Comparison] = []
+
+    def take(match: re.Match[str]) -> str:
+        name, sign, number = match.groups()
+        if match[0] == f"{name}={number}":
+            # Words, which are found by their beginning: somebody is typing.
+            return match[0]
+        if len(found) == MOST_COMPARISONS or not math.isfinite(float(number)):
+            return match[0]
+        found.append(Comparison(name, sign, float(number)))
+        return " "
+
+    rest = _COMPARISON.sub(take, text)
+    return found, rest.strip()
 
 
 def folded(name: str) -> str:
@@ -80,6 +146,8 @@ def _insert(connection: sa.Connection, rows: list[dict[str, object]]) -> None:
 def _numbers(values: Mapping[str, JSONValue]) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, value in values.items():
+        if isinstance(value, str) and len(value) <= LONGEST_NUMBER:
+            value = float(value) if _TEXT_NUMBER.fullmatch(value) else None  # noqa: PLW2901
         if isinstance(value, bool) or not isinstance(value, int | float):
             continue
         if not 0 < len(name) <= LONGEST_NAME or len(found) >= MOST_NUMBERS:

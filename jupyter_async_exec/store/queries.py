@@ -11,9 +11,11 @@ import sqlalchemy as sa
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.errors import InvalidRequestError
 from jupyter_async_exec.store import codec, search
+from jupyter_async_exec.store.numbers import split
 from jupyter_async_exec.store.pages import ExecutionPage, ExecutionQuery
 from jupyter_async_exec.store.tables import (
     SEARCH_TABLE,
+    execution_numbers,
     execution_tags,
     executions,
     listed_columns,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from jupyter_async_exec.core.execution import Execution
+    from jupyter_async_exec.store.numbers import Comparison
 
 MAX_LIMIT = 1_000
 #: SQLite's largest integer has 19 digits.
@@ -57,10 +60,12 @@ def number_lists(query: ExecutionQuery) -> list[Numbers]:
     Each is one walk along one index. A single condition has an index of its
     own; stars (few) and any mixture are an intersection in the full-text index.
     """
-    text = (query.text or "").strip()
+    comparisons, text = split((query.text or "")[: search.MAX_TEXT_LENGTH])
     expression = search.question(codec.clean(text)) if text else None
     if text and expression is None and text != "#":
         return []
+    if comparisons:
+        return [_compared(query, comparisons, expression)]
     if expression is not None or query.starred or _n_conditions(query) > 1:
         rowid = sa.literal_column(f"{SEARCH_TABLE}.rowid", sa.Integer)
         return [_paged(_searched(query, expression), query, rowid)]
@@ -84,6 +89,28 @@ def number_lists(query: ExecutionQuery) -> list[Numbers]:
     if query.starred is False:
         return [_listed(query, executions.c.starred == 0)]
     return [_listed(query)]
+
+
+def _compared(
+    query: ExecutionQuery, comparisons: Sequence[Comparison], expression: str | None
+) -> Numbers:
+    """Return those for which all `comparisons` hold, besides everything else that is asked."""
+    if expression is not None or any(_facet_expressions(query)):
+        rowid = sa.literal_column(f"{SEARCH_TABLE}.rowid", sa.Integer)
+        held = [each.exists(rowid) for each in comparisons]
+        return _paged(_searched(query, expression).where(*held), query, rowid)
+    first, *others = comparisons
+    number = execution_numbers.c.number
+    statement = sa.select(number).where(
+        first.holds(execution_numbers), *(each.exists(number) for each in others)
+    )
+    if query.starred is False:
+        plain = sa.select(sa.literal(1)).where(
+            executions.c.number == number, executions.c.starred == 0
+        )
+        statement = statement.where(plain.exists())
+    # A parameter and a metric may have the same name.
+    return _paged(statement.group_by(number), query, number)
 
 
 def read_rows(connection: sa.Connection, numbers: Sequence[int]) -> list[Execution]:

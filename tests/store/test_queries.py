@@ -24,6 +24,7 @@ CONDITIONS: dict[str, Any] = {
     "starred": True,
     "text": "two words",
 }
+COMPARISONS = "val_acc > 0.9 lr = 0.01"
 MIXTURES = [
     dict(mixture)
     for n in range(len(CONDITIONS) + 1)
@@ -33,6 +34,19 @@ MIXTURES = [
 
 @pytest.mark.parametrize("conditions", MIXTURES, ids="+".join)
 def test_a_page_neither_scans_nor_sorts(store: ExecutionStore, conditions: dict[str, Any]) -> None:
+    _check_plans(store, conditions)
+
+
+@pytest.mark.parametrize("conditions", MIXTURES[:: len(MIXTURES) // 9], ids="+".join)
+def test_a_comparison_neither_scans_nor_sorts(
+    store: ExecutionStore, conditions: dict[str, Any]
+) -> None:
+    words = conditions.get("text", "")
+
+    _check_plans(store, {**conditions, "text": f"{COMPARISONS} {words}"})
+
+
+def _check_plans(store: ExecutionStore, conditions: dict[str, Any]) -> None:
     for newest_first in (True, False):
         for cursor in (None, "50"):
             query = ExecutionQuery(newest_first=newest_first, cursor=cursor, **conditions)

@@ -22,7 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=[status.value for status in Status],
         help="only this status; may be given several times",
     )
-    parser.add_argument("--search", metavar="WORDS", help="words in title, path, tags, parameters")
+    parser.add_argument(
+        "--search",
+        metavar="WORDS",
+        help='words in title, path, tags, parameters; or comparisons such as "val_acc > 0.9"',
+    )
     parser.add_argument("--tag", help="only with this tag")
     parser.add_argument("--limit", type=int, default=25, help="rows at most, 1 to 200 (25)")
     parser.add_argument("--cursor", help="next_cursor of the page before")

@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytest_plugins = ("pytest_jupyter.jupyter_server",)
+
+# A busy machine is no failure.
+settings.register_profile("project", deadline=None)
+settings.load_profile("project")
 
 
 def code_cell(source: str, *, tags: tuple[str, ...] = ()) -> dict[str, Any]:

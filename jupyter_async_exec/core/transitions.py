@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from jupyter_async_exec.core.events import (
     AttemptClaimed,
@@ -19,6 +19,9 @@ from jupyter_async_exec.core.events import (
     Remarked,
 )
 from jupyter_async_exec.core.execution import Execution, Status
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 def apply(execution: Execution, event: Event) -> Execution:
@@ -79,13 +82,18 @@ def _finished(execution: Execution, event: ExecutionFinished) -> Execution:
         reason=event.reason,
         message=event.message,
         error=event.error,
-        finished_at=event.at,
+        finished_at=_not_before(event.at, execution),
         current_cell=None,
         output_object=event.output_object,
         journal_object=event.journal_object,
         log_object=event.log_object,
         artifacts=event.artifacts,
     )
+
+
+def _not_before(at: datetime, execution: Execution) -> datetime:
+    """Return when it ended: a clock that was set back makes no duration negative."""
+    return max(at, execution.started_at or execution.created_at)
 
 
 def _progressed(
@@ -105,7 +113,7 @@ def _progressed(
                 execution,
                 status=Status.CANCELLED,
                 message="Cancelled before it started.",
-                finished_at=at,
+                finished_at=_not_before(at, execution),
             )
         case AttemptReturned():
             return replace(
@@ -121,7 +129,7 @@ def _progressed(
             # again from its first record: what was counted before starts over.
             return replace(
                 execution,
-                started_at=at,
+                started_at=max(at, execution.created_at),
                 cells_done=0,
                 cells_total=cells_total,
                 current_cell=None,

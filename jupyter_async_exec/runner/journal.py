@@ -37,6 +37,7 @@ from jupyter_async_exec.runner.large import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
     from typing import BinaryIO
 
@@ -83,6 +84,7 @@ class JournalWriter:
         self._file = OpenFile(path)
         self._clock = clock
         self._seq = first - 1
+        self._last_at: datetime | None = None
         self._pending = bytearray()
         if size := os.fstat(self._descriptor).st_size:
             os.lseek(self._descriptor, size - 1, os.SEEK_SET)
@@ -94,7 +96,10 @@ class JournalWriter:
     def stamp(self, kind: str, fields: JSONObject) -> JSONObject:
         """Return the next record: `fields` with its number, moment and type in front."""
         self._seq += 1
-        head = {"seq": self._seq, "at": format_at(self._clock()), "type": kind}
+        now = self._clock()
+        # A clock that is set back must not make anything end before it began.
+        self._last_at = now if self._last_at is None else max(now, self._last_at)
+        head = {"seq": self._seq, "at": format_at(self._last_at), "type": kind}
         return head | {name: value for name, value in fields.items() if name not in head}
 
     def append(self, record: JSONObject) -> JSONObject:

@@ -204,6 +204,10 @@ class _Supervisor:
 
     def _watch(self, engine: int) -> None:
         now = time.monotonic()
+        if _is_gone(self._directory):
+            # Nothing can be kept, nobody can cancel it, and who looks for it finds nobody.
+            os.kill(engine, signal.SIGKILL)
+            return
         if not self._has_task and (self._directory / files.TASK).exists():
             # Whatever was killed while we waited was not ours.
             self._has_task = True
@@ -366,6 +370,14 @@ def _identify_self() -> Process:
     own = identify(os.getpid())
     assert own is not None
     return own
+
+
+def _is_gone(directory: Path) -> bool:
+    """Whether a folder was removed, also one that is somebody's current folder."""
+    try:
+        return directory.stat().st_nlink == 0
+    except FileNotFoundError:
+        return True
 
 
 def _reap() -> tuple[int, int] | None:

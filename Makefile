@@ -51,6 +51,7 @@ bench: .venv-bench/installed
 # The long form of what `make test` does in short; a round of kills takes about half a minute.
 faults: $(STAMPS)/python
 	@ROUNDS=$(or $(ROUNDS),300) CANCELS=$(or $(CANCELS),1000) FAULT_POINTS=$(or $(FAULT_POINTS),1000) \
+		LOCK_S=$(or $(LOCK_S),60) FILLS=$(or $(FILLS),64) \
 		FIGURES=$(or $(FIGURES),faults.jsonl) $(BIN)/python -m pytest -q tests/faults
 
 scale: $(STAMPS)/python

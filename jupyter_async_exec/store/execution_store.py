@@ -26,7 +26,7 @@ from jupyter_async_exec.core.events import (
 )
 from jupyter_async_exec.core.execution import Artifact, Execution, Remark, Status, Submission
 from jupyter_async_exec.core.transitions import apply
-from jupyter_async_exec.errors import ConflictError, NotFoundError, UnavailableError
+from jupyter_async_exec.errors import ConflictError, DiskFullError, NotFoundError, UnavailableError
 from jupyter_async_exec.store import (
     codec,
     database,
@@ -132,11 +132,14 @@ class ExecutionStore:
         self._clock = clock
         database.prepare_file(self._path)
         mode = database.journal_mode(database.file_system_of(self._path))
+        self._ballast = Ballast(self._path.with_name(f"{self._path.name}-ballast"))
         try:
-            with self._explained():
-                migrate(self._path, mode=mode, busy_timeout_s=busy_timeout_s)
-        except OSError as error:
-            raise database.explain_os_error(error, self._path) from error
+            self._migrate(mode, busy_timeout_s)
+        except DiskFullError:
+            # SQLite needs some room even to read; without it nobody could make any.
+            if not self._ballast.drop():
+                raise
+            self._migrate(mode, busy_timeout_s)
         write_engine = database.make_engine(
             self._path,
             mode=mode,
@@ -151,7 +154,6 @@ class ExecutionStore:
             writes=False,
         )
         self._write_engine = write_engine
-        self._ballast = Ballast(self._path.with_name(f"{self._path.name}-ballast"))
         self._ballast.lay()
         self._writer = Writer(
             write_engine,
@@ -166,6 +168,13 @@ class ExecutionStore:
         self._watch = sqlite3.connect(
             self._path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False
         )
+
+    def _migrate(self, mode: str, busy_timeout_s: float) -> None:
+        try:
+            with self._explained():
+                migrate(self._path, mode=mode, busy_timeout_s=busy_timeout_s)
+        except OSError as error:
+            raise database.explain_os_error(error, self._path) from error
 
     def close(self) -> None:
         """Finish writing and let the file go; twice is fine."""

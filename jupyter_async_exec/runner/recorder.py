@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from jupyter_async_exec.runner.task import Task
 
 _ANSI = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-Z\\-_])")
+#: Of a long log, so much is written at once.
+_LOG_PIECE = 1024 * 1024
 #: The first checkpoint; later ones so that saving takes at most 3 % of the time.
 _FIRST_CHECKPOINT_S = 5.0
 _CHECKPOINT_SHARE = 0.03
@@ -62,8 +64,10 @@ class Recorder:
         self.journal = JournalWriter(directory / files.JOURNAL)
         self._metrics = Metrics(directory, source)
         self._log = open(  # noqa: SIM115  closed in `close`
-            directory / files.LOG, "ab", buffering=BATCH_BYTES, opener=files.open_private
+            directory / files.LOG, "ab", buffering=0, opener=files.open_private
         )
+        #: What of the log is not written yet.
+        self._log_pending = bytearray()
         self._log_cell: int | None = None
         self._log_line_open = False
         self._stream: tuple[int, str] | None = None
@@ -162,8 +166,10 @@ class Recorder:
         if cell_index is not None and cell_index != self._log_cell:
             self._log_cell = cell_index
             start = "\n" if self._log_line_open else ""
-            self._log.write(f"{start}── cell {cell_index + 1} ──\n".encode())
-        self._log.write(text)
+            self._log_pending += f"{start}── cell {cell_index + 1} ──\n".encode()
+        self._log_pending += text
+        if len(self._log_pending) >= BATCH_BYTES:
+            self._flush_log()
         self._log_line_open = not text.endswith(b"\n")
 
     def log_error(self, content: JSONObject, *, cell_index: int) -> None:
@@ -191,8 +197,14 @@ class Recorder:
         self._end_stream()
         self._end_updates()
         self.journal.flush(durable=durable)
+        self._flush_log()
+
+    def _flush_log(self) -> None:
+        """Hand the log to the system; on a full disk what is left waits for the next call."""
         try:
-            self._log.flush()
+            while self._log_pending:
+                written = self._log.write(memoryview(self._log_pending)[:_LOG_PIECE])
+                del self._log_pending[:written]
         except OSError as error:
             # The journal decides how long a full disk is borne.
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -231,6 +243,8 @@ class Recorder:
         self._end_stream()
         self._end_updates()
         self.journal.close()
+        with contextlib.suppress(OSError):
+            self._flush_log()
         with contextlib.suppress(OSError):
             self._log.close()
 

@@ -19,6 +19,10 @@ from jupyter_async_exec.cli.command import run
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.errors import DiskFullError
 from jupyter_async_exec.objects.local import LocalObjectStore
+from jupyter_async_exec.runner import files
+from jupyter_async_exec.runner.journal import read_journal
+from jupyter_async_exec.runner.recorder import Recorder
+from jupyter_async_exec.runner.task import Task
 from jupyter_async_exec.service.verification import verify
 from jupyter_async_exec.store import ExecutionStore
 from jupyter_async_exec.testing.factories import make_submission
@@ -97,6 +101,27 @@ def test_with_however_little_room_it_is_accepted_whole_or_refused(disk: Path) ->
     # The snapshots here are no manifests; nothing else may be wrong.
     assert {each.kind for each in findings.damages} <= {"snapshot"}
     assert all("damaged" not in each.message.partition(":")[2] for each in findings.damages)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a file that is full is Linux's")  # noqa: PTH110
+def test_a_log_that_has_no_room_is_borne(tmp_path: Path) -> None:
+    (tmp_path / files.LOG).symlink_to("/dev/full")
+    task = Task(
+        execution_id="a" * 32, number=1, attempt=1, folder="", kernel_name="k", language="python"
+    )
+    recorder = Recorder(tmp_path, source=make_notebook("1"), task=task)
+
+    for index in range(30):
+        recorder.stream(0, "stdout", f"line {index} {'x' * 9_000}\n")
+    recorder.flush()
+    recorder.close()
+
+    text = "".join(
+        record["output"]["text"]
+        for record in read_journal(tmp_path / files.JOURNAL)[0]
+        if record["type"] == "output"
+    )
+    assert text.count("line") == 30
 
 
 @pytest.mark.slow

@@ -110,6 +110,8 @@ def _tagged_cell(notebook: Mapping[str, Any]) -> tuple[int | None, str]:
 
 
 def _read_python(source: str, found: ParameterList) -> ParameterList:
+    # The parser counts lines so; positions are looked up by its numbers.
+    source = source.replace("\r\n", "\n").replace("\r", "\n")
     if source.lstrip().startswith("%%"):
         magic = source.split(maxsplit=1)[0]
         return replace(found, problem=f"The parameters cell starts with {magic}, so is not read.")

@@ -223,3 +223,10 @@ def test_no_source_makes_it_fail(source: str) -> None:
 )
 def test_no_notebook_makes_it_fail(notebook: dict[str, Any]) -> None:
     find_parameters(notebook)
+
+
+def test_any_kind_of_line_break_counts_as_one() -> None:
+    found = find("x = 'a'\ry = 1\r\nz = !ls")
+
+    assert [each.name for each in found.parameters] == ["x", "y", "z"]
+    assert found.parameters[2].default_source == "!ls"

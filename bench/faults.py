@@ -83,7 +83,7 @@ class Peer:
         self.http = httpx.Client(
             base_url=f"http://127.0.0.1:{self._port}/",
             headers={"Authorization": f"token {self._token}"},
-            timeout=60,
+            timeout=300,
             trust_env=False,
         )
         self.start()

@@ -181,8 +181,12 @@ def _n_in(folder: Path) -> int:
     return sum(1 for _ in folder.iterdir())
 
 
-def _counts(server: Server) -> tuple[int, int]:
-    status = server.call("GET", "status")
+def _counts(server: Server) -> tuple[int, int] | None:
+    """Return what waits and runs; None when a busy machine gives no answer in time."""
+    try:
+        status = server.call("GET", "status")
+    except NO_ANSWER:
+        return None
     return status["queued"], status["running"]
 
 

@@ -993,7 +993,7 @@ export interface operations {
         status?: string;
         /** @description Only this sweep. */
         sweep?: string;
-        /** @description Words in title, notebook path, note, tags, parameters or message; `#42` or `42` finds the number. */
+        /** @description Words in title, notebook path, note, tags, parameters or message; `#42` or `42` finds the number. Comparisons of parameters and metrics, such as `val_acc > 0.9` or `lr = 0.01` (with spaces), have to hold. */
         q?: string;
         tag?: string;
         starred?: boolean;

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: Between two measurements of memory: with a limit, without. One takes under a millisecond.
 _MEASURE_S = 0.25
-_MEASURE_UNLIMITED_S = 1.0
+_MEASURE_UNLIMITED_S = 0.5
 #: Measuring takes at most this share of the time, however many processes there are.
 _MEASURE_SHARE = 0.05
 #: Who used this share of all memory and was killed, was killed for it, counted or not.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _TURN_S = 0.05
 #: From cancel to the next step, each: interrupt, terminate, kill.
 _INTERRUPT_GRACE_S = 4.0
-TERMINATE_GRACE_S = 2.0
+TERMINATE_GRACE_S = 1.5
 #: For what the notebook's own `atexit` functions do, until the kernel is asked once more, and in
 #: all; jupyter_client waits 5 s, but within those everybody has to be gone. Nobody waits for it:
 #: the end is known already.

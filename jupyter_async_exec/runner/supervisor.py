@@ -54,8 +54,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _TICK_S = 0.5
-#: The engine needs less than 7 s for a cancel; a stuck one is ended, so that it is always below 10.
-_CANCEL_DEADLINE_S = 8.0
+#: The engine needs less than 6 s for a cancel; a stuck one is ended, so that it is always below 10.
+_CANCEL_DEADLINE_S = 7.0
 #: The same before its journal begins, when there is nothing to keep and no code to interrupt.
 _EARLY_CANCEL_DEADLINE_S = 3.0
 #: After its result the engine only ends the kernel.

@@ -67,7 +67,7 @@ WORK: Mapping[str, str] = {
     "growing": _SAY + "grown = bytearray(b'x') * 500_000_000\ntime.sleep(600)",
 }
 _LIMITS: Mapping[str, Limits] = {
-    "time limit": Limits(run_time_s=3.0),
+    "time limit": Limits(run_time_s=6.0),
     "memory limit": Limits(memory_bytes=400_000_000),
 }
 

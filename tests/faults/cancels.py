@@ -69,10 +69,10 @@ class Cancels:
             thread.start()
         for thread in threads:
             thread.join()
-        if self._errors:
-            raise ExceptionGroup(f"{len(self._errors)} of {n_cancels}", self._errors)
         self._check_store(n_cancels)
         wait_for(lambda: not processes_in(self.server.data_dir / "attempts"), limit_s=10)
+        if self._errors:
+            raise ExceptionGroup(f"{len(self._errors)} of {n_cancels}", self._errors)
 
     def report(self) -> None:
         """Print what came out."""

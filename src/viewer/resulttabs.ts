@@ -15,7 +15,7 @@ import { parseResultPath } from './paths';
 import { ReceiptModel } from './receiptmodel';
 import type { IReceiptActions } from './receiptview';
 import { ResultLog } from './resultlog';
-import { keepSealed } from './seal';
+import { disarm, keepSealed } from './seal';
 
 /** What result tabs need. */
 export interface IResultTabsOptions {
@@ -93,6 +93,7 @@ class ResultTab implements IDisposable {
       : new LiveNotebook(_panel, this._model, contents);
     _panel.addClass('jp-ResultNotebook');
     keepSealed(_panel);
+    disarm(_panel.content.node);
     const header = new ReceiptHeader({
       model: this._model,
       log: this._log,

@@ -17,6 +17,7 @@ const MARKUP = [
   `<iframe srcdoc="&lt;script&gt;parent.${SCRIPT}&lt;/script&gt;"></iframe>`,
   `<details open ontoggle="${SCRIPT}">x</details>`,
   `<a id="go" href="javascript:${SCRIPT}">link shows</a>`,
+  '<button data-commandlinker-command="help:about">command shows</button>',
   `<form action="javascript:${SCRIPT}"><button>x</button></form>`,
   `<math><mtext><style><img src=x: onerror="${SCRIPT}"></style></mtext></math>`,
   `<object data="data:text/html,<script>${SCRIPT}</script>"></object>`,
@@ -135,7 +136,9 @@ test('a result runs no script of the notebook', async ({
   await expect(output).toContainText('text shows');
   await settle(page);
   await output.getByText('link shows').first().click({ force: true });
+  await output.getByText('command shows').first().click({ force: true });
   await settle(page);
+  await expect(page.locator('.jp-Dialog')).toHaveCount(0);
   await expect(
     page
       .locator('.jp-Notebook:visible')

@@ -1,4 +1,4 @@
-import { isSealed } from '../../viewer/seal';
+import { disarm, isSealed } from '../../viewer/seal';
 
 describe('isSealed', () => {
   it('knows the cells of a result, with and without parameters', () => {
@@ -12,5 +12,26 @@ describe('isSealed', () => {
     expect(isSealed(['cell-0', 'b1946ac9', 'cell-1'])).toBe(false);
     expect(isSealed(['cell-1', 'cell-0'])).toBe(false);
     expect(isSealed(['cell-0', 'cell-2'])).toBe(false);
+  });
+});
+
+describe('disarm', () => {
+  it('lets clicks through, but for those that would run a command', () => {
+    const node = document.createElement('div');
+    node.innerHTML =
+      '<a id="plain"></a><p data-commandlinker-command="x"><b id="armed"></b></p>';
+    document.body.appendChild(node);
+    const heard: string[] = [];
+    const listen = ({ target }: Event): void =>
+      void heard.push((target as Element).id);
+    document.body.addEventListener('click', listen);
+
+    disarm(node);
+    node.querySelector<HTMLElement>('#plain')?.click();
+    node.querySelector<HTMLElement>('#armed')?.click();
+
+    expect(heard).toEqual(['plain']);
+    document.body.removeEventListener('click', listen);
+    node.remove();
   });
 });

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from jupyter_async_exec.runner.kernelspec import KernelSpec
 
+#: In bytes; the path of a socket may have 103 in all (sys/un.h of macOS; Linux: 107).
+_LONGEST_FOLDER = 90
 _CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 
 
@@ -168,7 +170,8 @@ def _make_connection(spec: KernelSpec, folder: Path, name: str) -> dict[str, Any
         "signature_scheme": "hmac-sha256",
         "kernel_name": spec.name,
     }
-    if os.name == "posix" and spec.speaks_ipc:
+    is_short = len(os.fsencode(folder)) <= _LONGEST_FOLDER
+    if os.name == "posix" and spec.speaks_ipc and is_short:
         # TCP ports can be taken by others between reserving and binding.
         connection |= {"transport": "ipc", "ip": str(folder / name)}
         ports = list(range(1, len(_CHANNELS) + 1))

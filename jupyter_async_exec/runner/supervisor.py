@@ -62,6 +62,8 @@ _EARLY_CANCEL_DEADLINE_S = 3.0
 _RESULT_DEADLINE_S = 10.0
 _TERMINATE_GRACE_S = 0.3
 _KILL_PATIENCE_S = 4.0
+#: Bytes of the path in which the folder of sockets is made.
+_LONGEST_PARENT = 60
 _SIGNALS = (
     {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD} if os.name == "posix" else set()
 )
@@ -403,7 +405,7 @@ def _try_to(act: Callable[[], object]) -> None:
 
 def _make_socket_folder() -> Path:
     """Make a private folder; socket paths may have about 100 characters in all."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    if runtime and len(runtime) < 60 and os.access(runtime, os.W_OK):  # noqa: PLR2004
-        return Path(tempfile.mkdtemp(prefix=files.SOCKETS_PREFIX, dir=runtime))
+    for parent in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp", "/var/tmp"):  # noqa: S108
+        if parent and len(os.fsencode(parent)) < _LONGEST_PARENT and os.access(parent, os.W_OK):
+            return Path(tempfile.mkdtemp(prefix=files.SOCKETS_PREFIX, dir=parent))
     return Path(tempfile.mkdtemp(prefix=files.SOCKETS_PREFIX))

@@ -184,6 +184,19 @@ def test_a_finished_runner_is_no_zombie(make_attempt: Callable[..., Attempt]) ->
     wait_for(lambda: not Path(f"/proc/{pid}").exists())
 
 
+def test_a_long_path_for_temporary_files_keeps_no_kernel_from_starting(
+    make_attempt: Callable[..., Attempt], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("long" * 25)
+    long.mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+
+    assert make_attempt("1").run().status is Status.SUCCEEDED
+
+    assert list(long.iterdir()) == []
+
+
 def test_private_sockets_are_removed(
     make_attempt: Callable[..., Attempt], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -196,7 +196,7 @@ def want_it_anew(root: Path, python: Path) -> dict[str, Any]:
 
 
 def want_it_fresh(root: Path, python: Path) -> dict[str, Any]:
-    return {"reuse": ReusePolicy(wanted=True, max_age_s=1.0)}
+    return {"reuse": ReusePolicy(wanted=True, max_age_s=1e-6)}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +21,6 @@ from jupyter_async_exec.errors import (
 from jupyter_async_exec.runner.vault import SECRETS, Vault
 from jupyter_async_exec.service import SubmitRequest, SweepRequest
 from jupyter_async_exec.service.admission import RoomLimits
-from jupyter_async_exec.testing.factories import SOME_MOMENT
 from tests.conftest import make_notebook
 from tests.service.conftest import make_service
 
@@ -53,8 +53,10 @@ def end(store: ExecutionStore, number: int, status: Status = Status.SUCCEEDED) -
     claimed = store.claim(backend="local")
     assert claimed is not None
     assert claimed.number == number
-    started = ExecutionStarted(at=SOME_MOMENT, cells_total=1)
-    ended = ExecutionFinished(at=SOME_MOMENT.replace(second=45), status=status)
+    # No execution starts before it was submitted.
+    moment = claimed.created_at
+    started = ExecutionStarted(at=moment, cells_total=1)
+    ended = ExecutionFinished(at=moment + timedelta(seconds=30), status=status)
     store.record(claimed.id, claimed.attempt, (started, ended))
 
 

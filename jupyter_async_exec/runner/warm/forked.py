@@ -116,7 +116,8 @@ def _close_descriptors() -> None:
 def _restore_signals() -> None:
     import signal
 
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+    # SIGHUP is as the server has it, which `nohup` may have started.
+    for number in (signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,22 @@ def test_a_forked_runner_begins_only_when_it_is_told_to(warm: Warm) -> None:
     wait_for(lambda: not is_held(attempt.directory))
     assert not (attempt.directory / files.SUPERVISOR).exists()
     assert not (attempt.work / "ran").exists()
+
+
+def test_a_hangup_that_the_server_ignores_is_ignored_in_every_kernel(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        server = serve(tmp_path)
+        warm = Warm(server, tmp_path)
+        cell = "import signal; print(signal.getsignal(signal.SIGHUP).name)"
+        attempts = [warm.cold(warm.attempt(cell)), warm.fork(warm.attempt(cell))]
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+    assert [attempt.wait().status for attempt in attempts] == [Status.SUCCEEDED] * 2
+    assert attempts[0].text(0) == attempts[1].text(0)
+    assert attempts[0].text(0) == "SIG_IGN\n"
+    server.close()
 
 
 def test_a_dead_fork_server_costs_no_execution(tmp_path: Path) -> None:

@@ -247,6 +247,8 @@ class Engine:
 
         Raises
         ------
+        KernelDiedError
+            It ended meanwhile; no cell runs, so `_check` would let it.
         UnavailableError
             The kernel did not take them.
         """
@@ -255,6 +257,8 @@ class Engine:
         code = translate(self._secrets, kernel_name=self._task.kernel_name, language=self._language)
         request = conversation.set_unseen(code)
         while not conversation.is_done(request):
+            if conversation.kernel.exit_code is not None:
+                raise KernelDiedError
             conversation.pump(_TURN_S)
         if (request.reply or {}).get("status") != "ok":
             raise UnavailableError("The kernel did not take the secret parameters.")

@@ -11,6 +11,7 @@ import pytest
 from jupyter_async_exec.core.execution import Reason, Status
 from jupyter_async_exec.errors import KernelMissingError
 from jupyter_async_exec.runner.kernelspec import find_kernelspec
+from tests.runner.helpers import make_cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,3 +143,28 @@ def test_a_damaged_kernel_is_missing(install: Callable[..., Path]) -> None:
 
     with pytest.raises(KernelMissingError, match="damaged"):
         find_kernelspec("k")
+
+
+@pytest.mark.slow
+def test_a_kernel_that_dies_while_it_takes_secrets_ends_the_notebook(
+    make_attempt: Callable[..., Attempt], tmp_path: Path
+) -> None:
+    (tmp_path / "secrets.json").write_text('{"password": "open sesame"}')
+    # The first code after this cell is the injected one, the next is the secrets'.
+    dying = (
+        "import os\n"
+        "seen = []\n"
+        "def count():\n    seen.append(1)\n    len(seen) == 2 and os._exit(3)\n"
+        "get_ipython().events.register('pre_execute', count)"
+    )
+    attempt = make_attempt(
+        make_cell(dying, "parameters"),
+        "print('never')",
+        parameters={"password": "*** 01234567"},
+        secrets_path=str(tmp_path / "secrets.json"),
+    )
+
+    result = attempt.run(timeout_s=20)
+
+    assert result.reason is Reason.KERNEL_DIED
+    assert result.message == "The kernel ended by itself with exit code 3 between two cells."

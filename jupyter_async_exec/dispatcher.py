@@ -452,9 +452,14 @@ class Dispatcher:
             if followed.may_have_run and not is_said:
                 result = replace(result, message=JOURNAL_LOST)
         # At the same time: whoever waits for the end waits no longer for it.
-        harvest, _ = await asyncio.gather(
-            self._harvest(followed), self._check_key(followed.execution, result)
+        # Neither is left running beside its next try.
+        harvest, checked = await asyncio.gather(
+            self._harvest(followed), self._check_key(followed, result), return_exceptions=True
         )
+        if isinstance(harvest, BaseException):
+            raise harvest
+        if checked is not None:
+            raise checked
         remarked = (Remarked(at=result.finished_at, remark=each) for each in harvest.remarks)
         end = ExecutionFinished(
             at=result.finished_at,
@@ -470,17 +475,28 @@ class Dispatcher:
         await self._make_final(followed, (*followed.pending, *remarked, end))
         return False
 
-    async def _check_key(self, execution: Execution, result: Result) -> None:
-        """Let nobody take this result for that of something else."""
+    async def _check_key(self, followed: _Followed, result: Result) -> None:
+        """Let nobody take this result for that of something else; tried again for some minutes."""
+        execution = followed.execution
         has_key = execution.provenance.get("environment_key") is not None
         if not has_key or result.status is not Status.SUCCEEDED:
             return
 
         def check() -> None:
-            if not self._vouch(execution):
+            try:
+                is_same = self._vouch(execution)
+            except Exception:
+                LOGGER.exception("Whether #%d is as submitted cannot be told.", execution.number)
+                is_same = False
+            if not is_same:
                 self._store.forget_key(execution.id)
 
-        await asyncio.to_thread(check)
+        try:
+            await asyncio.to_thread(check)
+        except Exception:
+            if not _is_patience_over(followed):
+                raise
+            LOGGER.exception("The key of #%d cannot be removed.", execution.number)
 
     async def _leave(self, followed: _Followed) -> None:
         """Keep what it wrote while it was taken down, then let it go."""
@@ -537,11 +553,10 @@ class Dispatcher:
 
     async def _harvest(self, followed: _Followed) -> Harvest:
         """Keep what the attempt left; an error is raised, and tried again, for some minutes."""
-        assert followed.result_seen_s is not None
         try:
             return await followed.backend.harvest(followed.key, followed.execution)
         except Exception as error:
-            if time.monotonic() - followed.result_seen_s < HARVEST_PATIENCE_S:
+            if not _is_patience_over(followed):
                 raise
             LOGGER.exception("The results of #%d cannot be kept.", followed.execution.number)
             remark = Remark(kind="results_lost", message=f"Its results could not be kept: {error}")
@@ -574,3 +589,8 @@ async def _discard(backend: Backend, key: AttemptKey) -> None:
 
 def _is_transient(error: AsyncExecError | OSError) -> bool:
     return not isinstance(error, OSError) or error.errno in TRANSIENT_ERRNOS
+
+
+def _is_patience_over(followed: _Followed) -> bool:
+    assert followed.result_seen_s is not None
+    return time.monotonic() - followed.result_seen_s >= HARVEST_PATIENCE_S

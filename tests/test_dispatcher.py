@@ -489,9 +489,20 @@ async def test_a_leftover_that_is_still_being_taken_down_holds_up_nobody(
     assert [each.name for each in store.get(1).artifacts] == ["bye.txt"]
 
 
-@pytest.mark.parametrize("is_same", [True, False])
-async def test_a_result_whose_files_changed_while_it_waited_is_offered_to_nobody(
-    store: ExecutionStore, backend: ScriptedBackend, tmp_path: Path, is_same: bool
+def vouch_with_error(_: Execution) -> bool:
+    raise ValueError("embedded null byte")
+
+
+@pytest.mark.parametrize(
+    ("vouch", "is_offered"),
+    [(lambda _: True, True), (lambda _: False, False), (vouch_with_error, False)],
+)
+async def test_a_result_of_which_not_all_is_as_submitted_is_offered_to_nobody(
+    store: ExecutionStore,
+    backend: ScriptedBackend,
+    tmp_path: Path,
+    vouch: Callable[[Execution], bool],
+    is_offered: bool,
 ) -> None:
     store.accept(make_submission(reuse_key="k", provenance={"environment_key": "e"}))
     dispatcher = Dispatcher(
@@ -499,7 +510,7 @@ async def test_a_result_whose_files_changed_while_it_waited_is_offered_to_nobody
         backends={"local": backend},
         lock_path=tmp_path / "dispatcher.lock",
         slots=lambda: 1,
-        vouch=lambda _: is_same,
+        vouch=vouch,
     )
     dispatcher.start()
     await until(lambda: 1 in backend.attempts_by_number)
@@ -508,5 +519,5 @@ async def test_a_result_whose_files_changed_while_it_waited_is_offered_to_nobody
     backend.end(1)
     await until(lambda: store.get(1).is_final)
 
-    assert list(store.sweeps.find_reusable(["k"])) == (["k"] if is_same else [])
+    assert list(store.sweeps.find_reusable(["k"])) == (["k"] if is_offered else [])
     await dispatcher.stop()

@@ -86,11 +86,12 @@ def environment_key(kernel: KernelInfo) -> str | None:
                 # Thousands of them, at every submission: no object is made for each.
                 for entry in entries:
                     facts.append((entry.path, *_times(entry.stat())))
-                    if entry.name.endswith((".pth", ".egg-link")):
+                    if _refers(entry.name):
                         others += _referred(Path(entry.path))
         for place in sorted(set(others)):
             facts += _sources(place)
-    except (OSError, _UnknownError):
+    except (OSError, ValueError, RuntimeError, _UnknownError):
+        # A path with NUL, a file that is no UTF-8, a link in circles, no home.
         return None
     # Folders are read in no particular order.
     return hashlib.sha256("\n".join(sorted(map(repr, facts))).encode()).hexdigest()
@@ -121,6 +122,11 @@ def _package_folders(interpreter: Path) -> list[Path]:
             if folder.is_dir()
         }
     )
+
+
+def _refers(name: str) -> bool:
+    # Python passes over names that begin with a dot; source: `site.addsitedir`.
+    return name.endswith((".pth", ".egg-link")) and not name.startswith(".")
 
 
 def _referred(file: Path) -> Iterator[str]:

@@ -116,3 +116,22 @@ def test_what_cannot_be_told_has_no_fingerprint(kernel: KernelInfo, packages: Pa
     assert environment_key(replace(kernel, spec={"argv": ["/absent/python"]})) is None
     (packages / "project.pth").write_text("import __editable___project_finder")
     assert environment_key(kernel) is None
+
+
+def test_what_python_passes_over_or_cannot_read_does_no_harm(
+    kernel: KernelInfo, packages: Path
+) -> None:
+    (packages / "._project.pth").write_bytes(b"\x00\x05\x16\x07\n")
+    assert environment_key(kernel) is not None
+
+    (packages / "project.pth").write_bytes(b"\x00\x05\x16\x07\n")
+
+    assert environment_key(kernel) is None
+
+
+def test_an_environment_described_in_no_text_has_no_fingerprint(
+    kernel: KernelInfo, packages: Path
+) -> None:
+    (packages.parents[2] / "pyvenv.cfg").write_bytes(b"home = \xff\xfe")
+
+    assert environment_key(kernel) is None

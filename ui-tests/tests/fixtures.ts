@@ -122,12 +122,14 @@ export class Server {
    * Submit a saved notebook as a sweep.
    *
    * @param values - For each parameter its values.
+   * @returns The number of its last execution.
    */
-  async sweep(path: string, values: Record<string, string>): Promise<void> {
+  async sweep(path: string, values: Record<string, string>): Promise<number> {
     const response = await this._request.post('/async-exec/sweeps', {
       data: { path, values }
     });
     expect(response.status()).toBe(201);
+    return ((await response.json()) as { last_number: number }).last_number;
   }
 
   /** Get an execution. */

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 #: Files of code outside of package folders (editable installs) that are looked at, at most.
 N_SOURCES = 20_000
+#: Files and folders of any kind that are passed on the way to them, in each place.
+N_ENTRIES = 50_000
 #: jupyter_client starts its own interpreter for these; source: `KernelManager.format_kernel_cmd`.
 _OWN_PYTHON = re.compile(r"python(3(\.\d+)?)?")
+#: A virtual environment that sees no packages but its own; source: `site.venv`.
+_ALONE = re.compile(r"^include-system-site-packages\s*=\s*false\s*$", re.MULTILINE | re.IGNORECASE)
 _PACKAGE_FOLDERS = (
     "lib/python3*/site-packages",
     "lib64/python3*/site-packages",
@@ -28,6 +32,8 @@ _PACKAGE_FOLDERS = (
     "Lib/site-packages",
 )
 _CODE = (".py", ".so", ".pyd", ".json", ".yaml", ".toml")
+#: What these execute brings no code from elsewhere: setuptools, virtualenv, old namespace packages.
+_HARMLESS = re.compile(r"distutils-precedence\.pth|_virtualenv\.pth|.*-nspkg\.pth")
 _SKIPPED = frozenset({"node_modules", "__pycache__"})
 
 
@@ -106,13 +112,14 @@ def _interpreter(command: str) -> Path | None:
 
 def _package_folders(interpreter: Path) -> list[Path]:
     """Return the folders whose packages the interpreter might find, rather too many."""
-    prefixes = {interpreter.parent.parent, interpreter.resolve().parent.parent}
-    for prefix in tuple(prefixes):
-        config = prefix / "pyvenv.cfg"
-        if config.is_file():
-            home = re.search(r"^home\s*=\s*(.+)$", config.read_text(), re.MULTILINE)
+    prefix = interpreter.parent.parent
+    prefixes = {prefix}
+    if not _ALONE.search(_venv_config(prefix)):
+        prefixes.add(interpreter.resolve().parent.parent)
+        for each in tuple(prefixes):
+            home = re.search(r"^home\s*=\s*(.+)$", _venv_config(each), re.MULTILINE)
             prefixes |= {Path(home[1].strip()).parent} if home else set()
-    prefixes |= {Path("/usr"), Path("/usr/local"), Path.home() / ".local"}
+        prefixes |= {Path("/usr"), Path("/usr/local"), Path.home() / ".local"}
     return sorted(
         {
             folder.resolve()
@@ -122,6 +129,11 @@ def _package_folders(interpreter: Path) -> list[Path]:
             if folder.is_dir()
         }
     )
+
+
+def _venv_config(prefix: Path) -> str:
+    config = prefix / "pyvenv.cfg"
+    return config.read_text() if config.is_file() else ""
 
 
 def _refers(name: str) -> bool:
@@ -134,8 +146,8 @@ def _referred(file: Path) -> Iterator[str]:
     for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
         stripped = line.strip()
         if stripped.startswith(("import ", "import\t")):
-            if "__editable__" in stripped:
-                # It names its folders only to Python.
+            if not _HARMLESS.fullmatch(file.name):
+                # It may name folders, but only to Python: editable installs do.
                 raise _UnknownError
         elif stripped and not stripped.startswith("#"):
             yield str(file.parent / stripped)
@@ -147,10 +159,14 @@ def _sources(place: str) -> list[object]:
         facts: list[object] = [_facts(place)]
     except FileNotFoundError:
         return [(place, "absent")]
+    n_entries = 0
     waiting = [place] if os.path.isdir(place) else []  # noqa: PTH112  a text, many times
     while waiting:
         with os.scandir(waiting.pop()) as entries:
             for entry in entries:
+                n_entries += 1
+                if n_entries > N_ENTRIES:
+                    raise _UnknownError
                 if entry.is_dir(follow_symlinks=False):
                     # An environment, a repository's own data: nothing is imported from there.
                     if entry.name not in _SKIPPED and not entry.name.startswith("."):

@@ -76,6 +76,7 @@ def python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     python.write_text("#!")
     python.chmod(0o755)
     (tmp_path / "env/lib/python3.11/site-packages").mkdir(parents=True)
+    (tmp_path / "env/pyvenv.cfg").write_text("include-system-site-packages = false\n")
     return python
 
 

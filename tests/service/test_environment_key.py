@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jupyter_async_exec.service import environment_key as module
 from jupyter_async_exec.service.environment_key import environment_key
 from jupyter_async_exec.service.ports import KernelInfo
 
@@ -23,6 +24,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
     (folder / "numpy-2.1.0.dist-info").mkdir(parents=True)
     (folder / "helper.py").write_text("x = 1")
+    (tmp_path / "env" / "pyvenv.cfg").write_text("include-system-site-packages = false\n")
     python = tmp_path / "env" / "bin" / "python3"
     python.parent.mkdir()
     python.write_text("#!")
@@ -114,8 +116,6 @@ def test_what_cannot_be_told_has_no_fingerprint(kernel: KernelInfo, packages: Pa
     assert environment_key(replace(kernel, language="r")) is None
     assert environment_key(replace(kernel, spec={})) is None
     assert environment_key(replace(kernel, spec={"argv": ["/absent/python"]})) is None
-    (packages / "project.pth").write_text("import __editable___project_finder")
-    assert environment_key(kernel) is None
 
 
 def test_what_python_passes_over_or_cannot_read_does_no_harm(
@@ -133,5 +133,37 @@ def test_an_environment_described_in_no_text_has_no_fingerprint(
     kernel: KernelInfo, packages: Path
 ) -> None:
     (packages.parents[2] / "pyvenv.cfg").write_bytes(b"home = \xff\xfe")
+
+    assert environment_key(kernel) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "is_known"),
+    [
+        ("__editable__.project-1.pth", "import __editable___project_finder", False),
+        ("_project_editable.pth", "import _project_editable", False),
+        ("project-editable.pth", "import _project_editable_loader", False),
+        ("distutils-precedence.pth", "import os; os.environ.get('SETUPTOOLS')", True),
+        ("_virtualenv.pth", "import _virtualenv", True),
+        ("project-nspkg.pth", "import sys, types, os;has_mfs = True", True),
+    ],
+)
+def test_code_that_is_found_by_running_code_has_no_fingerprint(
+    kernel: KernelInfo, packages: Path, name: str, code: str, is_known: bool
+) -> None:
+    (packages / name).write_text(code)
+
+    assert (environment_key(kernel) is not None) is is_known
+
+
+def test_a_python_path_that_is_too_large_to_look_through_has_no_fingerprint(
+    kernel: KernelInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "home"
+    for place in range(12):
+        (folder / f"photos-{place}").mkdir(parents=True)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    assert environment_key(kernel) is not None
+    monkeypatch.setattr(module, "N_ENTRIES", 10)
 
     assert environment_key(kernel) is None

@@ -152,7 +152,7 @@ class StoreHealth:
                 sa.select(executions).where(executions.c.deleted_at.is_(None))
             ).mappings()
             for row in rows.yield_per(WALK_BATCH):
-                execution = _load(row)
+                execution = _load(connection, row)
                 if not isinstance(execution, str):
                     records.index(connection, execution)
                     n_live += 1
@@ -198,9 +198,9 @@ class StoreHealth:
         return self._write(work)
 
 
-def _load(row: sa.RowMapping) -> Execution | str:
+def _load(connection: sa.Connection, row: sa.RowMapping) -> Execution | str:
     try:
-        return codec.load(row)
+        return records.whole(connection, codec.load(row))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         return f"{type(error).__name__}: {error}"
 
@@ -213,7 +213,7 @@ def _rows_after(connection: sa.Connection, number: int) -> list[tuple[int, Execu
         .limit(WALK_BATCH)
     )
     rows = connection.execute(statement).mappings().all()
-    return [(row["number"], _load(row)) for row in rows]
+    return [(row["number"], _load(connection, row)) for row in rows]
 
 
 def _misindexed(connection: sa.Connection, after: int) -> tuple[int | None, list[int]]:

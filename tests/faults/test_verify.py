@@ -151,6 +151,22 @@ def test_a_snapshot_is_captured_again_from_files_that_have_not_changed(
     assert verify(kept, capsys)[0] == 0
 
 
+def test_a_snapshot_of_a_sweep_is_captured_again(kept: Kept, capsys: Capture) -> None:
+    change(
+        kept,
+        "INSERT INTO sweeps (id, rev, notebook_path, title, snapshot_id, definition, provenance, "
+        "submitted_by, created_at) SELECT 'sweep', rev, notebook_path, title, snapshot_id, '{}', "
+        "provenance, submitted_by, created_at FROM executions WHERE number = 1",
+    )
+    change(kept, "UPDATE executions SET sweep_id = 'sweep', provenance = '{}' WHERE number = 1")
+    kept.object_file(_source_file(kept, kept.get(1))).unlink()
+
+    _, repaired = verify(kept, capsys, "--repair")
+
+    repairs = {each["repair"] for each in repaired["damages"] if each["kind"] == "snapshot"}
+    assert repairs == {"It was captured again from your files, which have not changed."}
+
+
 def test_a_snapshot_whose_files_have_changed_cannot_be_run_again(
     kept: Kept, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,7 +96,9 @@ def test_what_all_share_is_kept_once_and_read_with_each(store: ExecutionStore) -
     claimed = store.claim(backend="local")
 
     assert claimed is not None
-    for execution in (claimed, store.get(2), *store.running()):
+    walked = [execution for _, execution in store.health.walk()]
+    for execution in (claimed, store.get(2), *store.running(), *walked):
+        assert isinstance(execution, Execution)
         assert execution.provenance == {"git": {"commit": "abc"}, "notes": ["a"]}
     assert end(store, 1).provenance == store.get(1).provenance
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 from typing import TYPE_CHECKING, Any, cast
@@ -11,11 +12,12 @@ from tornado import web
 
 from jupyter_async_exec.api import wire
 from jupyter_async_exec.api.contract import check_body, read_query
+from jupyter_async_exec.api.encoding import encode
 from jupyter_async_exec.errors import AsyncExecError
 from jupyter_async_exec.snapshots.reader import read_json
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from types import TracebackType
 
     from jupyter_async_exec.core.execution import Execution
@@ -87,14 +89,28 @@ class AsyncExecHandler(APIHandler):
 
     async def all_to_json(self, executions: tuple[Execution, ...]) -> list[JSONObject]:
         """Return the JSON of several executions, with the reasons they wait."""
-        reason = None
-        if not all(execution.is_final for execution in executions):
-            reason = await self.service.waiting_reason()
+        reason = await self.reason_to_wait(executions)
         return [wire.execution_to_json(execution, reason) for execution in executions]
 
+    async def reason_to_wait(self, executions: tuple[Execution, ...]) -> str | None:
+        """Return what those of `executions` that wait are waiting for."""
+        if all(execution.is_final for execution in executions):
+            return None
+        return await self.service.waiting_reason()
+
     def write_json(self, document: JSONObject) -> None:
-        """Answer with a JSON document."""
+        """Answer with a small JSON document."""
         self.finish(json.dumps(document, ensure_ascii=True, allow_nan=False))
+
+    async def write_large_json(self, make: Callable[[], JSONObject]) -> None:
+        """Answer with a JSON document of any size, made in a thread, without halting the server."""
+        data = await asyncio.to_thread(lambda: encode(make()))
+        if len(data) <= PIECE_BYTES:
+            self.finish(data)
+            return
+        self.set_header("Content-Type", "application/json")
+        await self.write_large(data)
+        self.finish()
 
     def write_bytes(self, data: bytes, media_type: str, *, file_name: str | None = None) -> None:
         """Answer with bytes that no page may run; as a file to save if it has a name."""

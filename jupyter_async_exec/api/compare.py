@@ -16,4 +16,5 @@ class CompareHandler(AsyncExecHandler):
     async def get(self) -> None:
         """Return a row for each execution, and what differs."""
         query = self.read_query("/compare")
-        self.write_json(await self.service.compare(ids=query["ids"], sweep=query["sweep"]))
+        found = await self.service.compare(ids=query["ids"], sweep=query["sweep"])
+        await self.write_large_json(lambda: found)

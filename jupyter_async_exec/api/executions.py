@@ -36,8 +36,8 @@ class ExecutionsHandler(AsyncExecHandler):
         self.count_as_background()
         query = wire.execution_query(self.read_query("/executions"))
         page = await self.service.find(query)
-        rows = await self.all_to_json(page.executions)
-        self.write_json({"executions": rows, "next_cursor": page.next_cursor})
+        reason = await self.reason_to_wait(page.executions)
+        await self.write_large_json(lambda: wire.page_to_json(page, reason))
 
 
 class ExecutionHandler(AsyncExecHandler):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
+from jupyter_async_exec.api import wire
 from jupyter_async_exec.api.base import AsyncExecHandler
 
 
@@ -22,4 +21,4 @@ class MetricsHandler(AsyncExecHandler):
         piece = await self.service.metrics(
             ref, names=names or None, max_points=query["max_points"], cursor=query["cursor"]
         )
-        self.write_json(asdict(piece))
+        await self.write_large_json(lambda: wire.metrics_to_json(piece))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from typing import TYPE_CHECKING
 
 from jupyter_server.auth.decorator import authorized
@@ -26,15 +24,7 @@ class _SweepAnswer(AsyncExecHandler):
         """Answer with a sweep of any size without halting the server."""
         reused = await self.service.sweeps.reused(sweep)
         reason = None if sweep.status.is_final else await self.service.waiting_reason()
-
-        def dump() -> bytes:
-            document = wire.sweep_to_json(sweep, executions, reused, reason)
-            return json.dumps(document, ensure_ascii=True, allow_nan=False).encode()
-
-        data = await asyncio.to_thread(dump)
-        self.set_header("Content-Type", "application/json")
-        await self.write_large(data)
-        await web.RequestHandler.finish(self)
+        await self.write_large_json(lambda: wire.sweep_to_json(sweep, executions, reused, reason))
 
 
 class SweepsHandler(_SweepAnswer):

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.core.sweeps import Sweep
     from jupyter_async_exec.service import LogPiece, SweepPlan
+    from jupyter_async_exec.service.metrics import MetricsPiece
     from jupyter_async_exec.snapshots.parameters import ParameterList
+    from jupyter_async_exec.store import ExecutionPage
 
 #: Kinds a browser may show without running anything of theirs.
 PREVIEWABLE_TYPES = frozenset(
@@ -82,6 +84,17 @@ def execution_to_json(execution: Execution, waiting_reason: str | None) -> JSONO
         "cancel_requested": execution.cancel_requested,
         "waiting_reason": _waits_for(execution, waiting_reason),
     }
+
+
+def page_to_json(page: ExecutionPage, waiting_reason: str | None) -> JSONObject:
+    """Return the JSON of one page of a list."""
+    rows = [execution_to_json(each, waiting_reason) for each in page.executions]
+    return {"executions": rows, "next_cursor": page.next_cursor}
+
+
+def metrics_to_json(piece: MetricsPiece) -> JSONObject:
+    """Return the JSON of points of metrics."""
+    return {"metrics": piece.metrics, "cursor": piece.cursor, "complete": piece.complete}
 
 
 def sweep_to_json(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.json_types import JSONValue
 
 #: Changes whenever the meaning of a key does, so that old keys are never found again.
-FORMAT = 1
+FORMAT = 2
 
 _AGE = re.compile(r"(\d{1,9})\s*([smhd])")
 _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -46,6 +46,8 @@ class Ingredients:
     environment: str | None
     #: Files used where they lie: path, size in bytes, mtime in ns; None if not all are known.
     linked: Sequence[tuple[str, int, int]] | None = ()
+    #: The folders it is made in: what it reads beside what is captured may differ elsewhere.
+    places: Sequence[str] = ()
     #: Path to SHA-256 of files whose content counts.
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -66,6 +68,7 @@ def reuse_key(ingredients: Ingredients) -> str | None:
         "parameters": dict(ingredients.parameters),
         "environment": ingredients.environment,
         "linked": sorted(ingredients.linked),
+        "places": list(ingredients.places),
         "files": dict(ingredients.files),
     }
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

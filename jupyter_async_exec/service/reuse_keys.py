@@ -50,7 +50,9 @@ class KeyMaker:
     code_id
         Of the snapshot without `datums`.
     linked
-        What else is used where it lies.
+        What else is used where it lies; None if that is not all known.
+    places
+        The folders of the tree and of the server.
     """
 
     environment: str | None
@@ -58,6 +60,7 @@ class KeyMaker:
     chosen: Mapping[str, Datum]
     code_id: str
     linked: tuple[tuple[str, int, int], ...] | None
+    places: tuple[str, ...]
 
     def to_json(self) -> JSONObject:
         """Return what a `Voucher` needs to know, for the provenance of the executions."""
@@ -78,6 +81,7 @@ class KeyMaker:
                 parameters=parameters,
                 environment=self.environment,
                 linked=self.linked,
+                places=self.places,
                 files=files,
             )
         )
@@ -171,7 +175,7 @@ class Files:
             manifest, files=tuple(file for file in manifest.files if file.path not in own)
         )
         linked = None
-        if len(captured.linked) < N_LINKED_LISTED:
+        if len(captured.linked) < N_LINKED_LISTED and not captured.has_unknown:
             linked = tuple(
                 (file.path, file.size_bytes, file.mtime_ns)
                 for file in captured.linked
@@ -185,6 +189,7 @@ class Files:
             chosen=others,
             code_id=rest.snapshot_id,
             linked=linked,
+            places=(str(captured.tree_root), str(self._notebook_files.local_root())),
         )
 
     def _read(self, paths: Sequence[str], folder: Path, captured: Capture) -> dict[str, Datum]:

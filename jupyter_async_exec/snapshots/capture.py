@@ -106,6 +106,9 @@ class Capture:
     git: GitState | None = None
     #: Sentences about what was left out.
     notes: tuple[str, ...] = ()
+    #: Whether something beside the notebook is neither captured nor in `linked`; ignored
+    #: files do not count.
+    has_unknown: bool = False
 
 
 def capture(
@@ -202,6 +205,7 @@ def capture(
         root_path=_root_path(tree, server_root),
         git=facts.state,
         notes=_sentences(tree, facts, notes),
+        has_unknown=notes.has_unknown,
     )
 
 
@@ -262,7 +266,7 @@ def choose(
     linked += [file for file in captured if _folder(file) in dropped]
     captured = [file for file in captured if _folder(file) not in dropped]
     for file in linked:
-        notes.add("was over a limit: linked, not captured", file.path)
+        notes.add("was over a limit: linked, not captured", file.path, is_known=True)
     return code + captured, _listed_links(linked)
 
 
@@ -377,7 +381,8 @@ class _Reader:
         except (OSError, InvalidRequestError):
             self._notes.add("could not be read and was not captured", file.path)
             return None
-        self._notes.add("changed while it was read: it was captured as it was found", file.path)
+        reason = "changed while it was read: it was captured as it was found"
+        self._notes.add(reason, file.path, is_known=True)
         return _captured(file, object_id, self._batch.size_bytes(object_id), after)
 
 

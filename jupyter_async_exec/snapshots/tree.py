@@ -49,10 +49,16 @@ class FoundFile:
 class Notes:
     """Sentences about what was left out, each with a few names."""
 
+    #: Whether something was left out of which nothing is known.
+    has_unknown: bool = False
     _names: dict[str, list[str]] = field(default_factory=dict)
 
-    def add(self, reason: str, path: str) -> None:
-        """Remember that `path` was left out; `reason` continues the sentence."""
+    def add(self, reason: str, path: str, *, is_known: bool = False) -> None:
+        """Remember that `path` was left out; `reason` continues the sentence.
+
+        With `is_known` it holds nothing, or what it holds is told elsewhere.
+        """
+        self.has_unknown |= not is_known
         self._names.setdefault(reason, []).append(path)
 
     def sentences(self) -> tuple[str, ...]:
@@ -248,7 +254,7 @@ class _Walk:
         elif stat.S_ISREG(status.st_mode):
             self._found[path] = FoundFile(path=path, source=entry.path, status=status)
         else:
-            self._notes.add("is a socket, pipe or device and was not captured", path)
+            self._notes.add("is a socket, pipe or device and was not captured", path, is_known=True)
         return False
 
     def _takes_folder(self, entry: os.DirEntry[str], path: str, rules: IgnoreRules) -> bool:

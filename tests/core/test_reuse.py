@@ -28,6 +28,7 @@ INGREDIENTS = st.builds(
     parameters=st.dictionaries(NAMES, VALUES, max_size=3),
     environment=HASHES,
     linked=LINKED,
+    places=st.lists(NAMES, max_size=2),
     files=st.dictionaries(NAMES, HASHES, max_size=3),
 )
 
@@ -44,6 +45,7 @@ def canonical(ingredients: Ingredients) -> dict[str, str]:
         "parameters": written(_sorted(dict(ingredients.parameters))),
         "environment": written(ingredients.environment),
         "linked": written(sorted(ingredients.linked or ())),
+        "places": written(list(ingredients.places)),
         "files": written(sorted(ingredients.files.items())),
     }
 

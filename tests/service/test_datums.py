@@ -292,6 +292,31 @@ async def test_chosen_files_that_are_not_captured_count_too(
     assert await service.find_same(once) is None
 
 
+async def test_next_to_a_link_that_leads_out_nothing_counts_as_the_same(
+    service: ExecutionService, store: ExecutionStore, root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (root / "study" / "link").symlink_to(tmp_path / "elsewhere")
+    once = SubmitRequest(path="study/a.ipynb", notebook=NOTEBOOK)
+    await service.submit(once)
+    end_all(store)
+
+    assert await service.find_same(once) is None
+
+
+async def test_an_equal_notebook_in_another_folder_is_not_the_same(
+    service: ExecutionService, store: ExecutionStore, root: Path
+) -> None:
+    (root / "study" / "data").rename(root / "data")
+    (root / "other").mkdir()
+    await service.submit(SubmitRequest(path="study/a.ipynb", notebook=NOTEBOOK))
+    end_all(store)
+
+    same = await service.find_same(SubmitRequest(path="other/a.ipynb", notebook=NOTEBOOK))
+
+    assert same is None
+
+
 # ---------------------------------------------------------------- patterns
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from jupyter_async_exec.errors import AsyncExecError
-from jupyter_async_exec.store import codec, records, search
+from jupyter_async_exec.store import codec, numbers, records, search
 from jupyter_async_exec.store.tables import (
     SEARCH_TABLE,
     execution_numbers,
@@ -34,6 +34,9 @@ MAX_COMPLAINTS = 20
 _WORDS = sa.text(f"SELECT rowid, words FROM {SEARCH_TABLE} WHERE rowid > :a AND rowid <= :b")  # noqa: S608
 _TAGS = sa.select(execution_tags).where(
     execution_tags.c.number > sa.bindparam("a"), execution_tags.c.number <= sa.bindparam("b")
+)
+_NUMBERS = sa.select(execution_numbers).where(
+    execution_numbers.c.number > sa.bindparam("a"), execution_numbers.c.number <= sa.bindparam("b")
 )
 _CHECK_SEARCH = f"INSERT INTO {SEARCH_TABLE}({SEARCH_TABLE}) VALUES ('integrity-check')"  # noqa: S608
 _SEARCH_SQL = sa.text("SELECT sql FROM sqlite_master WHERE name = :name")
@@ -102,11 +105,11 @@ class StoreHealth:
             return False
 
     def misindexed(self) -> list[int]:
-        """Return the executions that search or tags do not know, or know wrongly."""
+        """Return the executions that search, tags or numbers do not know, or know wrongly."""
         wrong: list[int] = []
         last = 0
         while True:
-            # Rows, words and tags of one moment: the store may be in use.
+            # Rows, words, tags and numbers of one moment: the store may be in use.
             end, found = self._read(lambda each, after=last: _misindexed(each, after))  # type: ignore[misc]
             wrong += found
             if end is None:
@@ -225,17 +228,27 @@ def _misindexed(connection: sa.Connection, after: int) -> tuple[int | None, list
     tags: dict[int, set[str]] = {}
     for row in connection.execute(_TAGS, span):
         tags.setdefault(row.number, set()).add(row.tag)
+    values: dict[int, set[tuple[object, ...]]] = {}
+    for row in connection.execute(_NUMBERS, span):
+        values.setdefault(row.number, set()).add((row.name, row.kind, row.value))
     wrong = []
     for number, execution in batch:
-        words, tagged = known.pop(number, None), tags.pop(number, set())
-        if isinstance(execution, str):
-            continue
-        is_live = execution.deleted_at is None
-        right = {codec.clean(tag) for tag in execution.tags} if is_live else set()
-        if words != (search.words(execution) if is_live else None) or tagged != right:
+        found = known.pop(number, None), tags.pop(number, set()), values.pop(number, set())
+        if not isinstance(execution, str) and found != _indexed(execution):
             wrong.append(number)
     # What is left belongs to no execution.
-    return end, sorted({*wrong, *known, *tags})
+    return end, sorted({*wrong, *known, *tags, *values})
+
+
+def _indexed(execution: Execution) -> tuple[str | None, set[str], set[tuple[object, ...]]]:
+    """Return the words, tags and numbers by which an execution is found."""
+    if execution.deleted_at is not None:
+        return None, set(), set()
+    return (
+        search.words(execution),
+        {codec.clean(tag) for tag in execution.tags},
+        {(row["name"], row["kind"], row["value"]) for row in numbers.rows_of(execution)},
+    )
 
 
 def _last_rev(connection: sa.Connection) -> int:

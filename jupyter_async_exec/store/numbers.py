@@ -107,11 +107,15 @@ def folded(name: str) -> str:
 
 def add(connection: sa.Connection, *unknown: Execution) -> None:
     """Keep the numbers of executions of which none are kept."""
-    rows: list[dict[str, object]] = []
-    for execution in unknown:
-        rows += _rows(execution.number, "parameter", _numbers(execution.parameters))
-        rows += _rows(execution.number, "metric", _numbers(execution.metrics))
-    _insert(connection, rows)
+    _insert(connection, [row for execution in unknown for row in rows_of(execution)])
+
+
+def rows_of(execution: Execution) -> list[dict[str, object]]:
+    """Return the rows of `execution_numbers` that an execution outside the trash has."""
+    return [
+        *_rows(execution.number, "parameter", _numbers(execution.parameters)),
+        *_rows(execution.number, "metric", _numbers(execution.metrics)),
+    ]
 
 
 def remove(connection: sa.Connection, number: int) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,12 +15,9 @@ from hypothesis import strategies as st
 
 from jupyter_async_exec.core.events import ExecutionFinished, ExecutionStarted, MetricRecorded
 from jupyter_async_exec.core.execution import Status
-from jupyter_async_exec.store import ExecutionQuery
+from jupyter_async_exec.store import ExecutionQuery, ExecutionStore
 from jupyter_async_exec.store.numbers import Comparison, split
 from jupyter_async_exec.testing.factories import SOME_MOMENT, make_submission
-
-if TYPE_CHECKING:
-    from jupyter_async_exec.store import ExecutionStore
 
 
 @pytest.mark.parametrize(
@@ -106,3 +108,56 @@ def test_the_last_value_counts(store: ExecutionStore) -> None:
         )
         expected = [1] if value == 0.7 else []
         assert found(store, "acc > 0.6") == expected
+
+
+def change(store_file: Path, statement: str) -> None:
+    with closing(sqlite3.connect(store_file)) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM execution_numbers WHERE name = 'acc'",
+        "UPDATE execution_numbers SET value = 7 WHERE kind = 'parameter'",
+        "INSERT INTO execution_numbers (name, number, kind, value) VALUES ('x', 1, 'metric', 1)",
+    ],
+)
+def test_numbers_that_differ_from_the_rows_are_found_and_made_again(
+    store: ExecutionStore, store_file: Path, statement: str
+) -> None:
+    run(store, {"acc": 0.5}, lr="0.1")
+    run(store, {})
+    sound = store.health.misindexed()
+    change(store_file, statement)
+
+    wrong = store.health.misindexed()
+    store.health.rebuild_search()
+
+    assert (sound, wrong, store.health.misindexed()) == ([], [1], [])
+
+
+def test_an_upgrade_indexes_the_numbers_that_the_program_does(tmp_path: Path) -> None:
+    kept = Path(__file__).parents[1] / "compat" / "stores" / "format-0001.sqlite"
+    path = tmp_path / "store.sqlite"
+    shutil.copy(kept, path)
+    parameters = {"LR": "0.1", "lr": 2, "s": "1e3", "n": 3, "b": True, "w": "word", "i": "1e999"}
+    parameters |= {"": 1, "big": 10**400, "z" * 201: 1}
+    change(path, f"UPDATE executions SET parameters = '{json.dumps(parameters)}' WHERE number = 1")
+    change(path, "UPDATE executions SET deleted_at = created_at WHERE number = 2")
+    change(path, "UPDATE executions SET parameters = '{' WHERE number = 3")
+
+    with closing(ExecutionStore(f"sqlite:///{path}")) as store:
+        with closing(sqlite3.connect(path)) as connection:
+            upgraded = connection.execute("SELECT * FROM execution_numbers").fetchall()
+        store.health.rebuild_search()
+
+    with closing(sqlite3.connect(path)) as connection:
+        assert upgraded == connection.execute("SELECT * FROM execution_numbers").fetchall()
+    assert {(name, value) for name, _, _, value in upgraded} == {
+        ("lr", 0.1),
+        ("s", 1000.0),
+        ("n", 3.0),
+        ("val_acc", 0.9),
+    }

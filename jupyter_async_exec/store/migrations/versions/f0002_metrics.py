@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import math
+import re
+import string
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -9,6 +14,21 @@ revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
+
+# Written out: what a release wrote never changes, whatever the code becomes.
+LONGEST_NAME = 200
+LONGEST_NUMBER = 40
+MOST_NUMBERS = 1_000
+NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+BATCH = sa.text(
+    "SELECT number, parameters, metrics FROM executions "
+    "WHERE number > :last AND deleted_at IS NULL ORDER BY number LIMIT 500"
+)
+INSERT = sa.text(
+    "INSERT INTO execution_numbers (name, number, kind, value) "
+    "VALUES (:name, :number, :kind, :value)"
+)
 
 
 def upgrade() -> None:
@@ -32,14 +52,47 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_execution_numbers_number", "execution_numbers", ["number"])
-    for kind, column in (("parameter", "parameters"), ("metric", "metrics")):
-        op.execute(
-            "INSERT OR IGNORE INTO execution_numbers (name, number, kind, value) "  # noqa: S608
-            f"SELECT lower(each.key), executions.number, '{kind}', each.value "
-            f"FROM executions, json_each(executions.{column}) AS each "
-            "WHERE executions.deleted_at IS NULL AND each.type IN ('integer', 'real') "
-            "AND length(each.key) BETWEEN 1 AND 200"
+    _index_numbers(op.get_bind())
+
+
+def _index_numbers(connection: sa.Connection) -> None:
+    """Make the numbers of all executions outside the trash searchable."""
+    last = 0
+    while rows := connection.execute(BATCH, {"last": last}).all():
+        found = [
+            {"name": name, "number": row.number, "kind": kind, "value": value}
+            for row in rows
+            for kind, text in (("parameter", row.parameters), ("metric", row.metrics))
+            for name, value in _numbers(text).items()
+        ]
+        if found:
+            connection.execute(INSERT, found)
+        last = rows[-1].number
+
+
+def _numbers(text: str) -> dict[str, float]:
+    try:
+        values = json.loads(text)
+    except ValueError:
+        # A damaged row is for `verify` to tell.
+        return {}
+    found: dict[str, float] = {}
+    for name, value in values.items() if isinstance(values, dict) else ():
+        is_text = (
+            isinstance(value, str) and len(value) <= LONGEST_NUMBER and NUMBER.fullmatch(value)
         )
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (is_text or is_number) or not 0 < len(name) <= LONGEST_NAME:
+            continue
+        if len(found) >= MOST_NUMBERS:
+            continue
+        try:
+            number = float(value)
+        except OverflowError:
+            continue
+        if math.isfinite(number):
+            found.setdefault(name.translate(LOWER), number)
+    return found
 
 
 def _text(name: str, *, primary_key: bool = False) -> sa.Column[str]:

@@ -91,9 +91,13 @@ def ask_git(folder: Path) -> GitFacts:
 
 
 def _without_filters(command: str, folder: Path) -> list[str]:
-    """Return options that keep the repository's own filters, which are programs, from running."""
+    """Return options that keep filters, which are programs, from running.
+
+    Of all scopes: a repository has several of its own, and may name the user's
+    filters in its attributes.
+    """
     listed = subprocess.run(
-        [command, "config", "--local", "--includes", "--name-only", "-z", "--get-regexp", _FILTERS],
+        [command, "config", "--includes", "--name-only", "-z", "--get-regexp", _FILTERS],
         cwd=folder,
         env=_environment(),
         stdin=subprocess.DEVNULL,

@@ -179,6 +179,37 @@ def test_a_repository_cannot_name_programs_to_run(home: Path, tmp_path: Path) ->
     assert not mark.exists()
 
 
+@needs_git
+def test_no_scope_of_a_repository_can_name_a_filter(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_OPTIONAL_LOCKS", "0")
+    mark = tmp_path / "ran"
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {mark}\ncat\n")
+    program.chmod(0o755)
+    (home / "data.txt").write_text("x")
+    for command in (
+        "init -q",
+        "add .",
+        "-c user.name=a -c user.email=a@b commit -q -m a",
+        "config extensions.worktreeConfig true",
+        f"config --worktree filter.evil.clean {program}",
+    ):
+        subprocess.run(["git", *command.split()], cwd=home, check=True, capture_output=True)
+    (home / ".gitattributes").write_text("* filter=evil\n")
+    (home / "data.txt").write_text("y")
+
+    facts = ask_git(home)
+
+    assert facts.state is not None
+    assert facts.state.dirty
+    assert not mark.exists()
+    # Git itself runs it.
+    subprocess.run(["git", "status"], cwd=home, check=True, capture_output=True)
+    assert mark.exists()
+
+
 @pytest.mark.slow
 async def test_files_of_any_name_are_served_as_they_are_and_break_no_header(
     client: Client, jp_root_dir: Path

@@ -94,7 +94,8 @@ class Watch:
         took = time.monotonic() - now
         pause = _MEASURE_UNLIMITED_S if limit is None else _MEASURE_S
         self._next_measure = now + max(pause, took / _MEASURE_SHARE)
-        if limit is not None and used > limit:
+        nearly_all = _NEARLY_ALL * system.total_memory()
+        if (limit is not None and used > limit) or used >= nearly_all > 0:
             # What several processes share is not used several times.
             used = self._family.proportional_bytes()
         self.memory = max(self.memory, used)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jupyter_async_exec.core.execution import Limits, Reason, Status
-from jupyter_async_exec.runner import cgroup, system
+from jupyter_async_exec.runner import cgroup, limits, system
 from jupyter_async_exec.runner.cgroup import MemoryGroup, make_group, remove_group
 from jupyter_async_exec.runner.limits import Watch
 from jupyter_async_exec.runner.lock import is_held
+from jupyter_async_exec.runner.memory import Family
 from jupyter_async_exec.runner.result import read_result
 from tests.runner.helpers import wait_for
 
@@ -144,6 +145,27 @@ def test_who_used_nearly_all_memory_was_killed_for_it(
     assert ending is not None
     assert ending.reason is Reason.OUT_OF_MEMORY
     assert "most likely because of its memory" in (ending.message or "")
+
+
+def test_what_processes_share_is_not_nearly_all_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Sharing(Family):
+        def resident_bytes(self) -> int:
+            return 900
+
+        def proportional_bytes(self) -> int:
+            return 300
+
+    monkeypatch.setattr(limits, "Family", Sharing)
+    monkeypatch.setattr(system, "total_memory", lambda: 1_000)
+    watch = Watch(tmp_path, Limits(), cell_time_s=None)
+    watch.take_kernel(os.getpid())
+
+    watch.check_memory()
+
+    assert watch.memory == 300
+    assert watch.explain_kill("while cell 1 was running") is None
 
 
 def test_the_memory_there_is_is_that_of_the_container(

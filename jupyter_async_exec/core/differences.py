@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
 _ALIKE = 0.4
 #: Of a longer cell no lines are compared.
 LONGEST_CELL = 200_000
+#: Finding the longest common parts takes at most so many steps (about a second); where it
+#: may take more, cells are compared by their positions.
+_MOST_STEPS = 20_000_000
+#: So many characters are looked at to find which cell became which (about 0.3 s); of
+#: more, such as some hundred cells all changed, the positions decide.
+_MOST_CHARACTERS = 5_000_000
 #: In a sentence, so many of each kind are named.
 MOST_NAMED = 3
 LONGEST_VALUE = 40
@@ -58,14 +66,27 @@ def cells_of(notebook: JSONObject) -> list[Cell]:
     return [Cell(str(cell["cell_type"]), str(cell["source"])) for cell in notebook["cells"]]
 
 
-def compare_cells(before: Sequence[Cell], after: Sequence[Cell]) -> list[CellDifference]:
-    """Return which cells differ, in order; one that moved is removed and added."""
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
-    found: list[CellDifference] = []
-    for operation, i1, i2, j1, j2 in matcher.get_opcodes():
-        if operation != "equal":
-            found.extend(_compare_block(before, range(i1, i2), after, range(j1, j2)))
-    return found
+def compare_cells(
+    before: Sequence[Cell], after: Sequence[Cell], *, with_lines: bool = True
+) -> list[CellDifference]:
+    """Return which cells differ, in order; one that moved is removed and added.
+
+    Parameters
+    ----------
+    before, after
+        The cells of two source notebooks. Where too many differ, those at the
+        same place are taken for the same cell.
+    with_lines
+        Whether to tell which lines of a changed cell differ.
+    """
+    blocks = list(_blocks(before, after))
+    closely = sum(_cost(before, old, new) for old, new in blocks) <= _MOST_CHARACTERS
+    compare = _compare_block if closely else _compare_in_order
+    return [
+        dataclasses.replace(each, lines=_lines(before, after, each)) if with_lines else each
+        for old, new in blocks
+        for each in compare(before, old, after, new)
+    ]
 
 
 def compare_values(
@@ -132,6 +153,23 @@ def sentence_part(
     return ", ".join(parts)
 
 
+def _blocks(before: Sequence[Cell], after: Sequence[Cell]) -> Iterable[tuple[range, range]]:
+    """Give the places where cells differ, or all of it where finding them took too long."""
+    there = Counter(after)
+    n_pairs = sum(n * there[cell] for cell, n in Counter(before).items())
+    if (n_pairs + len(before)) * max(len(before), len(after)) > _MOST_STEPS:
+        yield range(len(before)), range(len(after))
+        return
+    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+    for operation, i1, i2, j1, j2 in matcher.get_opcodes():
+        if operation != "equal":
+            yield range(i1, i2), range(j1, j2)
+
+
+def _cost(before: Sequence[Cell], old: range, new: range) -> int:
+    return sum(len(before[i].source) + 1 for i in old) * len(new)
+
+
 def _compare_block(
     before: Sequence[Cell], old: range, after: Sequence[Cell], new: range
 ) -> Iterable[CellDifference]:
@@ -139,13 +177,33 @@ def _compare_block(
     for j in new:
         i = _most_alike(before, range(start, old.stop), after[j])
         if i is None:
-            yield CellDifference(change="added", kind=after[j].kind, before=None, after=j)
+            yield _added(after, j)
             continue
         yield from (_removed(before, each) for each in range(start, i))
-        lines = _lines(before[i].source, after[j].source)
-        yield CellDifference(change="changed", kind=after[j].kind, before=i, after=j, lines=lines)
+        yield _changed(after, i, j)
         start = i + 1
     yield from (_removed(before, each) for each in range(start, old.stop))
+
+
+def _compare_in_order(
+    before: Sequence[Cell], old: range, after: Sequence[Cell], new: range
+) -> Iterable[CellDifference]:
+    for i, j in zip(old, new, strict=False):
+        if before[i].kind != after[j].kind:
+            yield from (_removed(before, i), _added(after, j))
+        elif before[i] != after[j]:
+            yield _changed(after, i, j)
+    n_both = min(len(old), len(new))
+    yield from (_removed(before, i) for i in old[n_both:])
+    yield from (_added(after, j) for j in new[n_both:])
+
+
+def _added(after: Sequence[Cell], index: int) -> CellDifference:
+    return CellDifference(change="added", kind=after[index].kind, before=None, after=index)
+
+
+def _changed(after: Sequence[Cell], i: int, j: int) -> CellDifference:
+    return CellDifference(change="changed", kind=after[j].kind, before=i, after=j)
 
 
 def _removed(before: Sequence[Cell], index: int) -> CellDifference:
@@ -165,10 +223,13 @@ def _most_alike(before: Sequence[Cell], candidates: range, cell: Cell) -> int | 
     return found
 
 
-def _lines(before: str, after: str) -> tuple[str, ...]:
-    if max(len(before), len(after)) > LONGEST_CELL:
+def _lines(before: Sequence[Cell], after: Sequence[Cell], found: CellDifference) -> tuple[str, ...]:
+    if found.before is None or found.after is None:
         return ()
-    diff = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2)
+    old, new = before[found.before].source, after[found.after].source
+    if max(len(old), len(new)) > LONGEST_CELL:
+        return ()
+    diff = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2)
     return tuple(diff)[2:]
 
 

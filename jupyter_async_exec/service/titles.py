@@ -72,7 +72,7 @@ class Titles:
             return sentence_part(_changes(new, before.parameters, new, parameters))
         old = self._sealed(before.snapshot_id)
         changes = _changes(old, before.parameters, new, parameters)
-        cells = compare_cells(old.cells, new.cells)
+        cells = compare_cells(old.cells, new.cells, with_lines=False)
         if changes:
             # The cell with the defaults says nothing more than they do.
             cells = [each for each in cells if each.after is None or each.after != new.place]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_async_exec.core import differences
 from jupyter_async_exec.core.differences import (
     Cell,
     CellDifference,
@@ -117,3 +119,28 @@ def test_an_environment_is_flat_facts() -> None:
         "number of processors": 8,
         "numpy": "2.1",
     }
+
+
+def test_hundreds_of_changed_cells_are_only_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = [Cell("code", f"{n} " + "x" * 1_000) for n in range(500)]
+    after = [Cell("code", f"{n} " + "y" * 1_000) for n in range(500)]
+    monkeypatch.setattr(differences, "_most_alike", lambda *_: pytest.fail("takes seconds"))
+
+    found = compare_cells(before, [*after, Cell("code", "new")], with_lines=False)
+
+    assert sentence_part(cells=found, edited=" edited") == "500 cells edited, cell 501 added"
+    assert not any(each.lines for each in found)
+
+
+@given(SOURCES, SOURCES)
+def test_cells_compared_by_their_positions_are_told_once_too(
+    before: list[str], after: list[str]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(differences, "_MOST_STEPS", -1)
+        patch.setattr(differences, "_MOST_CHARACTERS", -1)
+        found = compare_cells(code(*before), code(*after))
+
+    differing = [at for at, pair in enumerate(zip(before, after, strict=False)) if len({*pair}) > 1]
+    assert [each.after for each in found if each.change == "changed"] == differing
+    assert len(found) == len(differing) + abs(len(before) - len(after))

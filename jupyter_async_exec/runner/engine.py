@@ -241,6 +241,7 @@ class Engine:
         if missing:
             raise missing_secrets(missing)
         self._redactor = Redactor(self._secrets.values())
+        self._recorder.keep_out(self._redactor)
 
     def _hand_over_secrets(self, conversation: Conversation) -> None:
         """Set the secrets in the kernel, in no cell and no history, and forget where they lay.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.runner.redaction import Redactor
     from jupyter_async_exec.runner.task import Task
 
 _ANSI = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-Z\\-_])")
@@ -30,6 +31,8 @@ _LOG_PIECE = 1024 * 1024
 #: The first checkpoint; later ones so that saving takes at most 3 % of the time.
 _FIRST_CHECKPOINT_S = 5.0
 _CHECKPOINT_SHARE = 0.03
+#: At the end, of what `log_metric` wrote; each takes up to 4 MB.
+_LAST_LOOKS = 64
 
 
 class Recorder:
@@ -80,6 +83,10 @@ class Recorder:
         self._updates_since = 0.0
         self._changed = False
         self._next_checkpoint = time.monotonic() + _FIRST_CHECKPOINT_S
+
+    def keep_out(self, redactor: Redactor) -> None:
+        """Keep secrets out of what no message of the kernel brings: metrics in a file."""
+        self._metrics.redactor = redactor
 
     def record(self, kind: str, /, **fields: Any) -> JSONObject:
         """Write a record of this type and apply it to the notebook."""
@@ -221,8 +228,7 @@ class Recorder:
         self._end_stream()
         self._end_updates()
         self._metrics.end_lines()
-        self._metrics.read_file()
-        self._write_metrics()
+        self._read_metrics_to_end()
         record = self.journal.stamp("execution_finished", fields)
         self.notebook.apply(record)
         return record
@@ -242,6 +248,7 @@ class Recorder:
         """Write what is left."""
         self._end_stream()
         self._end_updates()
+        self._metrics.forget_file()
         self.journal.close()
         with contextlib.suppress(OSError):
             self._flush_log()
@@ -259,6 +266,15 @@ class Recorder:
         self.log(text, cell_index=cell_index)
         self._write_stream(cell_index, name, fold_batch(text))
         self._metrics.read_text(cell_index, name, text)
+        self._write_metrics()
+
+    def _read_metrics_to_end(self) -> None:
+        for _ in range(_LAST_LOOKS):
+            has_more = self._metrics.read_file()
+            self._write_metrics()
+            if not has_more:
+                return
+        self._metrics.remark_rest()
         self._write_metrics()
 
     def _write_metrics(self) -> None:

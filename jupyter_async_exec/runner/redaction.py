@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from jupyter_async_exec.core.secret_names import texts_in
+from jupyter_async_exec.core.secret_names import REDACTED_CHARACTERS, texts_in
 from jupyter_async_exec.runner.json_text import Encoded
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Redactor:
         #: The longest first, so that none is taken for a shorter one in it.
         self._forms = sorted(forms, key=lambda form: (-len(form), form))
         self._pattern = re.compile("|".join(map(re.escape, self._forms)))
+        #: What the forms are as numbers: 12345678 is also written 12345678.0 or 1.2345678e7.
+        self._numbers = frozenset(number for form in forms for number in _numbers(form))
         #: Cell and stream whose last text may be the beginning of a secret, and that text.
         self._held: tuple[int, str, str] | None = None
 
@@ -53,10 +56,20 @@ class Redactor:
         if isinstance(value, bytes):
             return self._clean_bytes(value)
         if isinstance(value, Encoded):
-            text = b"".join(value.pieces()).decode("utf-8", "replace")
-            # As JSON text it holds the form that is written inside quotes.
-            return self.clean(value.load()) if self._pattern.search(text) else value
-        return value
+            # Any character may be escaped in its JSON text: only the value itself tells.
+            loaded = value.load()
+            cleaned = self.clean(loaded)
+            return value if cleaned == loaded else cleaned
+        return SHOWN if self.is_secret(value) else value
+
+    def is_secret(self, value: object) -> bool:
+        """Whether this is a number that is a secret, however it is written."""
+        if not self._numbers or isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        try:
+            return float(value) in self._numbers
+        except OverflowError:
+            return False
 
     def clean_stream(self, cell_index: int, name: str, text: str) -> str:
         """Return the next text of a stream; what may be half of a secret is held back.
@@ -95,6 +108,14 @@ def _forms(text: str) -> Iterator[str]:
     yield json.dumps(text)[1:-1]
     yield json.dumps(text, ensure_ascii=False)[1:-1]
     yield repr(text)[1:-1]
+
+
+def _numbers(form: str) -> Iterator[float]:
+    with contextlib.suppress(ValueError):
+        number = float(form)
+        # Of "00000001" no 1 is hidden: as in texts, what is short stands there by chance.
+        if len(repr(number)) >= REDACTED_CHARACTERS:
+            yield number
 
 
 def _overlap(text: str, form: str) -> int:

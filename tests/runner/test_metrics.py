@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from jupyter_async_exec.core.events import MetricRecorded
 from jupyter_async_exec.runner import files, metrics
 from jupyter_async_exec.runner.journal import read_events, read_journal
 from jupyter_async_exec.runner.recorder import Recorder
+from jupyter_async_exec.runner.redaction import Redactor
 from tests.runner.helpers import make_notebook
 from tests.runner.steps import as_sent, make_task
 
@@ -162,6 +164,67 @@ def test_whatever_lies_in_the_place_of_the_file_ends_nothing(
     recorder.tick()
 
     assert recorded(recorder, tmp_path) == ([("b", None, 1)] if kind == "torn" else [])
+
+
+def logged(folder: Path, *records: Any) -> None:
+    with (folder / files.METRICS).open("a") as file:
+        file.writelines(json.dumps(record) + "\n" for record in records)
+
+
+def test_a_secret_becomes_neither_name_nor_value_of_a_metric(
+    recorder: Recorder, tmp_path: Path
+) -> None:
+    recorder.keep_out(Redactor(["open sesame", 12345678]))
+    logged(
+        tmp_path,
+        {"name": "loss open sesame", "value": 1},
+        {"name": "pin", "value": 12345678},
+        {"name": "as float", "value": 12345678.0},
+        {"name": "step", "value": 1, "step": 12345678},
+    )
+
+    recorder.tick()
+
+    assert recorded(recorder, tmp_path) == [("loss ***", None, 1)]
+    assert remarks(tmp_path) == ["A value that is a secret was not recorded as a metric."]
+
+
+@pytest.mark.parametrize("looks", [64, 2])
+def test_the_end_of_a_burst_is_read_or_remarked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int
+) -> None:
+    monkeypatch.setattr(metrics, "_TURN_BYTES", 100)
+    monkeypatch.setattr(metrics, "_READ_BYTES", 100)
+    monkeypatch.setattr("jupyter_async_exec.runner.recorder._LAST_LOOKS", looks)
+    recorder = Recorder(tmp_path, source=make_notebook("a"), task=make_task())
+    logged(tmp_path, *({"name": "a", "value": n} for n in range(100)))
+
+    recorder.write_end(recorder.prepare_end(status="succeeded"))
+
+    values = [value for _, _, value in recorded(recorder, tmp_path)]
+    assert values == list(range(len(values)))
+    assert (len(values) == 100) == (looks == 64)
+    said = ["log_metric wrote too much: the last of it was not read."]
+    assert remarks(tmp_path) == ([] if looks == 64 else said)
+
+
+def test_a_file_that_cannot_be_read_is_remarked_once(
+    recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: int) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    logged(tmp_path, {"name": "a", "value": 1})
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "read", fail)
+        recorder.tick()
+        recorder.tick()
+    recorder.tick()
+
+    assert recorded(recorder, tmp_path) == [("a", None, 1)]
+    assert remarks(tmp_path) == [
+        "What log_metric wrote could not be read, metrics may be missing: Input/output error."
+    ]
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ import pytest
 import zstandard
 
 from jupyter_async_exec.core.secret_names import is_hidden, is_secret
+from jupyter_async_exec.runner.large import Held
 from jupyter_async_exec.runner.redaction import Redactor
 from tests.api.test_executions import submit
 from tests.conftest import make_notebook
@@ -37,6 +38,8 @@ display(HTML('<b>' + db_password + '</b>'), display_id='x')
 update_display(HTML('<i>' + db_password + '</i>'), display_id='x')
 import ipywidgets
 display(ipywidgets.Text(value=db_password))
+from jupyter_async_exec import log_metric
+log_metric('loss ' + db_password, 1)
 {'a': [db_password]}
 """
 
@@ -259,3 +262,19 @@ def test_short_values_are_not_looked_for_and_long_ones_in_every_form() -> None:
 
     assert redactor.clean({"a": [text]}) == {"a": ['short *** *** "***"']}
     assert redactor.clean(b"x12345678y") == b"x********y"
+
+
+def test_a_secret_that_is_a_number_is_one_however_it_is_written() -> None:
+    redactor = Redactor([12345678, "00000001"])
+    output = {"pin": 12345678, "float": 12345678.0, "n": 1, "yes": True, "large": 10**999}
+
+    assert redactor.clean(output) == {**output, "pin": "***", "float": "***"}
+
+
+@pytest.mark.parametrize("written", [rb"open\/sesame", rb"op\u0065n/sesame", rb"open/sesame"])
+def test_a_secret_in_a_large_value_is_found_however_it_is_escaped(written: bytes) -> None:
+    redactor = Redactor(["open/sesame"])
+    plain = Held(b'"open door"')
+
+    assert redactor.clean(Held(b'{"a": ["x ' + written + b'"]}')) == {"a": ["x ***"]}
+    assert redactor.clean(plain) is plain

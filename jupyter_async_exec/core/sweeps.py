@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from dataclasses import dataclass, field, replace
@@ -191,9 +192,16 @@ def expand(
     # The whole of the first says what no single value can: a required name is missing.
     first = read.trial(picked[0])
     whole = coerce_parameters({**fixed, **first}, declared, typed=typed)
-    trials = tuple(read.trial(places) for places in picked)
+    # Equal ones are one: what fails is told from what is run in its place by its parameters.
+    different = {parameters_key(trial): trial for trial in map(read.trial, picked)}
+    trials = tuple(different.values())
     read.check_kinds()
     return Expansion(trials=trials, names=names, fixed={name: whole[name] for name in fixed})
+
+
+def parameters_key(parameters: Mapping[str, JSONValue]) -> str:
+    """Return a text that is equal for equal parameters only; 1, 1.0 and true are three."""
+    return json.dumps(parameters, sort_keys=True)
 
 
 def _axes(

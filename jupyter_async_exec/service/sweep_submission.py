@@ -143,6 +143,7 @@ class SweepSealer:
         InvalidParametersError, RefusedError
             It cannot be run as it is.
         """
+        definition, _ = self._sealer.files.with_files(definition, sweep.notebook_path)
         declared = find_parameters(self._sealer.source_of(sweep.snapshot_id))
         given = {*definition.values, *(name for row in definition.table for name in row)}
         fixed = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 from dataclasses import replace
 from datetime import timedelta
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_async_exec.core.clock import utc_now
 from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.core.sweeps import parameters_key
 from jupyter_async_exec.errors import AsyncExecError, ConflictError, InvalidRequestError
 from jupyter_async_exec.service.ports import SweepPlan
 from jupyter_async_exec.service.sweep_submission import has_canary
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
-    from jupyter_async_exec.core.execution import Execution, Submission
+    from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.core.reuse import ReusePolicy
     from jupyter_async_exec.core.sweeps import Sweep, SweepDefinition
@@ -150,13 +150,13 @@ class SweepService:
         Raises
         ------
         ConflictError
-            There is no such execution.
+            There is no such execution, or it is being run again already.
         """
 
         def work() -> Sweep:
             sweep, members = self._store.sweeps.read(ref)
             # Only the latest with the same parameters counts.
-            latest = {_key(each): each for each in members}
+            latest = {parameters_key(each.parameters): each for each in members}
             again = [each for each in latest.values() if _may_be_retried(each)]
             if not again:
                 raise ConflictError("Nothing in this sweep failed; there is nothing to run again.")
@@ -179,20 +179,26 @@ class SweepService:
         InvalidParametersError, RefusedError
             It cannot be run as it is; nothing was accepted.
         ConflictError
-            All of it is in the sweep already, or the whole sweep is in the trash.
+            All of it is in the sweep already, nothing was run in it, or the whole
+            sweep is in the trash.
         """
 
         def work() -> Sweep:
             sweep, members = self._store.sweeps.read(ref)
+            reused = self._store.sweeps.reused(sweep.id)
+            if not members and reused:
+                raise ConflictError(
+                    "Nothing was run in this sweep, because all of it was known; "
+                    "submit a new one with what you would add."
+                )
             if not members:
                 raise ConflictError("All executions of this sweep are in the trash.")
-            known = {_key(each) for each in members}
             more = self._sealer.more(sweep, definition, members, submitted_by=submitted_by)
-            submissions = [each for each in more if _key(each) not in known]
-            if not submissions:
-                raise ConflictError("All of these are in the sweep already.")
-            self._admission.check(len(submissions))
-            return self._store.sweeps.add(sweep.id, submissions)[0]
+            known = {parameters_key(each.parameters) for each in (*members, *reused)}
+            n_new = sum(parameters_key(each.parameters) not in known for each in more)
+            if n_new:
+                self._admission.check(n_new)
+            return self._store.sweeps.add(sweep.id, more, only_new=True)[0]
 
         sweep = await asyncio.to_thread(work)
         self._changed()
@@ -265,10 +271,6 @@ def _check(request: SweepRequest) -> None:
         raise InvalidRequestError(
             f"A sweep stops after at least one failure, not {request.stop_after}."
         )
-
-
-def _key(each: Execution | Submission) -> str:
-    return json.dumps(each.parameters, sort_keys=True)
 
 
 def _may_be_retried(execution: Execution) -> bool:

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from jupyter_async_exec.core.clock import format_at, parse_at
 from jupyter_async_exec.core.events import CancelRequested
 from jupyter_async_exec.core.execution import Execution, Hold, Status
-from jupyter_async_exec.core.sweeps import Sweep, SweepCounts
+from jupyter_async_exec.core.sweeps import Sweep, SweepCounts, parameters_key
 from jupyter_async_exec.core.transitions import apply
-from jupyter_async_exec.errors import NotFoundError
+from jupyter_async_exec.errors import ConflictError, NotFoundError
 from jupyter_async_exec.store import codec, records, turns
 from jupyter_async_exec.store.tables import executions, listed_columns, sweep_reuses, sweeps
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 CANCELLED_EARLY = "Cancelled before it started."
 
+_added = executions.alias("added")
 _live = (executions.c.sweep_id == sa.bindparam("sweep_id"), executions.c.deleted_at.is_(None))
 _SELECT = sa.select(sweeps).where(sweeps.c.id == sa.bindparam("sweep_id"))
 _UPDATE = sa.update(sweeps).where(sweeps.c.id == sa.bindparam("sweep_id"))
@@ -41,6 +42,21 @@ _TAKEN_OVER = (
     .join(sweep_reuses, sweep_reuses.c.number == executions.c.number)
     .where(sweep_reuses.c.sweep_id == sa.bindparam("sweep_id"), executions.c.deleted_at.is_(None))
     .order_by(executions.c.number)
+)
+_REPLACED = sa.select(executions.c.replaced).where(executions.c.id == sa.bindparam("its_id"))
+#: Failures that came after the latest of its executions were added.
+_COUNT_FAILED = (
+    sa.select(sa.func.count())
+    .select_from(executions)
+    .where(
+        *_live,
+        sa.text("replaced = 0"),
+        executions.c.status == Status.FAILED.value,
+        executions.c.finished_at
+        >= sa.select(sa.func.max(_added.c.created_at))
+        .where(_added.c.sweep_id == sa.bindparam("sweep_id"))
+        .scalar_subquery(),
+    )
 )
 _HELD = (
     sa.select(executions.c.backend, sa.func.min(executions.c.turn).label("turn"))
@@ -144,6 +160,15 @@ def taken_over(connection: sa.Connection, sweep_id: str) -> list[Execution]:
     return codec.load_all(connection.execute(_TAKEN_OVER, {"sweep_id": sweep_id}).mappings())
 
 
+def new_ones(
+    connection: sa.Connection, sweep_id: str, submissions: Sequence[Submission]
+) -> list[Submission]:
+    """Return those with parameters that neither the sweep nor a result of its own has."""
+    there = members(connection, sweep_id) + taken_over(connection, sweep_id)
+    known = {parameters_key(each.parameters) for each in there}
+    return [each for each in submissions if parameters_key(each.parameters) not in known]
+
+
 def add(
     connection: sa.Connection, submissions: Sequence[Submission], *, sweep: Sweep, is_new: bool
 ) -> list[Execution]:
@@ -155,13 +180,28 @@ def add(
             sa.select(sa.func.max(executions.c.turn)).where(executions.c.sweep_id == sweep.id)
         ).scalar()
     its_turns = turns.next_of_sweep(connection, backend, len(submissions), after=after)
-    waits = is_new and sweep.canary_id is not None
+    waits = sweep.canary_id is not None and (is_new or _is_underway(connection, sweep.canary_id))
     holds = [Hold.CANARY if waits and each.id != sweep.canary_id else None for each in submissions]
     return records.insert_all(connection, submissions, its_turns, holds)
 
 
+def _is_underway(connection: sa.Connection, execution_id: str) -> bool:
+    statement = sa.select(executions.c.status).where(executions.c.id == execution_id)
+    status = connection.execute(statement).scalar()
+    return status in {Status.QUEUED.value, Status.RUNNING.value}
+
+
 def replace_all(connection: sa.Connection, ids: Sequence[str]) -> None:
-    """Note that others have taken the place of those executions in their sweep."""
+    """Note that others have taken the place of those executions in their sweep.
+
+    Raises
+    ------
+    ConflictError
+        Somebody else did so before.
+    """
+    for each in ids:
+        if connection.execute(_REPLACED, {"its_id": each}).scalar():
+            raise ConflictError("What failed in this sweep is being run again already.")
     statement = sa.update(executions).where(executions.c.id == sa.bindparam("its_id"))
     connection.execute(statement.values(replaced=1), [{"its_id": each} for each in ids])
 
@@ -187,8 +227,7 @@ def member_ended(connection: sa.Connection, ended: Execution) -> None:
             what = "failed" if ended.status is Status.FAILED else "was cancelled"
             _stop(connection, ended, f"the first execution of the sweep, #{ended.number}, {what}.")
     elif ended.status is Status.FAILED and row["stop_after"] is not None:
-        counted = {each.status: each.n for each in connection.execute(_COUNT, its)}
-        n_failed = counted.get(Status.FAILED.value, 0)
+        n_failed = connection.execute(_COUNT_FAILED, its).scalar_one()
         if n_failed >= row["stop_after"]:
             executions_ = "execution" if n_failed == 1 else "executions"
             _stop(connection, ended, f"{n_failed} {executions_} of the sweep failed.")

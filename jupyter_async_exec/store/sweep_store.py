@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from jupyter_async_exec.core.clock import Clock, parse_at
 from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.errors import ConflictError
 from jupyter_async_exec.store import codec, sweep_rows
 from jupyter_async_exec.store.tables import REUSABLE, executions, listed_columns, sweeps
 
@@ -121,6 +122,7 @@ class SweepStore:
         submissions: Sequence[Submission],
         *,
         replaced: Sequence[str] = (),
+        only_new: bool = False,
     ) -> tuple[Sweep, list[Execution]]:
         """Add executions to a sweep, which is then not over any more.
 
@@ -132,6 +134,9 @@ class SweepStore:
             At least one, as for `accept`.
         replaced
             Ids of earlier executions of the sweep that do not count any more.
+        only_new
+            Leave out those with parameters that the sweep, or a result that
+            counts as its own, has already.
 
         Returns
         -------
@@ -142,13 +147,21 @@ class SweepStore:
         ------
         NotFoundError
             There is no such sweep.
+        ConflictError
+            Nothing is new, or something in `replaced` was replaced before.
         DiskFullError
             There is no room; nothing was accepted.
         """
 
         def work(connection: sa.Connection) -> tuple[Sweep, list[Execution]]:
             sweep = sweep_rows.read(connection, ref)
-            added = sweep_rows.add(connection, submissions, sweep=sweep, is_new=False)
+            # Here, where nobody else adds at the same time.
+            new = (
+                sweep_rows.new_ones(connection, sweep.id, submissions) if only_new else submissions
+            )
+            if not new:
+                raise ConflictError("All of these are in the sweep already.")
+            added = sweep_rows.add(connection, new, sweep=sweep, is_new=False)
             if replaced:
                 sweep_rows.replace_all(connection, replaced)
             sweep_rows.change(connection, sweep.id, finished_at=None, message=None)

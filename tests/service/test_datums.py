@@ -13,7 +13,7 @@ from jupyter_async_exec.core.events import ExecutionFinished
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.core.reuse import ReusePolicy
 from jupyter_async_exec.core.sweeps import SweepDefinition
-from jupyter_async_exec.errors import RefusedError
+from jupyter_async_exec.errors import ConflictError, RefusedError
 from jupyter_async_exec.service import SubmitRequest, SweepRequest
 from jupyter_async_exec.service.datums import Datum, find_files
 from jupyter_async_exec.service.environment_key import EnvironmentKeys, environment_key
@@ -252,6 +252,34 @@ async def test_large_files_are_told_apart_by_their_content_too(
     _, executions = await submit(service)
 
     assert [each.parameters["path"] for each in executions] == ["data/2.csv"]
+
+
+async def test_files_are_added_by_pattern_and_known_results_are_not(
+    service: ExecutionService, store: ExecutionStore, root: Path
+) -> None:
+    await submit(service)
+    end_all(store)
+    (root / "study/data/1.csv").write_text("changed")
+    sweep, _ = await submit(service)
+    (root / "study/data/9.csv").write_text("new")
+    more = SweepDefinition(values={"path": "glob:data/*.csv"})
+
+    _, executions = await service.sweeps.add(sweep.id, more)
+
+    assert [each.parameters["path"] for each in executions] == ["data/1.csv", "data/9.csv"]
+    with pytest.raises(ConflictError, match="in the sweep already"):
+        await service.sweeps.add(sweep.id, more)
+
+
+async def test_to_a_sweep_of_which_nothing_was_run_nothing_is_added(
+    service: ExecutionService, store: ExecutionStore
+) -> None:
+    await submit(service)
+    end_all(store)
+    sweep, _ = await submit(service)
+
+    with pytest.raises(ConflictError, match="because all of it was known"):
+        await service.sweeps.add(sweep.id, SweepDefinition(values={"path": "data/0.csv"}))
 
 
 # ---------------------------------------------------------------- a single execution

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -213,6 +214,35 @@ async def test_more_can_be_added_and_what_is_there_is_not_added_twice(
         await service.sweeps.add("1", SweepDefinition(values={"n": "1..5"}))
     with pytest.raises(AsyncExecError, match="no parameter `m`"):
         await service.sweeps.add("1", SweepDefinition(values={"m": "1..5"}))
+
+
+async def test_two_retries_at_once_run_what_failed_once(
+    service: ExecutionService, store: ExecutionStore
+) -> None:
+    await service.sweeps.submit(request({"n": "1..2"}))
+    for number in (1, 2):
+        end(store, number, Status.FAILED)
+
+    retries = (service.sweeps.retry("1") for _ in range(2))
+    answers = await asyncio.gather(*retries, return_exceptions=True)
+
+    assert sum(isinstance(each, ConflictError) for each in answers) == 1
+    assert len((await service.sweeps.get("1"))[1]) == 4
+
+
+async def test_equal_trials_are_one_and_a_retry_mends_the_sweep(
+    service: ExecutionService, store: ExecutionStore
+) -> None:
+    _, executions = await service.sweeps.submit(request({"n": "1, 1, 2"}))
+    assert [each.parameters["n"] for each in executions] == [1, 2]
+    for number in (1, 2):
+        end(store, number, Status.FAILED)
+
+    await service.sweeps.retry("1")
+    for number in (3, 4):
+        end(store, number)
+
+    assert (await service.sweeps.get("1"))[0].status is Status.SUCCEEDED
 
 
 async def test_one_of_a_sweep_can_be_run_again_by_itself(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +18,7 @@ from jupyter_async_exec.core.events import (
 )
 from jupyter_async_exec.core.execution import Execution, Hold, Status, Submission, new_id
 from jupyter_async_exec.core.sweeps import Sweep, SweepCounts
-from jupyter_async_exec.errors import NotFoundError
+from jupyter_async_exec.errors import ConflictError, NotFoundError
 from jupyter_async_exec.store import ExecutionQuery
 from jupyter_async_exec.testing.factories import SOME_MOMENT, make_submission, make_sweep
 
@@ -45,9 +46,15 @@ def made(n: int = 3, **changes: object) -> tuple[Sweep, list[Submission]]:
     return sweep, submissions
 
 
-def end(store: ExecutionStore, number: int, status: Status = Status.SUCCEEDED) -> Execution:
+def end(
+    store: ExecutionStore,
+    number: int,
+    status: Status = Status.SUCCEEDED,
+    *,
+    at: datetime = SOME_MOMENT,
+) -> Execution:
     execution = store.get(number)
-    event: Event = ExecutionFinished(at=SOME_MOMENT, status=status)
+    event: Event = ExecutionFinished(at=at, status=status)
     return store.record(execution.id, execution.attempt, (event,))
 
 
@@ -371,3 +378,63 @@ def test_the_usual_duration_is_the_median_of_the_latest_successes(store: Executi
         store.record(execution.id, 1, (started, done))
 
     assert store.sweeps.usual_duration_s("projects/train.ipynb") == 20.0
+
+
+# ---------------------------------------------------------------- add, at the same time
+
+
+def test_what_failed_is_replaced_once(store: ExecutionStore) -> None:
+    sweep, (execution,) = accept(store, 1)
+    claim(store)
+    end(store, 1, Status.FAILED)
+
+    def again() -> Submission:
+        return make_submission(sweep_id=sweep.id, parameters={"x": 0})
+
+    store.sweeps.add(sweep.id, (again(),), replaced=(execution.id,))
+    with pytest.raises(ConflictError, match="being run again already"):
+        store.sweeps.add(sweep.id, (again(),), replaced=(execution.id,))
+
+    assert len(store.sweeps.read(sweep.id)[1]) == 2
+
+
+def test_what_somebody_else_added_meanwhile_is_not_added_twice(store: ExecutionStore) -> None:
+    sweep, _ = accept(store, 2)
+    more = [make_submission(sweep_id=sweep.id, parameters={"x": place}) for place in (1, 2)]
+
+    _, added = store.sweeps.add(sweep.id, more, only_new=True)
+    with pytest.raises(ConflictError, match="in the sweep already"):
+        store.sweeps.add(sweep.id, [replace(more[1], id=new_id())], only_new=True)
+
+    assert [each.parameters for each in added] == [{"x": 2}]
+
+
+def test_what_is_added_waits_for_the_first_one_too(store: ExecutionStore) -> None:
+    sweep, _ = accept(store, 4, canary=True)
+    assert claim_all(store) == [1]
+
+    store.sweeps.add(sweep.id, [make_submission(sweep_id=sweep.id, parameters={"x": 9})])
+
+    assert claim(store) is None
+    end(store, 1)
+    assert claim_all(store) == [2, 3, 4, 5]
+
+
+def test_only_failures_since_the_last_addition_count(store: ExecutionStore) -> None:
+    sweep, _ = accept(store, 2, stop_after=2)
+    claim_all(store)
+    end(store, 1, Status.FAILED)
+    end(store, 2, Status.FAILED)
+    later = SOME_MOMENT + timedelta(minutes=1)
+    more = [
+        make_submission(sweep_id=sweep.id, parameters={"x": place}, created_at=later)
+        for place in range(5, 9)
+    ]
+    store.sweeps.add(sweep.id, more)
+    assert [claim(store), claim(store)] == [3, 4]
+
+    end(store, 3, Status.FAILED, at=later)
+    assert store.get(5).status is Status.QUEUED
+    end(store, 4, Status.FAILED, at=later)
+
+    assert store.get(5).status is Status.CANCELLED

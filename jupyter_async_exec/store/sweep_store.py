@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import sqlalchemy as sa
 
-from jupyter_async_exec.core.clock import Clock, parse_at
+from jupyter_async_exec.core.clock import Clock, format_at, parse_at
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.errors import ConflictError
 from jupyter_async_exec.store import codec, sweep_rows
@@ -48,6 +48,7 @@ _LATEST = (
 _SAME = (
     sa.select(*listed_columns)
     .where(executions.c.reuse_key == sa.bindparam("its_key"), REUSABLE)
+    .where(executions.c.finished_at >= sa.bindparam("not_before"))
     .order_by(executions.c.number.desc())
     .limit(1)
 )
@@ -216,15 +217,13 @@ class SweepStore:
         """
 
         def work(connection: sa.Connection) -> dict[str, Execution]:
+            earliest = "" if not_before is None else format_at(not_before)
             found: dict[str, Execution] = {}
             for key in keys:
-                row = connection.execute(_SAME, {"its_key": key}).mappings().first()
-                if row is None:
-                    continue
-                execution = codec.load(row)
-                ended_at = execution.finished_at
-                if not_before is None or (ended_at is not None and ended_at >= not_before):
-                    found[key] = execution
+                same = {"its_key": key, "not_before": earliest}
+                row = connection.execute(_SAME, same).mappings().first()
+                if row is not None:
+                    found[key] = codec.load(row)
             return found
 
         return self._read(work)

@@ -438,3 +438,16 @@ def test_only_failures_since_the_last_addition_count(store: ExecutionStore) -> N
     end(store, 4, Status.FAILED, at=later)
 
     assert store.get(5).status is Status.CANCELLED
+
+
+def test_a_fresh_result_is_found_behind_one_that_ended_earlier(store: ExecutionStore) -> None:
+    for _ in range(2):
+        store.accept(make_submission(reuse_key="k"))
+    claim_all(store)
+    later = SOME_MOMENT + timedelta(minutes=1)
+    end(store, 1, at=later)
+    end(store, 2)
+
+    found = store.sweeps.find_reusable(["k"], not_before=later)
+
+    assert found["k"].number == 1

@@ -1,7 +1,8 @@
 """Numbers among parameters and metrics of executions outside the trash, to be compared.
 
 `split` finds comparisons such as ``val_acc > 0.9`` in a question. They are
-answered from a table of numbers by name, walked newest first. ``lr = 0.01`` is
+answered from a table of numbers by name, walked newest first; if one holds for
+few, however long the history is, by looking at those few. ``lr = 0.01`` is
 one; ``lr=0.01`` without spaces is a word, as all words found by its beginning.
 """
 
@@ -32,6 +33,8 @@ LONGEST_NUMBER = 40
 #: Of one execution; more cannot be asked for.
 MOST_NUMBERS = 1_000
 
+#: So many are found and sorted in about 1 ms; of a million, more are met soon by walking.
+FEW = 2_000
 #: Of a question; further ones are read as words.
 MOST_COMPARISONS = 8
 
@@ -70,15 +73,36 @@ class Comparison:
     operator: str
     value: float
 
-    def holds(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
-        """Return the condition on a row of `execution_numbers`."""
-        is_so: sa.ColumnElement[bool] = _OPERATORS[self.operator](table.c.value, self.value)
+    def holds(self, table: sa.FromClause, *, by_value: bool) -> sa.ColumnElement[bool]:
+        """Return the condition on a row of `execution_numbers`.
+
+        Parameters
+        ----------
+        table
+            That table, or an alias of it.
+        by_value
+            Whether to seek in the index of values; otherwise rows are met by number.
+        """
+        # The + keeps SQLite from using an index for it.
+        value = table.c.value if by_value else table.c.value.op("+")(0)
+        is_so: sa.ColumnElement[bool] = _OPERATORS[self.operator](value, self.value)
         return sa.and_(table.c.name == folded(self.name), is_so)
+
+    def is_rare(self, connection: sa.Connection) -> bool:
+        """Whether it holds for at most `FEW`; asked of the index of values."""
+        if _OPERATORS[self.operator] is operator.ne:
+            return False
+        condition = self.holds(execution_numbers, by_value=True)
+        some = sa.select(execution_numbers.c.number).where(condition).limit(FEW + 1).subquery()
+        n_found = connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
+        return bool(n_found <= FEW)
 
     def exists(self, number: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
         """Return the condition that the execution `number` has such a value."""
         table = execution_numbers.alias()
-        found = sa.select(sa.literal(1)).where(self.holds(table), table.c.number == number)
+        found = sa.select(sa.literal(1)).where(
+            self.holds(table, by_value=False), table.c.number == number
+        )
         return found.correlate_except(table).exists()
 
 

@@ -44,7 +44,8 @@ def find(connection: sa.Connection, query: ExecutionQuery) -> ExecutionPage:
     """
     if not 1 <= query.limit <= MAX_LIMIT:
         raise InvalidRequestError(f"'limit' must be from 1 to {MAX_LIMIT}.")
-    lists = [connection.execute(statement).scalars().all() for statement in number_lists(query)]
+    statements = number_lists(query, rare=_find_rare(connection, query))
+    lists = [connection.execute(statement).scalars().all() for statement in statements]
     merged = heapq.merge(*lists, reverse=query.newest_first)
     numbers = list(islice(merged, query.limit + 1))
     shown = numbers[: query.limit]
@@ -54,18 +55,24 @@ def find(connection: sa.Connection, query: ExecutionQuery) -> ExecutionPage:
     )
 
 
-def number_lists(query: ExecutionQuery) -> list[Numbers]:
+def _find_rare(connection: sa.Connection, query: ExecutionQuery) -> Comparison | None:
+    comparisons, _ = split((query.text or "")[: search.MAX_TEXT_LENGTH])
+    return next((each for each in comparisons if each.is_rare(connection)), None)
+
+
+def number_lists(query: ExecutionQuery, *, rare: Comparison | None = None) -> list[Numbers]:
     """Return statements whose results, merged, are the numbers on the page and one more.
 
     Each is one walk along one index. A single condition has an index of its
     own; stars (few) and any mixture are an intersection in the full-text index.
+    `rare` is a comparison of the query that holds for few, which are sorted.
     """
     comparisons, text = split((query.text or "")[: search.MAX_TEXT_LENGTH])
     expression = search.question(codec.clean(text)) if text else None
     if text and expression is None and text != "#":
         return []
     if comparisons:
-        return [_compared(query, comparisons, expression)]
+        return [_compared(query, comparisons, expression, rare)]
     if expression is not None or query.starred or _n_conditions(query) > 1:
         rowid = sa.literal_column(f"{SEARCH_TABLE}.rowid", sa.Integer)
         return [_paged(_searched(query, expression), query, rowid)]
@@ -92,17 +99,24 @@ def number_lists(query: ExecutionQuery) -> list[Numbers]:
 
 
 def _compared(
-    query: ExecutionQuery, comparisons: Sequence[Comparison], expression: str | None
+    query: ExecutionQuery,
+    comparisons: Sequence[Comparison],
+    expression: str | None,
+    rare: Comparison | None,
 ) -> Numbers:
     """Return those for which all `comparisons` hold, besides everything else that is asked."""
     if expression is not None or any(_facet_expressions(query)):
         rowid = sa.literal_column(f"{SEARCH_TABLE}.rowid", sa.Integer)
         held = [each.exists(rowid) for each in comparisons]
         return _paged(_searched(query, expression).where(*held), query, rowid)
-    first, *others = comparisons
-    number = execution_numbers.c.number
+    first = comparisons[0] if rare is None else rare
+    number: sa.ColumnElement[int] = execution_numbers.c.number
+    if rare is not None:
+        # The + keeps SQLite from walking by number.
+        number = sa.literal_column("+execution_numbers.number", sa.Integer)
     statement = sa.select(number).where(
-        first.holds(execution_numbers), *(each.exists(number) for each in others)
+        first.holds(execution_numbers, by_value=rare is not None),
+        *(each.exists(number) for each in comparisons if each != first),
     )
     if query.starred is False:
         plain = sa.select(sa.literal(1)).where(

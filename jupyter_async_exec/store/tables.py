@@ -208,6 +208,12 @@ execution_numbers = sa.Table(
     sqlite_with_rowid=False,
 )
 sa.Index("ix_execution_numbers_number", execution_numbers.c.number)
+sa.Index(
+    "ix_execution_numbers_value",
+    execution_numbers.c.name,
+    execution_numbers.c.value,
+    execution_numbers.c.number,
+)
 
 #: Every change of status, trash included, in the order it was committed.
 history = sa.Table(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from jupyter_async_exec.core.events import ExecutionFinished, ExecutionStarted, MetricRecorded
 from jupyter_async_exec.core.execution import Status
-from jupyter_async_exec.store import ExecutionQuery, ExecutionStore
+from jupyter_async_exec.store import ExecutionQuery, ExecutionStore, numbers
 from jupyter_async_exec.store.numbers import Comparison, split
 from jupyter_async_exec.testing.factories import SOME_MOMENT, make_submission
 
@@ -68,7 +68,11 @@ def found(store: ExecutionStore, text: str, **conditions: Any) -> list[int]:
     return [execution.number for execution in page.executions]
 
 
-def test_executions_are_found_by_their_parameters_and_metrics(store: ExecutionStore) -> None:
+@pytest.mark.parametrize("few", [0, 1, numbers.FEW])
+def test_executions_are_found_by_their_parameters_and_metrics(
+    store: ExecutionStore, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(numbers, "FEW", few)
     run(store, {"val_acc": 0.91}, lr=0.01, opt="adam")
     run(store, {"val_acc": 0.85}, lr=0.012, opt="sgd")
     run(store, {"val_acc": "NaN"}, lr=0.01, depth="3")

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import sqlite
 
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.store import ExecutionQuery, sweep_rows, turns
+from jupyter_async_exec.store.numbers import Comparison
 from jupyter_async_exec.store.queries import number_lists
 from jupyter_async_exec.testing.factories import make_submission
 
@@ -44,6 +45,17 @@ def test_a_comparison_neither_scans_nor_sorts(
     words = conditions.get("text", "")
 
     _check_plans(store, {**conditions, "text": f"{COMPARISONS} {words}"})
+
+
+def test_a_comparison_that_holds_for_few_is_answered_by_value(store: ExecutionStore) -> None:
+    query = ExecutionQuery(text="lr = 0.01 val_acc > 0.9999", cursor="50")
+    rare = Comparison("val_acc", ">", 0.9999)
+
+    plan = _plan(store, query, rare=rare)
+
+    assert "ix_execution_numbers_value (name=? AND value>?)" in plan[0]
+    assert sum("ix_execution_numbers_value" in step for step in plan) == 1
+    assert len([step for step in plan if "SEARCH" in step]) == 2
 
 
 def _check_plans(store: ExecutionStore, conditions: dict[str, Any]) -> None:
@@ -101,10 +113,12 @@ def test_a_sweep_is_counted_without_its_rows(store: ExecutionStore) -> None:
     ]
 
 
-def _plan(store: ExecutionStore, query: ExecutionQuery) -> list[str]:
+def _plan(
+    store: ExecutionStore, query: ExecutionQuery, *, rare: Comparison | None = None
+) -> list[str]:
     steps: list[str] = []
     with store._read_engine.connect() as connection:
-        for statement in number_lists(query):
+        for statement in number_lists(query, rare=rare):
             compiled = statement.compile(
                 dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
             )

@@ -13,7 +13,7 @@ from typing_extensions import override
 from jupyter_async_exec.backends.local import LocalBackend
 from jupyter_async_exec.changes import ChangeFeed
 from jupyter_async_exec.core.execution import Limits
-from jupyter_async_exec.core.secret_names import is_hidden
+from jupyter_async_exec.core.secret_names import hidden_names
 from jupyter_async_exec.defaults import (
     DATA_DIR_VARIABLE,
     STORE_FILE,
@@ -251,7 +251,7 @@ def _forgetting(
 
     def hear(changed: Sequence[Execution]) -> None:
         for execution in changed:
-            if execution.is_final and any(map(is_hidden, execution.parameters.values())):
+            if execution.is_final and hidden_names(execution.parameters):
                 loop = asyncio.get_running_loop()
                 loop.run_in_executor(None, vault.discard, execution.id)
         listener(changed)

@@ -195,6 +195,16 @@ def wait_for(check: Callable[[], bool], *, limit_s: float = 40.0, what: str = "h
         time.sleep(0.05)
 
 
+def printed(notebook: dict[str, Any]) -> str:
+    """Return what the cells of a notebook wrote to standard output."""
+    return "".join(
+        output.get("text", "")
+        for cell in notebook["cells"]
+        for output in cell.get("outputs", [])
+        if output.get("name") == "stdout"
+    )
+
+
 def processes_in(folder: Path) -> list[int]:
     """Return the processes that stand in `folder` or below it."""
     found = []

@@ -20,7 +20,7 @@ from jupyter_async_exec.backends.unreadable import (
     permit_reading,
 )
 from jupyter_async_exec.core.execution import Remark
-from jupyter_async_exec.core.secret_names import is_hidden
+from jupyter_async_exec.core.secret_names import hidden_names
 from jupyter_async_exec.errors import (
     InvalidRequestError,
     StartCancelledError,
@@ -242,7 +242,7 @@ class LocalBackend(Backend):
         )
 
     def _secrets_path(self, execution: Execution) -> str | None:
-        if not any(map(is_hidden, execution.parameters.values())):
+        if not hidden_names(execution.parameters):
             return None
         return str(self._vault.path(execution.id))
 

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from jupyter_async_exec.core.secret_names import is_hidden
+from jupyter_async_exec.core.secret_names import hidden_names
 from jupyter_async_exec.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def reuse_key(ingredients: Ingredients) -> str | None:
     """
     if ingredients.environment is None or ingredients.linked is None:
         return None
-    if any(map(is_hidden, ingredients.parameters.values())):
+    if hidden_names(ingredients.parameters):
         return None
     document = {
         "format": FORMAT,

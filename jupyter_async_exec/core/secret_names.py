@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jupyter_async_exec.errors import InvalidParametersError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from jupyter_async_exec.core.json_types import JSONValue
 
@@ -50,6 +50,11 @@ def is_secret(name: str, value: object, comment: str = "") -> bool:
 def is_hidden(value: object) -> bool:
     """Tell whether this is what stands in a record in place of a secret."""
     return isinstance(value, str) and _HIDDEN.fullmatch(value) is not None
+
+
+def hidden_names(parameters: Mapping[str, object]) -> list[str]:
+    """Return which parameters are secrets whose values stand elsewhere, or nowhere any more."""
+    return [name for name, value in parameters.items() if is_hidden(value)]
 
 
 def hide(fingerprint: str) -> str:

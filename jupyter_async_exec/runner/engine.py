@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_async_exec.core.clock import parse_at
 from jupyter_async_exec.core.execution import Reason
-from jupyter_async_exec.core.secret_names import is_hidden, missing_secrets
+from jupyter_async_exec.core.secret_names import hidden_names, missing_secrets
 from jupyter_async_exec.defaults import METRICS_VARIABLE
 from jupyter_async_exec.errors import (
     AsyncExecError,
@@ -236,7 +236,7 @@ class Engine:
     def _open_secrets(self) -> None:
         path = self._task.secrets_path
         self._secrets = {} if path is None else read_secrets(Path(path))
-        hidden = [name for name, value in self._task.parameters.items() if is_hidden(value)]
+        hidden = hidden_names(self._task.parameters)
         missing = [name for name in hidden if name not in self._secrets]
         if missing:
             raise missing_secrets(missing)

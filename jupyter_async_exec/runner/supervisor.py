@@ -265,11 +265,7 @@ class _Supervisor:
             _kill_until_none(self._find)
 
     def _find(self) -> set[Process]:
-        """Return what is left of the attempt; on Linux every orphan has come to us."""
-        found = set(find_descendants(self._own))
-        if not system.ADOPTS and self._cookie:
-            found |= set(find_marked(self._cookie, not_before=self._own.started))
-        return found - {self._own, self._guard}
+        return _find_below(self._own, self._cookie) - {self._guard}
 
     def _conclude(self) -> None:
         """Write the result the engine did not live to write."""
@@ -335,15 +331,20 @@ def _end_rest(own: Process) -> bool:
     cookie = os.environ.get(COOKIE, "")
 
     def find() -> set[Process]:
-        found = set(find_descendants(own))
-        if not system.ADOPTS and cookie:
-            found |= set(find_marked(cookie, not_before=own.started))
-        return found - {own}
+        return _find_below(own, cookie)
 
     if not find() and not find():
         return False
     _kill_until_none(find)
     return True
+
+
+def _find_below(own: Process, cookie: str) -> set[Process]:
+    """Return what is left of the attempt; on Linux every orphan has come to us."""
+    found = set(find_descendants(own))
+    if not system.ADOPTS and cookie:
+        found |= set(find_marked(cookie, not_before=own.started))
+    return found - {own}
 
 
 def _kill_until_none(find: Callable[[], set[Process]]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_async_exec.core.clock import Clock, utc_now
 from jupyter_async_exec.core.execution import Execution, Limits, Submission, new_id
 from jupyter_async_exec.core.parameters import coerce_parameters
-from jupyter_async_exec.core.secret_names import is_hidden, missing_secrets
+from jupyter_async_exec.core.secret_names import hidden_names, missing_secrets
 from jupyter_async_exec.core.secret_parameters import take_secrets
 from jupyter_async_exec.errors import KernelMissingError
 from jupyter_async_exec.runner.parameters import translate
@@ -109,20 +109,35 @@ class Sealer:
         InvalidRequestError, KernelMissingError, InvalidParametersError, SnapshotTooBigError
             It cannot be run as it is.
         """
+        opened, sealed = self._seal(request, notebook)
+        if request.title is None:
+            title = self._titles.of_new(request.path, sealed.parameters, sealed.snapshot_id)
+            sealed = replace(sealed, title=title)
+        self.keep(sealed.id, opened.secrets)
+        return sealed
+
+    def find_key(self, request: SubmitRequest, notebook: JSONObject) -> str | None:
+        """Return the key for reuse that `seal` would give; neither secret nor title is made.
+
+        Raises
+        ------
+        InvalidRequestError, KernelMissingError, InvalidParametersError, SnapshotTooBigError
+            It cannot be run as it is.
+        """
+        return self._seal(request, notebook)[1].reuse_key
+
+    def _seal(self, request: SubmitRequest, notebook: JSONObject) -> tuple[Opened, Submission]:
         opened = self.open(request, notebook)
         declared = opened.declared
         parameters = coerce_parameters(opened.parameters, declared.parameters, typed=declared.typed)
         sealed, captured = self.capture(request, opened, parameters)
         maker = self.files.key_maker(request.path, opened.kernel, captured, policy=request.reuse)
-        if request.title is None:
-            title = self._titles.of_new(request.path, parameters, sealed.snapshot_id)
-            sealed = replace(sealed, title=title)
-        self.keep(sealed.id, opened.secrets)
-        return replace(
+        sealed = replace(
             sealed,
             reuse_key=maker.key(parameters),
             provenance={**sealed.provenance, **maker.to_json()},
         )
+        return opened, sealed
 
     def open(self, request: SubmitRequest, notebook: JSONObject) -> Opened:
         """Read what `notebook` is and declares; nothing is captured.
@@ -229,7 +244,7 @@ class Sealer:
             shown, secrets = self._take_secrets(parameters, declared)
             chosen = coerce_parameters(shown, declared.parameters, typed=declared.typed)
             translate(chosen | secrets, kernel_name=kernel.name, language=kernel.language)
-        elif missing := [name for name, value in chosen.items() if is_hidden(value)]:
+        elif missing := hidden_names(chosen):
             raise missing_secrets(missing)
         if title is None:
             is_same = chosen == parent.parameters

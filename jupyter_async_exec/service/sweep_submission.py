@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_async_exec.core.execution import Execution, Submission, new_id
 from jupyter_async_exec.core.reuse import ReusePolicy
-from jupyter_async_exec.core.secret_names import is_hidden, is_secret, missing_secrets
+from jupyter_async_exec.core.secret_names import hidden_names, is_secret, missing_secrets
 from jupyter_async_exec.core.sweeps import CANARY_FROM, Sweep, expand
 from jupyter_async_exec.errors import InvalidParametersError
 from jupyter_async_exec.service.titles import cut, default_title
@@ -125,7 +125,7 @@ class SweepSealer:
     def forget(self, submissions: Iterable[Submission]) -> None:
         """Forget the secrets of executions that were not accepted."""
         for submission in submissions:
-            if any(map(is_hidden, submission.parameters.values())):
+            if hidden_names(submission.parameters):
                 self._sealer.forget(submission.id)
 
     def more(
@@ -163,7 +163,7 @@ class SweepSealer:
         InvalidParametersError
             It had a secret, which was not kept.
         """
-        if missing := [name for name, value in execution.parameters.items() if is_hidden(value)]:
+        if missing := hidden_names(execution.parameters):
             raise missing_secrets(missing)
         return Submission(
             id=new_id(),

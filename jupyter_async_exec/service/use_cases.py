@@ -116,7 +116,6 @@ class ExecutionService:
         )
         #: What kernels run in.
         self.environments = EnvironmentKeys()
-        self._vault = Vault(data_dir / SECRETS)
         self._comparer = Comparer(store, objects)
         self._sealer = Sealer(
             objects=objects,
@@ -124,7 +123,7 @@ class ExecutionService:
             notebook_files=notebook_files,
             limits=capture_limits or CaptureLimits(),
             default_limits=default_limits,
-            vault=self._vault,
+            vault=Vault(data_dir / SECRETS),
             environments=self.environments,
             titles=Titles(store, objects),
             stat_cache=stat_cache,
@@ -174,9 +173,7 @@ class ExecutionService:
         notebook = await self._read_source(request)
 
         def find() -> Execution | None:
-            submission = self._sealer.seal(asked, notebook)
-            self._vault.discard(submission.id)
-            return self.sweeps.find_same(submission.reuse_key, policy)
+            return self.sweeps.find_same(self._sealer.find_key(asked, notebook), policy)
 
         return await asyncio.to_thread(find)
 
@@ -236,11 +233,11 @@ class ExecutionService:
             try:
                 execution, _ = self._store.accept(submission)
             except BaseException:
-                self._vault.discard(submission.id)
+                self._sealer.forget(submission.id)
                 raise
             if execution.id != submission.id:
                 # It had been accepted before, with secrets of its own.
-                self._vault.discard(submission.id)
+                self._sealer.forget(submission.id)
             try:
                 # Whoever submitted asks for it next.
                 self._waiting_reason()

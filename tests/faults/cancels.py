@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.store import ExecutionStore
-from tests.server import Server, processes_in, wait_for
+from tests.server import Server, printed, processes_in, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,13 +137,7 @@ def await_final(server: Server, number: int) -> dict[str, Any]:
 def check_outputs(server: Server, execution: dict[str, Any]) -> None:
     """What is kept is the beginning of what was printed, all of it after success."""
     notebook = server.call("GET", f"executions/{execution['number']}/notebook")
-    text = "".join(
-        output.get("text", "")
-        for cell in notebook["cells"]
-        for output in cell.get("outputs", [])
-        if output.get("name") == "stdout"
-    )
-    lines = text.splitlines()
+    lines = printed(notebook).splitlines()
     assert lines == LINES[: len(lines)], lines
     assert execution["status"] == "cancelled" or lines == LINES, lines
 

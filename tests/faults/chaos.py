@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.runner.processes import find_descendants, identify
 from tests.conftest import make_notebook
-from tests.server import Server, processes_in, wait_for
+from tests.server import Server, printed, processes_in, wait_for
 
 if TYPE_CHECKING:
     from jupyter_async_exec.runner.processes import Process
@@ -148,13 +148,7 @@ class Round:
         n_starts = len(marks.read_text().splitlines()) if marks.exists() else 0
         assert n_starts <= 1, f"{told}: ran {n_starts} times"
         notebook = server.call("GET", f"executions/{number}/notebook")
-        text = "".join(
-            output.get("text", "")
-            for cell in notebook["cells"]
-            for output in cell.get("outputs", [])
-            if output.get("name") == "stdout"
-        )
-        lines = text.splitlines()
+        lines = printed(notebook).splitlines()
         assert lines == LINES[: len(lines)], f"{told}: {lines}"
         if execution["status"] == "succeeded":
             assert n_starts == 1, told

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jupyter_async_exec.errors import UnavailableError
-from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.service.ports import SubmitRequest
-from jupyter_async_exec.service.use_cases import ExecutionService
 from jupyter_async_exec.store import ExecutionStore
-from jupyter_async_exec.testing.scripted_backend import ScriptedBackend
 from tests.conftest import make_notebook
-from tests.service.conftest import NoFiles, OneKernel
+from tests.service.conftest import make_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,17 +37,7 @@ async def test_nothing_after_the_acceptance_turns_it_into_an_error(
     store: ExecutionStore, tmp_path: Path
 ) -> None:
     changes: list[None] = []
-    service = ExecutionService(
-        store=store,
-        objects=LocalObjectStore(tmp_path / "objects"),
-        backends={"local": ScriptedBackend()},
-        kernels=OneKernel(),
-        notebook_files=NoFiles(),
-        default_slots=1,
-        data_dir=tmp_path,
-        presence=dict,
-        changed=lambda: changes.append(None),
-    )
+    service = make_service(store, tmp_path, changed=lambda: changes.append(None))
 
     accepted = await service.submit(SubmitRequest(path="a.ipynb", notebook=make_notebook("1")))
 

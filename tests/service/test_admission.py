@@ -9,44 +9,35 @@ import pytest
 
 from jupyter_async_exec.core.execution import Limits
 from jupyter_async_exec.errors import DiskFullError, QueueFullError
-from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.service.admission import Admission, RoomLimits
 from jupyter_async_exec.service.ports import SubmitRequest
-from jupyter_async_exec.service.use_cases import ExecutionService
-from jupyter_async_exec.store import ExecutionStore
-from jupyter_async_exec.testing.scripted_backend import ScriptedBackend
 from tests.conftest import make_notebook
-from tests.service.conftest import NoFiles, OneKernel
+from tests.service.conftest import make_service as service_on
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
+
+    from jupyter_async_exec.service.use_cases import ExecutionService
+    from jupyter_async_exec.store import ExecutionStore
 
     Make = Callable[..., ExecutionService]
 
 
 @pytest.fixture
-def make_service(tmp_path: Path) -> Iterator[Make]:
-    store = ExecutionStore(f"sqlite:///{tmp_path / 'store.sqlite'}")
-
+def make_service(store: ExecutionStore, tmp_path: Path) -> Make:
     def make(
         room_limits: RoomLimits | None = None, default_limits: Limits | None = None
     ) -> ExecutionService:
-        return ExecutionService(
-            store=store,
-            objects=LocalObjectStore(tmp_path / "objects"),
-            backends={"local": ScriptedBackend()},
-            kernels=OneKernel(),
-            notebook_files=NoFiles(),
+        return service_on(
+            store,
+            tmp_path,
             default_slots=1,
-            data_dir=tmp_path,
-            presence=dict,
             room_limits=room_limits,
             default_limits=default_limits,
         )
 
-    yield make
-    store.close()
+    return make
 
 
 def ask(request_id: str | None = None, **limits: float | None) -> SubmitRequest:

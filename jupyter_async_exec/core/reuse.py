@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.json_types import JSONValue
 
 #: Changes whenever the meaning of a key does, so that old keys are never found again.
-FORMAT = 2
+FORMAT = 3
 
 _AGE = re.compile(r"(\d{1,9})\s*([smhd])")
 _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -39,17 +39,37 @@ class ReusePolicy:
 class Ingredients:
     """Everything that decides what an execution computes, as far as it can be known."""
 
-    #: Id of the snapshot, or of that without the files that are given one by one in `files`.
-    code_id: str
+    #: What was captured, see `capture_key`; None if not all of it is known.
+    capture: str | None
     parameters: Mapping[str, JSONValue]
     #: Fingerprint of the kernel, its interpreter and packages; None if they cannot be told.
     environment: str | None
-    #: Files used where they lie: path, size in bytes, mtime in ns; None if not all are known.
-    linked: Sequence[tuple[str, int, int]] | None = ()
-    #: The folders it is made in: what it reads beside what is captured may differ elsewhere.
-    places: Sequence[str] = ()
     #: Path to SHA-256 of files whose content counts.
     files: Mapping[str, str] = field(default_factory=dict)
+
+
+def capture_key(
+    *,
+    code_id: str,
+    linked: Sequence[tuple[str, int, int]] | None = (),
+    places: Sequence[str] = (),
+) -> str | None:
+    """Return what stands in a key for all that was found beside a notebook, at one moment.
+
+    Parameters
+    ----------
+    code_id
+        Of the snapshot, or of that without the files that are given one by one.
+    linked
+        Files used where they lie: path, size in bytes, mtime in ns; None if
+        not all are known, and then there is no key.
+    places
+        The folders it is made in: what it reads beside what is captured may
+        differ elsewhere.
+    """
+    if linked is None:
+        return None
+    return _digest({"code_id": code_id, "linked": sorted(linked), "places": list(places)})
 
 
 def reuse_key(ingredients: Ingredients) -> str | None:
@@ -58,19 +78,22 @@ def reuse_key(ingredients: Ingredients) -> str | None:
     None when something cannot be known, and for executions with secrets, of
     which only a short fingerprint is.
     """
-    if ingredients.environment is None or ingredients.linked is None:
+    if ingredients.environment is None or ingredients.capture is None:
         return None
     if hidden_names(ingredients.parameters):
         return None
-    document = {
-        "format": FORMAT,
-        "code_id": ingredients.code_id,
-        "parameters": dict(ingredients.parameters),
-        "environment": ingredients.environment,
-        "linked": sorted(ingredients.linked),
-        "places": list(ingredients.places),
-        "files": dict(ingredients.files),
-    }
+    return _digest(
+        {
+            "format": FORMAT,
+            "capture": ingredients.capture,
+            "parameters": dict(ingredients.parameters),
+            "environment": ingredients.environment,
+            "files": dict(ingredients.files),
+        }
+    )
+
+
+def _digest(document: Mapping[str, object]) -> str:
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 

@@ -14,7 +14,7 @@ from jupyter_async_exec.errors import RefusedError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from jupyter_async_exec.snapshots.capture import Capture
+    from jupyter_async_exec.snapshots.manifest import CapturedFile
     from jupyter_async_exec.snapshots.stat_cache import StatCache
 
 
@@ -92,20 +92,38 @@ def _matches(base: Path, pattern: str, root: Path) -> list[Path]:
 
 
 def read_datums(
-    paths: Iterable[str], *, folder: Path, captured: Capture, stat_cache: StatCache | None
+    paths: Iterable[str],
+    *,
+    folder: Path,
+    root: Path | None,
+    captured: Iterable[CapturedFile],
+    stat_cache: StatCache | None,
+    skip_unreadable: bool = False,
 ) -> dict[str, Datum]:
     """Return what each of `paths` holds.
 
     A captured file is known by what was captured, which is what will be read;
     any other is read now, unless it is as it was when it was read last.
 
+    Parameters
+    ----------
+    paths
+        Relative to `folder`.
+    folder
+        The notebook's.
+    root, captured
+        The captured tree: its folder, and its files.
+    stat_cache
+        Spares reading unchanged files.
+    skip_unreadable
+        Leave out what cannot be read.
+
     Raises
     ------
     RefusedError
-        One cannot be read.
+        One cannot be read, unless `skip_unreadable`.
     """
-    root = captured.tree_root
-    known = {file.path: file for file in captured.manifest.files}
+    known = {file.path: file for file in captured}
     datums: dict[str, Datum] = {}
     for path in paths:
         local = folder / path
@@ -117,8 +135,11 @@ def read_datums(
             continue
         try:
             datums[path] = _read(path, local, stat_cache)
-        except OSError as error:
-            raise RefusedError(f"{path} cannot be read: {error.strerror or error}.") from None
+        except (OSError, ValueError) as error:
+            if skip_unreadable:
+                continue
+            why = getattr(error, "strerror", None) or error
+            raise RefusedError(f"{path} cannot be read: {why}.") from None
     if stat_cache is not None:
         stat_cache.save()
     return datums

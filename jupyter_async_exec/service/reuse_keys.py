@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from jupyter_async_exec.core.reuse import Ingredients, reuse_key
+from jupyter_async_exec.core.reuse import Ingredients, capture_key, reuse_key
 from jupyter_async_exec.core.sweep_values import datum_pattern
 from jupyter_async_exec.service.datums import (
     Datum,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from jupyter_async_exec.service.environment_key import EnvironmentKeys
     from jupyter_async_exec.service.ports import KernelCatalog, KernelInfo, NotebookFiles
     from jupyter_async_exec.snapshots.capture import Capture
-    from jupyter_async_exec.snapshots.manifest import LinkedFile
+    from jupyter_async_exec.snapshots.manifest import CapturedFile, LinkedFile, Manifest
     from jupyter_async_exec.snapshots.stat_cache import StatCache
 
 NS_PER_US = 1_000
@@ -39,32 +39,26 @@ class KeyMaker:
 
     Parameters
     ----------
-    captured
-        The snapshot.
     environment
         Fingerprint of what the kernel would run in.
     datums
         By path: files that executions are made for, each its own.
     chosen
         By path: other files whose content counts.
-    code_id
-        Of the snapshot without `datums`.
-    linked
-        What else is used where it lies; None if that is not all known.
-    places
-        The folders of the tree and of the server.
+    capture
+        Stands for the snapshot without `datums`, and what else is used where it
+        lies; None if that is not all known.
     """
 
     environment: str | None
     datums: Mapping[str, Datum]
     chosen: Mapping[str, Datum]
-    code_id: str
-    linked: tuple[tuple[str, int, int], ...] | None
-    places: tuple[str, ...]
+    capture: str | None
 
     def to_json(self) -> JSONObject:
-        """Return what a `Voucher` needs to know, for the provenance of the executions."""
+        """Return what a `Voucher` and `Files.again` need to know, for the provenance."""
         return {
+            "capture_key": self.capture,
             "environment_key": self.environment,
             "reuse_files": [asdict(datum) for datum in self.chosen.values()],
         }
@@ -73,18 +67,26 @@ class KeyMaker:
         self, parameters: Mapping[str, JSONValue], datum_names: Iterable[str] = ()
     ) -> str | None:
         """Return the key of the execution with these parameters, None if that cannot be told."""
-        own = [self.datums[str(parameters[name])] for name in datum_names]
-        files = {datum.path: datum.sha256 for datum in (*self.chosen.values(), *own)}
+        own = [self.datums.get(str(parameters.get(name))) for name in datum_names]
+        known = [datum for datum in (*self.chosen.values(), *own) if datum is not None]
+        if len(known) < len(self.chosen) + len(own):
+            return None
         return reuse_key(
             Ingredients(
-                code_id=self.code_id,
+                capture=self.capture,
                 parameters=parameters,
                 environment=self.environment,
-                linked=self.linked,
-                places=self.places,
-                files=files,
+                files={datum.path: datum.sha256 for datum in known},
             )
         )
+
+    def datums_to_json(
+        self, parameters: Mapping[str, JSONValue], datum_names: Iterable[str]
+    ) -> JSONObject:
+        """Return the provenance of the execution with these parameters: its own files."""
+        own = {name: self.datums.get(str(parameters.get(name))) for name in datum_names}
+        files = {name: asdict(datum) for name, datum in own.items() if datum is not None}
+        return {"datums": files} if files else {}
 
 
 class Files:
@@ -166,9 +168,9 @@ class Files:
         others: dict[str, Datum] = {}
         own: set[str | None] = set()
         if folder is not None:
-            datums = self._read(datum_paths, folder, captured)
-            others = self._read(chosen, folder, captured)
-            root = captured.tree_root
+            root, files = captured.tree_root, captured.manifest.files
+            datums = self._read(datum_paths, folder, root, files)
+            others = self._read(chosen, folder, root, files)
             own = {tree_path(path, folder=folder, root=root) for path in (*datum_paths, *chosen)}
         manifest = captured.manifest
         rest = replace(
@@ -187,13 +189,76 @@ class Files:
             environment=find(kernel),
             datums=datums,
             chosen=others,
-            code_id=rest.snapshot_id,
-            linked=linked,
-            places=(str(captured.tree_root), str(self._notebook_files.local_root())),
+            capture=capture_key(
+                code_id=rest.snapshot_id,
+                linked=linked,
+                places=(str(captured.tree_root), str(self._notebook_files.local_root())),
+            ),
         )
 
-    def _read(self, paths: Sequence[str], folder: Path, captured: Capture) -> dict[str, Datum]:
-        return read_datums(paths, folder=folder, captured=captured, stat_cache=self._stat_cache)
+    def again(
+        self,
+        provenance: Mapping[str, Any],
+        notebook_path: str,
+        kernel: KernelInfo | None,
+        manifest: Manifest,
+        *,
+        datum_paths: Iterable[str],
+    ) -> KeyMaker:
+        """Return what makes the keys of more executions of an earlier capture.
+
+        The environment, and files that are not captured, are those of now. What
+        was linked then is compared when they have ended, see `Voucher`.
+
+        Parameters
+        ----------
+        provenance
+            Of an earlier execution of it.
+        notebook_path
+            Jupyter path.
+        kernel, manifest
+            What will run; no keys without a kernel.
+        datum_paths
+            Files of which each execution has its own; there are no keys for
+            those that cannot be read.
+        """
+        folder = self._notebook_files.local_folder(notebook_path)
+        chosen = {each["path"]: Datum(**each) for each in provenance.get("reuse_files", [])}
+        root = provenance.get("tree_root")
+        known: dict[str, Datum] = {}
+        if folder is not None:
+            known = self._read(
+                {*chosen, *datum_paths},
+                folder,
+                None if root is None else Path(root),
+                manifest.files,
+                skip_unreadable=True,
+            )
+        is_known = folder is not None and kernel is not None and chosen.keys() <= known.keys()
+        return KeyMaker(
+            environment=self._environments.now(kernel) if kernel and is_known else None,
+            datums=known,
+            chosen={path: known.get(path, datum) for path, datum in chosen.items()},
+            capture=provenance.get("capture_key"),
+        )
+
+    def _read(
+        self,
+        paths: Iterable[str],
+        folder: Path,
+        root: Path | None,
+        files: Iterable[CapturedFile],
+        *,
+        skip_unreadable: bool = False,
+    ) -> dict[str, Datum]:
+        return read_datums(
+            paths,
+            folder=folder,
+            root=root,
+            captured=files,
+            stat_cache=self._stat_cache,
+            skip_unreadable=skip_unreadable,
+        )
 
 
 class Voucher:

@@ -21,7 +21,7 @@ from jupyter_async_exec.snapshots.notebook import kernel_of, normalise
 from jupyter_async_exec.snapshots.parameters import find_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from jupyter_async_exec.core.json_types import JSONObject, JSONValue
     from jupyter_async_exec.objects.base import ObjectStore
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         NotebookFiles,
         SubmitRequest,
     )
+    from jupyter_async_exec.service.reuse_keys import KeyMaker
     from jupyter_async_exec.service.titles import Titles
     from jupyter_async_exec.snapshots.capture import Capture
     from jupyter_async_exec.snapshots.parameters import ParameterList
@@ -215,6 +216,24 @@ class Sealer:
         source: JSONObject = json.loads(self._objects.get(manifest.notebook_object))
         return source
 
+    def key_maker_again(
+        self,
+        provenance: Mapping[str, Any],
+        notebook_path: str,
+        kernel_name: str,
+        snapshot_id: str,
+        *,
+        datum_paths: Iterable[str],
+    ) -> KeyMaker:
+        """Return what makes the keys of more executions of a snapshot, see `Files.again`."""
+        return self.files.again(
+            provenance,
+            notebook_path,
+            self._kernels.find().get(kernel_name),
+            load_manifest(self._objects, snapshot_id),
+            datum_paths=datum_paths,
+        )
+
     def keep(self, execution_id: str, secrets: dict[str, JSONValue]) -> None:
         """Let the secrets of an execution wait for its runner, if it has any."""
         if secrets:
@@ -251,6 +270,14 @@ class Sealer:
             title = parent.title
             if not is_same:
                 title = self._titles.against(parent, chosen, parent.snapshot_id)
+        datum_names = parent.provenance.get("datums", {})
+        maker = self.key_maker_again(
+            parent.provenance,
+            parent.notebook_path,
+            kernel.name,
+            parent.snapshot_id,
+            datum_paths=[str(chosen.get(name)) for name in datum_names],
+        )
         execution_id = new_id()
         self.keep(execution_id, secrets)
         return Submission(
@@ -266,8 +293,12 @@ class Sealer:
             tags=parent.tags,
             submitted_by=submitted_by,
             limits=replace(parent.limits, **limits),
-            # What it is the same as is not known: the files around it are those of now.
-            provenance={**parent.provenance, "environment_key": None},
+            reuse_key=maker.key(chosen, datum_names),
+            provenance={
+                **parent.provenance,
+                **maker.to_json(),
+                **maker.datums_to_json(chosen, datum_names),
+            },
             created_at=self._clock(),
         )
 

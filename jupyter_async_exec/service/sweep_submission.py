@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.core.execution import Execution, Submission, new_id
 from jupyter_async_exec.core.reuse import ReusePolicy
 from jupyter_async_exec.core.secret_names import hidden_names, is_secret, missing_secrets
+from jupyter_async_exec.core.sweep_values import datum_pattern
 from jupyter_async_exec.core.sweeps import CANARY_FROM, Sweep, expand
 from jupyter_async_exec.errors import InvalidParametersError
 from jupyter_async_exec.service.titles import cut, default_title
 from jupyter_async_exec.snapshots.parameters import find_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from jupyter_async_exec.core.clock import Clock
     from jupyter_async_exec.core.json_types import JSONObject, JSONValue
     from jupyter_async_exec.core.sweeps import Expansion, SweepDefinition
-    from jupyter_async_exec.service.datums import Datum
     from jupyter_async_exec.service.ports import SweepRequest
     from jupyter_async_exec.service.submission import Sealer
     from jupyter_async_exec.snapshots.parameters import ParameterList
@@ -91,7 +91,7 @@ class SweepSealer:
             replace(
                 each,
                 reuse_key=maker.key(each.parameters, datum_names),
-                provenance=_datums_to_json(each.parameters, datum_names, maker.datums),
+                provenance=maker.datums_to_json(each.parameters, datum_names),
             )
             for each in vary(like, expansion, title=base.title)
         ]
@@ -143,7 +143,7 @@ class SweepSealer:
         InvalidParametersError, RefusedError
             It cannot be run as it is.
         """
-        definition, _ = self._sealer.files.with_files(definition, sweep.notebook_path)
+        definition, names = self._sealer.files.with_files(definition, sweep.notebook_path)
         declared = find_parameters(self._sealer.source_of(sweep.snapshot_id))
         given = {*definition.values, *(name for row in definition.table for name in row)}
         fixed = {
@@ -152,10 +152,65 @@ class SweepSealer:
             if name not in given
         }
         expansion = expand(definition, declared.parameters, typed=declared.typed, fixed=fixed)
-        like = self.again(members[-1], submitted_by=submitted_by)
-        return vary(like, _checked(expansion, declared), title=None)
+        like = self._like(members[-1], submitted_by=submitted_by)
+        more = vary(like, _checked(expansion, declared), title=None)
+        # A path that stands for a file in one stands for a file in all.
+        own_names = {*names, *_names_of_files(sweep)}
+        return self._with_keys(more, sweep, [own_names] * len(more))
 
-    def again(self, execution: Execution, *, submitted_by: str) -> Submission:
+    def again(
+        self,
+        sweep: Sweep,
+        executions: Sequence[Execution],
+        *,
+        submitted_by: str,
+        datums: Sequence[Iterable[str]],
+    ) -> list[Submission]:
+        """Return what adds one more like each of `executions` to their sweep.
+
+        Parameters
+        ----------
+        sweep, executions
+            The sweep, and some of its executions.
+        submitted_by
+            Who asks for it.
+        datums
+            For each of `executions`, the parameters that name a file it is made for.
+
+        Raises
+        ------
+        InvalidParametersError
+            One had a secret, which was not kept.
+        """
+        likes = [self._like(each, submitted_by=submitted_by) for each in executions]
+        return self._with_keys(likes, sweep, datums)
+
+    def _with_keys(
+        self, submissions: Sequence[Submission], sweep: Sweep, datums: Sequence[Iterable[str]]
+    ) -> list[Submission]:
+        paths = {
+            str(each.parameters.get(name))
+            for each, names in zip(submissions, datums, strict=True)
+            for name in names
+        }
+        maker = self._sealer.key_maker_again(
+            sweep.provenance,
+            sweep.notebook_path,
+            submissions[0].kernel_name,
+            sweep.snapshot_id,
+            datum_paths=paths,
+        )
+        its = maker.to_json()
+        return [
+            replace(
+                each,
+                reuse_key=maker.key(each.parameters, names),
+                provenance={**its, **maker.datums_to_json(each.parameters, names)},
+            )
+            for each, names in zip(submissions, datums, strict=True)
+        ]
+
+    def _like(self, execution: Execution, *, submitted_by: str) -> Submission:
         """Return what adds one more like `execution` to its sweep.
 
         Raises
@@ -216,11 +271,10 @@ def _checked(expansion: Expansion, declared: ParameterList) -> Expansion:
     return expansion
 
 
-def _datums_to_json(
-    parameters: Mapping[str, JSONValue], names: Iterable[str], datums: Mapping[str, Datum]
-) -> JSONObject:
-    files = {name: asdict(datums[str(parameters[name])]) for name in names}
-    return {"datums": files} if files else {}
+def _names_of_files(sweep: Sweep) -> set[str]:
+    """Return the parameters that name files in all executions of a sweep."""
+    values = sweep.definition.get("values", {})
+    return {name for name, given in values.items() if datum_pattern(given) is not None}
 
 
 def _to_json(definition: SweepDefinition, expansion: Expansion) -> JSONObject:

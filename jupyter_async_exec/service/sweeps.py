@@ -157,10 +157,16 @@ class SweepService:
             sweep, members = self._store.sweeps.read(ref)
             # Only the latest with the same parameters counts.
             latest = {parameters_key(each.parameters): each for each in members}
-            again = [each for each in latest.values() if _may_be_retried(each)]
+            own = self._store.sweeps.provenances(sweep.id)
+            again = [each for each in latest.values() if _may_be_retried(each) and each.id in own]
             if not again:
                 raise ConflictError("Nothing in this sweep failed; there is nothing to run again.")
-            submissions = [self._sealer.again(each, submitted_by=submitted_by) for each in again]
+            submissions = self._sealer.again(
+                sweep,
+                again,
+                submitted_by=submitted_by,
+                datums=[own[each.id].get("datums", {}) for each in again],
+            )
             self._admission.check(len(submissions))
             replaced = [each.id for each in again]
             return self._store.sweeps.add(sweep.id, submissions, replaced=replaced)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jupyter_async_exec.core.execution import Execution, Submission
+    from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.core.sweeps import Sweep
     from jupyter_async_exec.store.writer import Writer
 
@@ -44,6 +46,9 @@ _LATEST = (
     )
     .order_by(executions.c.number.desc())
     .limit(N_LOOKED_AT)
+)
+_PROVENANCES = sa.select(executions.c.id, executions.c.provenance).where(
+    executions.c.sweep_id == sa.bindparam("sweep_id"), executions.c.deleted_at.is_(None)
 )
 _SAME = (
     sa.select(*listed_columns)
@@ -198,6 +203,11 @@ class SweepStore:
     def find_request(self, request_id: str | None) -> tuple[Sweep, list[Execution]] | None:
         """Return the sweep that was accepted for that `request_id`, None if none was."""
         return self._read(lambda connection: _asked_before(connection, request_id))
+
+    def provenances(self, sweep_id: str) -> dict[str, JSONObject]:
+        """Return, by id, the provenance of its executions but for what all of them share."""
+        found = self._read(lambda each: each.execute(_PROVENANCES, {"sweep_id": sweep_id}).all())
+        return {row.id: json.loads(row.provenance) for row in found}
 
     def reused(self, sweep_id: str) -> list[Execution]:
         """Return the earlier results that count as those of a sweep, oldest first."""

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_async_exec.core.reuse import Ingredients, ReusePolicy, read_policy, reuse_key
+from jupyter_async_exec.core.reuse import (
+    Ingredients,
+    ReusePolicy,
+    capture_key,
+    read_policy,
+    reuse_key,
+)
 from jupyter_async_exec.errors import InvalidRequestError
 
 NAMES = st.text("abc_", min_size=1, max_size=4)
@@ -22,8 +28,22 @@ VALUES = st.recursive(
 LINKED = st.lists(
     st.tuples(NAMES, st.integers(0, 9), st.integers(0, 9)), max_size=3, unique_by=lambda f: f[0]
 )
-INGREDIENTS = st.builds(
-    Ingredients,
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """All that decides what an execution computes, one by one."""
+
+    code_id: str = "c"
+    linked: list[tuple[str, int, int]] | None = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
+    parameters: dict[str, Any] = field(default_factory=lambda: {"x": 1})
+    environment: str | None = "e"
+    files: dict[str, str] = field(default_factory=dict)
+
+
+FACTS = st.builds(
+    Facts,
     code_id=HASHES,
     parameters=st.dictionaries(NAMES, VALUES, max_size=3),
     environment=HASHES,
@@ -33,20 +53,28 @@ INGREDIENTS = st.builds(
 )
 
 
-def written(value: Any) -> str:
-    """Return a value so that 1, 1.0 and True are three."""
-    return repr(value)
+def key_of(facts: Facts) -> str | None:
+    capture = capture_key(code_id=facts.code_id, linked=facts.linked, places=facts.places)
+    return reuse_key(
+        Ingredients(
+            capture=capture,
+            parameters=facts.parameters,
+            environment=facts.environment,
+            files=facts.files,
+        )
+    )
 
 
-def canonical(ingredients: Ingredients) -> dict[str, str]:
+def canonical(facts: Facts) -> dict[str, str]:
     """Return what is compared, written in another way than the key is."""
+    # `repr` tells 1, 1.0 and True apart.
     return {
-        "code_id": ingredients.code_id,
-        "parameters": written(_sorted(dict(ingredients.parameters))),
-        "environment": written(ingredients.environment),
-        "linked": written(sorted(ingredients.linked or ())),
-        "places": written(list(ingredients.places)),
-        "files": written(sorted(ingredients.files.items())),
+        "code_id": facts.code_id,
+        "parameters": repr(_sorted(facts.parameters)),
+        "environment": repr(facts.environment),
+        "linked": repr(sorted(facts.linked or ())),
+        "places": repr(facts.places),
+        "files": repr(sorted(facts.files.items())),
     }
 
 
@@ -61,37 +89,46 @@ def _sorted(value: Any) -> Any:
 
 
 @settings(max_examples=300, deadline=None)
-@given(first=INGREDIENTS, second=INGREDIENTS, data=st.data())
+@given(first=FACTS, second=FACTS, data=st.data())
 def test_a_single_changed_ingredient_is_another_key(
-    first: Ingredients, second: Ingredients, data: st.DataObject
+    first: Facts, second: Facts, data: st.DataObject
 ) -> None:
-    name = data.draw(st.sampled_from([field.name for field in fields(Ingredients)]))
+    name = data.draw(st.sampled_from([field.name for field in fields(Facts)]))
 
     changed = replace(first, **{name: getattr(second, name)})
 
     is_equal = canonical(first) == canonical(changed)
-    assert (reuse_key(first) == reuse_key(changed)) is is_equal
+    assert (key_of(first) == key_of(changed)) is is_equal
 
 
 @settings(max_examples=100, deadline=None)
-@given(ingredients=INGREDIENTS)
-def test_the_order_in_which_things_are_named_does_not_matter(ingredients: Ingredients) -> None:
+@given(facts=FACTS)
+def test_the_order_in_which_things_are_named_does_not_matter(facts: Facts) -> None:
     turned = replace(
-        ingredients,
-        parameters=dict(reversed(list(ingredients.parameters.items()))),
-        linked=list(reversed(ingredients.linked or ())),
-        files=dict(reversed(list(ingredients.files.items()))),
+        facts,
+        parameters=dict(reversed(facts.parameters.items())),
+        linked=list(reversed(facts.linked or ())),
+        files=dict(reversed(facts.files.items())),
     )
 
-    assert reuse_key(turned) == reuse_key(ingredients)
+    assert key_of(turned) == key_of(facts)
 
 
-@pytest.mark.parametrize(("one", "other"), [(1, 1.0), (1, True), (0, False), ("1", 1), ([], {})])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (1, 1.0),
+        (1, True),
+        (1.0, True),
+        (0, False),
+        (None, "None"),
+        ("1", 1),
+        ([], {}),
+        ([1], [1.0]),
+    ],
+)
 def test_values_that_python_calls_equal_are_not_the_same(one: Any, other: Any) -> None:
-    keys = {
-        reuse_key(Ingredients(code_id="c", parameters={"x": value}, environment="e"))
-        for value in (one, other)
-    }
+    keys = {key_of(Facts(parameters={"x": value})) for value in (one, other)}
 
     assert len(keys) == 2
 
@@ -101,10 +138,8 @@ def test_values_that_python_calls_equal_are_not_the_same(one: Any, other: Any) -
     [{"environment": None}, {"linked": None}, {"parameters": {"api_key": "*** 0123abcd"}}],
 )
 def test_what_cannot_be_told_is_never_the_same(unknown: dict[str, Any]) -> None:
-    known = Ingredients(code_id="c", parameters={"x": 1}, environment="e")
-
-    assert reuse_key(known) is not None
-    assert reuse_key(replace(known, **unknown)) is None
+    assert key_of(Facts()) is not None
+    assert key_of(Facts(**unknown)) is None
 
 
 def test_a_policy_is_a_word_or_an_age() -> None:

@@ -169,6 +169,98 @@ async def test_what_failed_is_not_taken_over(
     assert len(executions) == 5
 
 
+async def test_what_was_run_again_is_not_run_once_more(
+    service: ExecutionService, store: ExecutionStore
+) -> None:
+    sweep, _ = await submit(service)
+    end_all(store, Status.FAILED)
+    await service.sweeps.retry(sweep.id)
+    end_all(store)
+
+    again, executions = await submit(service)
+
+    assert (again.title, executions) == ("5 files, none new", [])
+    _, receipt = await service.receipt("6")
+    assert receipt["datums"]["path"]["path"] == "data/0.csv"
+
+
+async def test_what_was_added_is_not_run_once_more(
+    service: ExecutionService, store: ExecutionStore, root: Path
+) -> None:
+    sweep, _ = await submit(service)
+    end_all(store)
+    (root / "study/data/9.csv").write_text("new")
+    await service.sweeps.add(sweep.id, SweepDefinition(values={"path": "glob:data/*.csv"}))
+    end_all(store)
+
+    again, _ = await submit(service)
+    (root / "study/data/9.csv").write_text("newer")
+    changed, _ = await submit(service)
+
+    assert again.title == "6 files, none new"
+    assert changed.title == "6 files, 1 new"
+
+
+async def test_a_file_that_is_added_by_its_name_counts_by_its_content(
+    store: ExecutionStore, tmp_path: Path, root: Path, python: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    service = make_service(
+        store,
+        tmp_path / "data",
+        notebook_files=Folder(root),
+        kernels=KernelInVenv(python),
+        capture_limits=CaptureLimits(file_bytes=1),
+    )
+    sweep, _ = await submit(service)
+    end_all(store)
+    (root / "study/data/9.csv").write_text("new")
+    await service.sweeps.add(sweep.id, SweepDefinition(values={"path": "data/9.csv"}))
+    end_all(store)
+    _, receipt = await service.receipt("6")
+    (root / "study/data/9.csv").write_text("NEW")
+
+    changed, _ = await submit(service)
+
+    assert receipt["datums"]["path"]["sha256"] == hashlib.sha256(b"new").hexdigest()
+    assert changed.title == "6 files, 1 new"
+
+
+async def test_a_rerun_is_the_same_as_what_it_repeats(
+    service: ExecutionService, store: ExecutionStore, root: Path, python: Path
+) -> None:
+    once = SubmitRequest(path="study/a.ipynb", notebook=NOTEBOOK, parameters={"n": 3})
+    await service.submit(once)
+    end_all(store, Status.FAILED)
+    await service.rerun("1")
+    end_all(store)
+    other = await service.rerun("1", parameters={"n": 4})
+    end_all(store)
+
+    same = await service.find_same(once)
+    same_as_other = await service.find_same(replace(once, parameters={"n": 4}))
+    change_package(root, python)
+    after_upgrade = await service.find_same(once)
+
+    assert same is not None
+    assert (same.number, same_as_other and same_as_other.id) == (2, other.id)
+    assert after_upgrade is None
+
+
+async def test_what_is_run_again_after_an_upgrade_counts_for_what_comes_after_it(
+    service: ExecutionService, store: ExecutionStore, root: Path, python: Path
+) -> None:
+    sweep, _ = await submit(service)
+    end_all(store, Status.FAILED)
+    change_package(root, python)
+    await service.sweeps.retry(sweep.id)
+    end_all(store)
+
+    again, _ = await submit(service)
+
+    assert again.title == "5 files, none new"
+
+
 def change_code(root: Path, python: Path) -> dict[str, Any]:
     return {"notebook": make_notebook("print('other')", parameters="path: str = ''\nn: int = 1")}
 

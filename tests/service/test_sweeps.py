@@ -254,7 +254,7 @@ async def test_one_of_a_sweep_can_be_run_again_by_itself(
     single = await service.rerun("1")
 
     assert single.sweep_id is None
-    assert store.get(single.id).provenance == store.get(1).provenance | {"environment_key": None}
+    assert store.get(single.id).provenance == store.get(1).provenance
 
 
 SECRETIVE = make_notebook("print(n)", parameters="api_key = ''\nn: int = 1")

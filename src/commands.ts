@@ -55,6 +55,13 @@ export namespace CommandIDs {
   /** Show what the notebook printed, in the sidebar (`plugins/sidebar`). */
   export const peekLog = 'jupyter-async-exec:peek-log';
 
+  /**
+   * Open executions side by side (`plugins/compare`): `{ ids: string[] }`, full
+   * ids or numbers, or `{ sweep: string }`. Without arguments those that are
+   * chosen in the sidebar.
+   */
+  export const compare = 'jupyter-async-exec:compare';
+
   /** Change how many executions may run at once (`plugins/slots`). */
   export const changeSlots = 'jupyter-async-exec:change-slots';
 

@@ -3,6 +3,7 @@
  */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
+import { goalsPlugin } from './plugins/goals';
 import { modelPlugin } from './plugins/model';
 import { noticesPlugin } from './plugins/notices';
 import { columnsPlugin, sidebarPlugin } from './plugins/sidebar';
@@ -15,6 +16,7 @@ export * from './tokens';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
   modelPlugin,
+  goalsPlugin,
   columnsPlugin,
   noticesPlugin,
   viewerPlugin,

@@ -7,7 +7,7 @@ import type { ISignal } from '@lumino/signaling';
 import type { ReactNode } from 'react';
 
 import type { IExecutionsClient } from './api/client';
-import type { Execution, ExecutionKey, Status, Sweep } from './api/types';
+import type { Execution, ExecutionKey, Goal, Status, Sweep } from './api/types';
 
 /** Whose settings, words and plugins these are. */
 export const PLUGIN_ID = 'jupyter_async_exec:plugin';
@@ -145,6 +145,36 @@ export interface IExecutionsModel extends IObservableDisposable {
 export const IExecutionsModel = new Token<IExecutionsModel>(
   'jupyter_async_exec:IExecutionsModel',
   'The executions the front end knows, live.'
+);
+
+/** Which metric counts, for each notebook; the person names it once. */
+export interface IGoals {
+  /** Emitted after every change. */
+  readonly changed: ISignal<IGoals, void>;
+
+  /**
+   * The goal of a notebook; `null` while nobody named one.
+   *
+   * @param path - path of the notebook.
+   */
+  find(path: string): Goal | null;
+
+  /**
+   * Name the goal of a notebook, or forget it.
+   *
+   * @param path - path of the notebook.
+   * @param goal - `null` forgets it.
+   */
+  set(path: string, goal: Goal | null): Promise<void>;
+
+  /** Fetch all again. */
+  refresh(): Promise<void>;
+}
+
+/** Which metric counts, for each notebook. */
+export const IGoals = new Token<IGoals>(
+  'jupyter_async_exec:IGoals',
+  'Knows which metric tells good executions of a notebook from bad ones.'
 );
 
 /** One value at the right of a row. */

@@ -1,4 +1,4 @@
-"""Handler for several executions side by side."""
+"""Handlers for several executions side by side."""
 
 from __future__ import annotations
 
@@ -18,3 +18,17 @@ class CompareHandler(AsyncExecHandler):
         query = self.read_query("/compare")
         found = await self.service.compare(ids=query["ids"], sweep=query["sweep"])
         await self.write_large_json(lambda: found)
+
+
+class CurvesHandler(AsyncExecHandler):
+    """``compare/curves``."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return one metric of several executions, at most as many points as a chart shows."""
+        query = self.read_query("/compare/curves")
+        curves = await self.service.curves(
+            query["ids"] or "", query["name"] or "", max_points=query["max_points"]
+        )
+        await self.write_large_json(lambda: {"curves": curves})

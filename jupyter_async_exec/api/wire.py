@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.core.clock import format_at
 from jupyter_async_exec.core.execution import Hold, Status
+from jupyter_async_exec.core.goal import Direction, Goal
 from jupyter_async_exec.core.reuse import ReusePolicy
 from jupyter_async_exec.core.secret_parameters import takes_secret
 from jupyter_async_exec.core.sweeps import Mode, SweepDefinition
@@ -95,6 +96,16 @@ def page_to_json(page: ExecutionPage, waiting_reason: str | None) -> JSONObject:
 def metrics_to_json(piece: MetricsPiece) -> JSONObject:
     """Return the JSON of points of metrics."""
     return {"metrics": piece.metrics, "cursor": piece.cursor, "complete": piece.complete}
+
+
+def goal_to_json(goal: Goal) -> JSONObject:
+    """Return the JSON of a goal."""
+    return {"metric": goal.metric, "direction": goal.direction.value}
+
+
+def goal_from_json(body: JSONObject | None) -> Goal | None:
+    """Return the goal that a checked request body names; `None` for null."""
+    return None if body is None else Goal(body["metric"], Direction(body["direction"]))
 
 
 def sweep_to_json(

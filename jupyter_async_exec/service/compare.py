@@ -19,6 +19,7 @@ from jupyter_async_exec.core.differences import (
 )
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.errors import AsyncExecError, InvalidRequestError
+from jupyter_async_exec.service.metrics import series_to_json
 from jupyter_async_exec.snapshots.manifest import load_manifest
 from jupyter_async_exec.snapshots.parameters import find_parameters
 from jupyter_async_exec.store import ExecutionQuery
@@ -36,6 +37,8 @@ ValueT = TypeVar("ValueT")
 
 #: More are not compared at once.
 MOST_COMPARED = 1_000
+#: Curves of more cannot be told from each other.
+MOST_CURVES = 100
 #: Sources of more notebooks are only said to differ.
 MOST_VARIANTS = 20
 #: Of a list of what differs.
@@ -110,6 +113,32 @@ class Comparer:
                 "code": sources.variants(),
             },
         }
+
+    def curves(self, ids: str, name: str, max_points: int) -> list[JSONObject]:
+        """Return one metric of each execution of a list, those without it left out.
+
+        Raises
+        ------
+        InvalidRequestError
+            It is no such list, none or too many.
+        NotFoundError
+            One that is named, outside of a range, is not there.
+        """
+        executions = self.find(ids, None)
+        if len(executions) > MOST_CURVES:
+            raise InvalidRequestError(f"At most {MOST_CURVES} curves can be drawn at once.")
+        curves = []
+        for execution in executions:
+            _, series, counts = self._store.metrics(execution.id, names=[name])
+            curves += [
+                {
+                    "id": execution.id,
+                    "number": execution.number,
+                    **series_to_json(execution, each, counts[each.name], max_points),
+                }
+                for each in series
+            ]
+        return curves
 
     def since_success(self, execution: Execution) -> JSONObject | None:
         """Return what changed since the last success of the same notebook; `None` without one."""

@@ -91,7 +91,7 @@ def make_piece(
     now = {**known.counts, **{each.name: each.offset + len(each) for each in series}}
     return MetricsPiece(
         metrics=[
-            _to_json(execution, each, counts.get(each.name, 0), max_points) for each in series
+            series_to_json(execution, each, counts.get(each.name, 0), max_points) for each in series
         ],
         # Somebody may be ahead of us while a journal is read again.
         cursor=Cursor(
@@ -102,9 +102,10 @@ def make_piece(
     )
 
 
-def _to_json(
+def series_to_json(
     execution: Execution, series: MetricSeries, n_points: int, max_points: int
 ) -> JSONObject:
+    """Return the JSON of one metric of an execution, at most `max_points` of it (>= 4)."""
     chosen = downsample(series.values, max_points)
     start_ms = 0
     if execution.started_at is not None:

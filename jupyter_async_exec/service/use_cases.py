@@ -22,6 +22,7 @@ from jupyter_async_exec.service.admission import Admission, RoomLimits
 from jupyter_async_exec.service.compare import Comparer
 from jupyter_async_exec.service.disk_use import DiskUse
 from jupyter_async_exec.service.environment_key import EnvironmentKeys
+from jupyter_async_exec.service.goals import Goals
 from jupyter_async_exec.service.metrics import Cursor, MetricsPiece, make_piece
 from jupyter_async_exec.service.results import LogPiece, ResultReader
 from jupyter_async_exec.service.submission import Sealer
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from jupyter_async_exec.backends.base import Backend
     from jupyter_async_exec.core.execution import Artifact, Execution, Limits, Submission
+    from jupyter_async_exec.core.goal import Goal
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.objects.base import ObjectStore
     from jupyter_async_exec.service.ports import KernelCatalog, NotebookFiles, SubmitRequest
@@ -117,6 +119,7 @@ class ExecutionService:
         #: What kernels run in.
         self.environments = EnvironmentKeys()
         self._comparer = Comparer(store, objects)
+        self._goals = Goals(store)
         self._sealer = Sealer(
             objects=objects,
             kernels=kernels,
@@ -420,6 +423,41 @@ class ExecutionService:
         return await asyncio.to_thread(
             lambda: self._comparer.compare(self._comparer.find(ids, sweep))
         )
+
+    async def curves(self, ids: str, name: str, *, max_points: int) -> list[JSONObject]:
+        """Return the curve of one metric of several executions, those without it left out.
+
+        Parameters
+        ----------
+        ids
+            Numbers, ids and ranges of numbers, such as ``3,7-12``.
+        name
+            Which metric.
+        max_points
+            At most so many of each (>= 4); peaks are never left out.
+
+        Raises
+        ------
+        InvalidRequestError
+            That is none, or more than can be drawn.
+        NotFoundError
+            One that is named is not there.
+        """
+        return await asyncio.to_thread(self._comparer.curves, ids, name, max_points)
+
+    async def goal(self, path: str) -> Goal | None:
+        """Return which metric counts for a notebook; `None` while nobody said."""
+        _check_path(path)
+        return await asyncio.to_thread(self._goals.get, path)
+
+    async def goals(self) -> dict[str, Goal]:
+        """Return which metric counts, by path of the notebook."""
+        return await asyncio.to_thread(self._goals.all)
+
+    async def set_goal(self, path: str, goal: Goal | None) -> None:
+        """Say which metric counts for a notebook; `None` forgets it."""
+        _check_path(path)
+        await asyncio.to_thread(self._goals.put, path, goal)
 
     async def restore(self, ref: str, *, folder: str | None = None) -> str:
         """Write the source notebook into a new file; return its Jupyter path."""

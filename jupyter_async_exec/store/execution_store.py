@@ -585,6 +585,14 @@ class ExecutionStore:
         value: JSONValue | None = None if text is None else json.loads(text)
         return value
 
+    def find_settings(self, prefix: str) -> dict[str, JSONValue]:
+        """Return the store-wide choices whose names begin with `prefix`, by name."""
+        statement = sa.select(settings.c.name, settings.c.value).where(
+            settings.c.name.startswith(prefix, autoescape=True)
+        )
+        rows = self._read(lambda connection: connection.execute(statement).all())
+        return {name: json.loads(value) for name, value in rows}
+
     def set_setting(self, name: str, value: JSONValue) -> None:
         """Make a store-wide choice that every process on the store sees."""
         text = codec.dump_json(value)

@@ -6,11 +6,15 @@ import { ServerConnection } from '@jupyterlab/services';
 
 import type {
   Artifact,
+  Comparison,
+  Curve,
   Execution,
   ExecutionEdit,
   ExecutionKey,
   ExecutionPage,
+  Goal,
   LogPiece,
+  MetricsPiece,
   NotebookJSON,
   ParameterList,
   Problem,
@@ -64,6 +68,14 @@ export interface IListQuery {
   limit?: number;
   /** `next_cursor` of the page before. */
   cursor?: string;
+}
+
+/** Which executions are compared. */
+export interface ICompareQuery {
+  /** Numbers, ids and ranges of numbers, such as `3,7-12`. */
+  ids?: string;
+  /** All executions of this sweep. */
+  sweep?: string;
 }
 
 /** What the rest of the front end may ask of the server. */
@@ -143,6 +155,33 @@ export interface IExecutionsClient {
 
   /** A sweep with all its executions. */
   getSweep(id: string): Promise<Sweep>;
+
+  /** Ask for the end of all executions of a sweep. */
+  cancelSweep(id: string): Promise<Sweep>;
+
+  /** Executions side by side, and what differs between them. */
+  compare(query: ICompareQuery): Promise<Comparison>;
+
+  /**
+   * One metric of several executions.
+   *
+   * @param ids - as for `compare`; at most 100 executions.
+   * @param name - the metric.
+   * @param maxPoints - at most so many points of each.
+   */
+  getCurves(ids: string, name: string, maxPoints: number): Promise<Curve[]>;
+
+  /** The points of its metrics; with a cursor, those that are new. */
+  getMetrics(
+    id: ExecutionKey,
+    options?: { maxPoints?: number; cursor?: string }
+  ): Promise<MetricsPiece>;
+
+  /** Which metric counts, by path of the notebook. */
+  getGoals(): Promise<Record<string, Goal>>;
+
+  /** Say which metric counts for a notebook; `null` forgets it. */
+  setGoal(path: string, goal: Goal | null): Promise<Goal | null>;
 
   /** Queue, slots, disk use, version. */
   getStatus(): Promise<ServerStatus>;
@@ -264,15 +303,57 @@ export class ExecutionsClient implements IExecutionsClient {
   }
 
   getParameters(path: string): Promise<ParameterList> {
-    return this._send('GET', parametersPath(path));
+    return this._send('GET', notebookPath(path, 'parameters'));
   }
 
   findParameters(path: string, notebook: NotebookJSON): Promise<ParameterList> {
-    return this._send('POST', parametersPath(path), { notebook });
+    return this._send('POST', notebookPath(path, 'parameters'), { notebook });
   }
 
   getSweep(id: string): Promise<Sweep> {
     return this._send('GET', `sweeps/${id}`);
+  }
+
+  cancelSweep(id: string): Promise<Sweep> {
+    return this._send('POST', `sweeps/${id}/cancel`);
+  }
+
+  compare(query: ICompareQuery): Promise<Comparison> {
+    return this._send('GET', `compare${toQueryString({ ...query })}`);
+  }
+
+  async getCurves(
+    ids: string,
+    name: string,
+    max_points: number
+  ): Promise<Curve[]> {
+    const query = toQueryString({ ids, name, max_points });
+    const { curves } = await this._send<{ curves: Curve[] }>(
+      'GET',
+      `compare/curves${query}`
+    );
+    return curves;
+  }
+
+  getMetrics(
+    id: ExecutionKey,
+    options: { maxPoints?: number; cursor?: string } = {}
+  ): Promise<MetricsPiece> {
+    const { cursor, maxPoints: max_points } = options;
+    const query = toQueryString({ max_points, cursor });
+    return this._send('GET', `executions/${id}/metrics${query}`);
+  }
+
+  async getGoals(): Promise<Record<string, Goal>> {
+    const { goals } = await this._send<{ goals: Record<string, Goal> }>(
+      'GET',
+      'goals'
+    );
+    return goals;
+  }
+
+  setGoal(path: string, goal: Goal | null): Promise<Goal | null> {
+    return this._send('PUT', notebookPath(path, 'goal'), goal);
   }
 
   getStatus(): Promise<ServerStatus> {
@@ -318,8 +399,8 @@ export class ExecutionsClient implements IExecutionsClient {
   private _clockOffset = 0;
 }
 
-function parametersPath(path: string): string {
-  return `notebooks/${URLExt.encodeParts(path)}/parameters`;
+function notebookPath(path: string, what: 'goal' | 'parameters'): string {
+  return `notebooks/${URLExt.encodeParts(path)}/${what}`;
 }
 
 function toQueryString(

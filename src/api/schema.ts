@@ -394,6 +394,68 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/compare/curves': {
+    parameters: {
+      query: {
+        /** @description Numbers, ids and ranges of numbers, such as `3,7-12`; at most 100 executions. */
+        ids: string;
+        /** @description The metric. */
+        name: string;
+        /** @description At most so many points of each; first, last, peaks and NaN are never left out. */
+        max_points?: number;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** One metric of several executions, point by point; those that have none are left out. */
+    get: operations['compareCurves'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/goals': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Which metric counts, by path of the notebook. */
+    get: operations['listGoals'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/notebooks/{path}/goal': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description Jupyter path, may contain `/`. */
+        path: string;
+      };
+      cookie?: never;
+    };
+    /** Which metric counts for a notebook. */
+    get: operations['getGoal'];
+    /** Name the metric that counts for a notebook; null forgets it. */
+    put: operations['setGoal'];
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/notebooks/{path}/parameters': {
     parameters: {
       query?: never;
@@ -824,6 +886,24 @@ export interface components {
           cells: components['schemas']['CellDifference'][] | null;
         }[];
       };
+    };
+    /** @description One metric of one execution; the columns have equal lengths. */
+    Curve: {
+      id: string;
+      number: number;
+      name: string;
+      n_points: number;
+      offset: number;
+      sampled: boolean;
+      steps: (number | null)[];
+      values: components['schemas']['MetricValue'][];
+      times_s: number[];
+    };
+    /** @description The metric by which executions of a notebook are told good from bad, named once. */
+    Goal: {
+      metric: string;
+      /** @enum {string} */
+      direction: 'minimise' | 'maximise';
     };
     /** @description What it ran in, as the kernel said with its first cell that succeeded. */
     Environment: {
@@ -1661,6 +1741,121 @@ export interface operations {
       400: components['responses']['Problem'];
       403: components['responses']['Problem'];
       404: components['responses']['Problem'];
+      503: components['responses']['Problem'];
+    };
+  };
+  compareCurves: {
+    parameters: {
+      query: {
+        /** @description Numbers, ids and ranges of numbers, such as `3,7-12`; at most 100 executions. */
+        ids: string;
+        /** @description The metric. */
+        name: string;
+        /** @description At most so many points of each; first, last, peaks and NaN are never left out. */
+        max_points?: number;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description A curve for each, in the order asked for. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': {
+            curves: components['schemas']['Curve'][];
+          };
+        };
+      };
+      400: components['responses']['Problem'];
+      403: components['responses']['Problem'];
+      404: components['responses']['Problem'];
+      503: components['responses']['Problem'];
+    };
+  };
+  listGoals: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Those of all notebooks that have one. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': {
+            goals: {
+              [key: string]: components['schemas']['Goal'];
+            };
+          };
+        };
+      };
+      403: components['responses']['Problem'];
+      503: components['responses']['Problem'];
+    };
+  };
+  getGoal: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description Jupyter path, may contain `/`. */
+        path: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The metric and its better direction; null while nobody named one. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Goal'] | null;
+        };
+      };
+      400: components['responses']['Problem'];
+      403: components['responses']['Problem'];
+      503: components['responses']['Problem'];
+    };
+  };
+  setGoal: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description Jupyter path, may contain `/`. */
+        path: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['Goal'] | null;
+      };
+    };
+    responses: {
+      /** @description The metric and its better direction; null while nobody named one. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Goal'] | null;
+        };
+      };
+      400: components['responses']['Problem'];
+      403: components['responses']['Problem'];
       503: components['responses']['Problem'];
     };
   };

@@ -65,6 +65,36 @@ export type Parameter = Schemas['Parameter'];
 /** The declared parameters of a notebook. */
 export type ParameterList = Schemas['ParameterList'];
 
+/** The metric by which executions of a notebook are told good from bad. */
+export type Goal = Schemas['Goal'];
+
+/** Several executions side by side, and what differs between them. */
+export type Comparison = Schemas['Comparison'];
+
+/** One execution among others. */
+export type ComparedRow = Schemas['ComparedRow'];
+
+/** A cell of the source that was added, removed or changed. */
+export type CellDifference = Schemas['CellDifference'];
+
+/** A fact that differs, with its value in each execution. */
+export type ComparedValues = Schemas['ComparedValues'];
+
+/** What changed since the last success of the same notebook. */
+export type SinceSuccess = Schemas['SinceSuccess'];
+
+/** One metric of one execution among others. */
+export type Curve = Schemas['Curve'];
+
+/** Points of the metrics of one execution. */
+export type MetricsPiece = Schemas['MetricsPiece'];
+
+/** Points of one metric. */
+export type MetricPoints = Schemas['MetricPoints'];
+
+/** A finite number, or the name of one that is none. */
+export type MetricValue = Schemas['MetricValue'];
+
 /** Queue, slots, disk use, version. */
 export type ServerStatus = Schemas['ServerStatus'];
 

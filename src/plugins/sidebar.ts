@@ -13,6 +13,7 @@ import { CommandIDs } from '../commands';
 import { queueIcon } from '../icons';
 import { UnseenModel } from '../model/unseen';
 import { defaultColumns } from '../sidebar/columns';
+import { metricColumn } from '../sidebar/columns/metric';
 import { ColumnRegistry } from '../sidebar/columns/registry';
 import { ListControls } from '../sidebar/controls';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- shown from the start
@@ -23,6 +24,7 @@ import { SidebarState } from '../sidebar/state';
 import {
   IColumnRegistry,
   IExecutionsModel,
+  IGoals,
   IResultTracker,
   PLUGIN_ID,
   TRANSLATION_DOMAIN
@@ -35,14 +37,22 @@ export const columnsPlugin: JupyterFrontEndPlugin<IColumnRegistry> = {
   description: 'Keeps the values shown in the rows of the sidebar.',
   autoStart: true,
   provides: IColumnRegistry,
+  requires: [IGoals],
   optional: [ITranslator],
   activate: (
     _app: JupyterFrontEnd,
+    goals: IGoals,
     translator: ITranslator | null
   ): IColumnRegistry => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     const registry = new ColumnRegistry();
     defaultColumns(trans).forEach(column => registry.register(column));
+    let metric = registry.register(metricColumn(goals, trans));
+    goals.changed.connect(() => {
+      // Rows are drawn again when there are other columns.
+      metric.dispose();
+      metric = registry.register(metricColumn(goals, trans));
+    });
     return registry;
   }
 };

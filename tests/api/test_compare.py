@@ -97,3 +97,39 @@ async def test_a_failure_tells_what_changed_since_the_last_success(client: Clien
     assert worked["since_success"] is None
     assert "papermill" in worked["environment"]["packages"]
     assert failed["environment"]["id"] == worked["environment"]["id"]
+
+
+LOOP = "import json\nfor n in range(50):\n    print(json.dumps({'step': n, 'loss': rate * n}))"
+
+
+async def test_curves_of_one_metric_are_told_for_all_at_once(client: Client) -> None:
+    for rate in (0.5, 0.25):
+        await submit(client, notebook(LOOP), parameters={"rate": rate})
+    await submit(client, notebook())
+    for number in (1, 2, 3):
+        await client.finished(number)
+
+    query = {"ids": "2,1,3", "name": "loss", "max_points": 10}
+    curves = (await client.get("compare/curves", **query)).json["curves"]
+
+    assert [each["number"] for each in curves] == [2, 1]
+    assert all(len(each["values"]) <= 10 for each in curves)
+    assert [(each["steps"][-1], each["values"][-1]) for each in curves] == [(49, 12.25), (49, 24.5)]
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({}, 400),
+        ({"ids": "1-200", "name": "a"}, 400),
+        ({"ids": "9", "name": "a"}, 404),
+        ({"ids": "1", "name": "a", "max_points": 1}, 400),
+    ],
+)
+async def test_curves_that_cannot_be_drawn_are_refused(
+    client: Client, query: dict[str, Any], code: int
+) -> None:
+    answer = await client.get("compare/curves", **query)
+
+    assert answer.code == code
+    assert answer.json["message"]

@@ -66,6 +66,7 @@ BODIES = {
     ("POST", "executions/1/restore"): ['{"folder": %s}', "%s"],
     ("POST", "executions/1/pin"): ['{"pinned": %s}', "%s"],
     ("PATCH", "status"): ['{"slots": %s}', "%s"],
+    ("PUT", "notebooks/a.ipynb/goal"): ['{"metric": %s, "direction": "minimise"}', "%s"],
     ("POST", "notebooks/a.ipynb/parameters"): ['{"notebook": %s}', "%s"],
 }
 #: Larger requests are read by a process of their own, which takes a second.

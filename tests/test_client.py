@@ -62,10 +62,12 @@ def test_a_failure_says_where(folder: Path) -> None:
 
 
 def test_what_cannot_be_run_is_refused(folder: Path) -> None:
-    path = save(folder, "n", parameters="n: int = 1")
+    path = save(folder, "n", parameters="n: int = 1  # n < 10")
 
     with pytest.raises(InvalidParametersError):
         run(path, {"n": "three"})
+    with pytest.raises(InvalidParametersError, match="a whole number below 10, not 11"):
+        run(path, {"n": 11})
     with pytest.raises(NotFoundError):
         run(folder / "none.ipynb")
 

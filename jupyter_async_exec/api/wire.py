@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from jupyter_async_exec.core.clock import format_at
 from jupyter_async_exec.core.execution import Hold, Status
 from jupyter_async_exec.core.goal import Direction, Goal
+from jupyter_async_exec.core.parameter_rules import ValueRule
+from jupyter_async_exec.core.parameters import wanted
 from jupyter_async_exec.core.reuse import ReusePolicy
 from jupyter_async_exec.core.secret_parameters import takes_secret
 from jupyter_async_exec.core.sweeps import Mode, SweepDefinition
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from jupyter_async_exec.core.execution import Artifact, Execution
     from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.core.parameters import Parameter
     from jupyter_async_exec.core.sweeps import Sweep
     from jupyter_async_exec.service import LogPiece, SweepPlan
     from jupyter_async_exec.service.metrics import MetricsPiece
@@ -168,25 +171,34 @@ def receipt_to_json(receipt: JSONObject, execution: JSONObject) -> JSONObject:
 def parameters_to_json(found: ParameterList) -> JSONObject:
     """Return the JSON of the declared parameters of a notebook."""
     return {
-        "parameters": [
-            {
-                "name": parameter.name,
-                "type": parameter.type.value,
-                "default": parameter.default,
-                "required": parameter.required,
-                "computed": parameter.computed,
-                "default_source": parameter.default_source,
-                "comment": parameter.comment,
-                "annotation": parameter.annotation,
-                "nullable": parameter.nullable,
-                "secret": takes_secret(parameter),
-            }
-            for parameter in found.parameters
-        ],
+        "parameters": [_parameter_to_json(parameter) for parameter in found.parameters],
         "language": found.language,
         "typed": found.typed,
         "cell_index": found.cell_index,
         "problem": found.problem,
+    }
+
+
+def _parameter_to_json(parameter: Parameter) -> JSONObject:
+    rule = parameter.rule or ValueRule()
+    return {
+        "name": parameter.name,
+        "type": parameter.type.value,
+        "default": parameter.default,
+        "required": parameter.required,
+        "computed": parameter.computed,
+        "default_source": parameter.default_source,
+        "comment": parameter.comment,
+        "annotation": parameter.annotation,
+        "nullable": parameter.nullable,
+        "secret": takes_secret(parameter),
+        "path": parameter.is_path,
+        "choices": list(rule.choices) or None,
+        "minimum": rule.minimum,
+        "maximum": rule.maximum,
+        "exclusive_minimum": rule.exclusive_minimum,
+        "exclusive_maximum": rule.exclusive_maximum,
+        "wanted": None if parameter.rule is None else wanted(parameter),
     }
 
 

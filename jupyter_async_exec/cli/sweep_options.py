@@ -105,7 +105,7 @@ def _read_csv(text: str, declared: ParameterList) -> list[dict[str, Any]]:
     rows = list(csv.DictReader(text.splitlines(), restkey="", skipinitialspace=True))
     if not rows:
         raise InvalidRequestError("The table has no rows below its head.")
-    typed = {each.name for each in declared.parameters} if declared.typed else set()
+    typed = declared.typed_names
     return [
         {
             name: value if name in typed or value is None else read_value(name, str(value))

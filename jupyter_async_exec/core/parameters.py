@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from jupyter_async_exec.core.json_types import JSONValue
+from jupyter_async_exec.core.parameter_rules import ValueRule, is_same
 from jupyter_async_exec.core.secret_names import is_hidden
 from jupyter_async_exec.errors import InvalidParametersError
 
@@ -56,6 +57,12 @@ class Parameter:
     annotation: str | None = None
     #: `None` is allowed as well.
     nullable: bool = False
+    #: Which values are taken besides; the default is, whatever the rule says.
+    rule: ValueRule | None = None
+    #: A text that names a file or folder.
+    is_path: bool = False
+    #: What makes the default of its text, such as `Path`, and a given value likewise.
+    constructor: str | None = None
 
 
 class _UnfitError(Exception):
@@ -69,7 +76,8 @@ def coerce_parameters(
 
     A text is read as the declared type (``"7"`` is 7 for an `int`, JSON for a
     `list` or `dict`); nothing is ever cut or guessed (1.5 is no `int`, `True`
-    is no number, a number is no `str`).
+    is no number, a number is no `str`). A value that the notebook's own rule
+    excludes is refused; its default never is.
 
     Parameters
     ----------
@@ -96,6 +104,7 @@ def coerce_parameters(
     Names and values become code in the notebook's language; the rules for
     them are: identifiers only, JSON only.
     """
+    ruled = {parameter.name: parameter for parameter in declared if parameter.rule}
     known = {parameter.name: parameter for parameter in declared} if typed else {}
     coerced: dict[str, JSONValue] = {}
     fields: dict[str, str] = {}
@@ -103,8 +112,10 @@ def coerce_parameters(
         try:
             _check_name(name, known)
             plain = _plain(value)
-            is_taken = is_hidden(plain) or name not in known
-            coerced[name] = plain if is_taken else _coerced(plain, known[name])
+            if not is_hidden(plain):
+                plain = _coerced(plain, known[name]) if name in known else plain
+                plain = _ruled(plain, ruled[name]) if name in ruled else plain
+            coerced[name] = plain
         except _UnfitError as error:
             fields[_shown(name)] = str(error)
     for parameter in known.values():
@@ -115,6 +126,14 @@ def coerce_parameters(
     if fields:
         raise InvalidParametersError(" ".join(fields.values()), {"fields": fields})
     return coerced
+
+
+def wanted(parameter: Parameter) -> str:
+    """Return what a parameter takes, to go on from "must be", such as "a number above 0"."""
+    kind = _WANTED.get(parameter.type, "a value")
+    if parameter.rule is None:
+        return kind
+    return parameter.rule.wanted(kind if parameter.type in _NUMBERS else "a number")
 
 
 def is_parameter_name(name: object) -> bool:
@@ -227,18 +246,39 @@ def _coerced(value: JSONValue, parameter: Parameter) -> JSONValue:
     is_null_text = (
         isinstance(value, str)
         and value.strip() in {"null", "None"}
-        and parameter.type is not ParameterType.STR
+        and (parameter.type is not ParameterType.STR or _has_choices_without(parameter, value))
     )
     if value is None or (is_null_text and parameter.nullable):
         if parameter.nullable:
             return None
-        raise _UnfitError(f"`{parameter.name}` must be {_WANTED[parameter.type]}, not null.")
+        raise _UnfitError(f"`{parameter.name}` must be {wanted(parameter)}, not null.")
     try:
         return reader(value)
     except (ValueError, OverflowError, RecursionError):
-        raise _UnfitError(
-            f"`{parameter.name}` must be {_WANTED[parameter.type]}, not {_excerpt(value)}."
-        ) from None
+        raise _unfit(parameter, value) from None
+
+
+def _has_choices_without(parameter: Parameter, text: str) -> bool:
+    """Whether a text such as "None" is none of the choices, so can mean nothing else."""
+    rule = parameter.rule
+    return rule is not None and bool(rule.choices) and text not in rule.choices
+
+
+def _ruled(value: JSONValue, parameter: Parameter) -> JSONValue:
+    rule = parameter.rule
+    if rule is None or (value is None and parameter.nullable):
+        return value
+    has_default = not parameter.required and not parameter.computed
+    if has_default and is_same(value, parameter.default):
+        return value
+    try:
+        return rule.fit(value)
+    except ValueError:
+        raise _unfit(parameter, value) from None
+
+
+def _unfit(parameter: Parameter, value: JSONValue) -> _UnfitError:
+    return _UnfitError(f"`{parameter.name}` must be {wanted(parameter)}, not {_excerpt(value)}.")
 
 
 def _excerpt(value: JSONValue) -> str:
@@ -318,3 +358,4 @@ _WANTED = {
     ParameterType.LIST: "a list",
     ParameterType.DICT: "an object of names and values",
 }
+_NUMBERS = {ParameterType.INT, ParameterType.FLOAT}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jupyter_async_exec.core.parameters import Parameter, ParameterType, coerce_parameters
+from jupyter_async_exec.core.parameters import Parameter, ParameterType, coerce_parameters, wanted
 from jupyter_async_exec.core.secret_names import hide, is_hidden, is_secret, missing_secrets
 from jupyter_async_exec.errors import InvalidParametersError
 
@@ -71,8 +71,8 @@ def _without_value(
     error: InvalidParametersError, name: str, parameter: Parameter | None
 ) -> InvalidParametersError:
     """Say what is wrong without the value, which the usual sentence quotes."""
-    wanted = f"must be of type {parameter.type.value}" if parameter else "cannot be given so"
+    what = f"must be {wanted(parameter)}" if parameter else "cannot be given so"
     if name not in error.details.get("fields", {}):
         return error  # About the name, which is no secret.
-    sentence = f"`{name}` {wanted}; what was given is not repeated here, as it is a secret."
+    sentence = f"`{name}` {what}; what was given is not repeated here, as it is a secret."
     return InvalidParametersError(sentence, {"fields": {name: sentence}})

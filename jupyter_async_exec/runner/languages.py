@@ -46,8 +46,22 @@ class Language(ABC):
     #: What cannot be a variable, or would be more than one.
     reserved: ClassVar[frozenset[str]] = frozenset()
 
-    def codify(self, parameters: Mapping[str, JSONValue], comment: str) -> str:
+    def codify(
+        self,
+        parameters: Mapping[str, JSONValue],
+        comment: str,
+        constructors: Mapping[str, str] | None = None,
+    ) -> str:
         """Return source code that assigns `parameters`.
+
+        Parameters
+        ----------
+        parameters
+            Name to value.
+        comment
+            The first line.
+        constructors
+            By name what is called with a text to make the value, such as `Path`.
 
         Raises
         ------
@@ -57,7 +71,11 @@ class Language(ABC):
         lines = [self.comment.format(comment)]
         for name, value in parameters.items():
             self.check_name(name)
-            lines.append(self.assign(name, value))
+            constructor = (constructors or {}).get(name)
+            if constructor is not None and isinstance(value, str):
+                lines.append(f"{name} = {constructor}({self.quote(value)})")
+            else:
+                lines.append(self.assign(name, value))
         return "\n".join([*lines, ""])
 
     def check_name(self, name: str) -> None:

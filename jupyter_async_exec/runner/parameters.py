@@ -48,12 +48,33 @@ def inject(
         "cell_index": index,
         "replaces": replaces,
         "id": cell_id,
-        "source": translate(parameters, kernel_name=kernel_name, language=language),
+        "source": translate(
+            parameters,
+            kernel_name=kernel_name,
+            language=language,
+            constructors=_constructors(notebook, parameters),
+        ),
     }
 
 
-def translate(parameters: Mapping[str, Any], *, kernel_name: str, language: str) -> str:
-    """Return source code that assigns `parameters`.
+def _constructors(notebook: JSONObject, parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the notebook makes of texts: where it says `Path("a.csv")`, so do we."""
+    if not any(isinstance(value, str) for value in parameters.values()):
+        return {}
+    from jupyter_async_exec.snapshots.parameters import find_parameters
+
+    declared = find_parameters(notebook).parameters
+    return {each.name: each.constructor for each in declared if each.constructor is not None}
+
+
+def translate(
+    parameters: Mapping[str, Any],
+    *,
+    kernel_name: str,
+    language: str,
+    constructors: Mapping[str, str] | None = None,
+) -> str:
+    """Return source code that assigns `parameters`; see `Language.codify`.
 
     Raises
     ------
@@ -71,7 +92,7 @@ def translate(parameters: Mapping[str, Any], *, kernel_name: str, language: str)
             {"fields": dict.fromkeys(parameters, "its language is not known")},
         )
     try:
-        return writer.codify(parameters, _COMMENT)
+        return writer.codify(parameters, _COMMENT, constructors)
     except UnwritableError as error:
         raise InvalidParametersError(f"{error}.", {"fields": {}}) from None
 

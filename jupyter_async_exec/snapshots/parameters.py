@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import json
 import math
 import re
 import tokenize
@@ -11,14 +12,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from jupyter_async_exec.core.parameter_rules import ValueRule
 from jupyter_async_exec.core.parameters import (
     DEPTH,
     INTEGER_BITS,
     Parameter,
     ParameterType,
+    coerce_parameters,
     is_parameter_name,
 )
+from jupyter_async_exec.errors import InvalidParametersError
+from jupyter_async_exec.snapshots.annotations import TYPE_NAMES, path_class, read_annotation
 from jupyter_async_exec.snapshots.notebook import kernel_of
+from jupyter_async_exec.snapshots.parameter_comments import read_comment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +61,14 @@ class ParameterList:
     cell_index: int | None = None
     #: Why the cell could not be read, in one sentence.
     problem: str | None = None
+
+    @property
+    def typed_names(self) -> frozenset[str]:
+        """Those whose type is known, so that a text can be read as it."""
+        unknown = {ParameterType.ANY, ParameterType.NONE}
+        return frozenset(
+            each.name for each in self.parameters if self.typed and each.type not in unknown
+        )
 
 
 class _NotLiteralError(Exception):
@@ -181,23 +195,18 @@ def _comment_of(statement: ast.stmt, comments: Mapping[int, str]) -> str:
 def _declared(statement: ast.stmt, source: str, comment: str) -> Iterator[Parameter]:
     match statement:
         case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=None):
-            kind, nullable = _read_annotation(annotation)
-            yield Parameter(
-                name=name,
-                type=kind,
-                required=True,
-                comment=comment,
-                annotation=_annotation_text(annotation),
-                nullable=nullable,
-            )
+            bare = Parameter(name=name, required=True, comment=comment)
+            yield _with_comment_rules(_with_annotation(bare, annotation))
         case ast.AnnAssign(
             target=ast.Name(id=name), annotation=annotation, value=ast.expr() as value
         ):
-            yield _with_annotation(_valued(name, value, source, comment), annotation)
+            valued = _valued(name, value, source, comment)
+            yield _with_comment_rules(_with_annotation(valued, annotation))
         case ast.Assign(targets=targets, value=value):
             for target in targets:
                 for name, part in _pairs(target, value):
-                    yield _with_type_comment(_valued(name, part, source, comment))
+                    valued = _with_type_comment(_valued(name, part, source, comment))
+                    yield _with_comment_rules(valued)
         case _:
             return
 
@@ -220,6 +229,18 @@ def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
 
 def _valued(name: str, value: ast.expr, source: str, comment: str) -> Parameter:
     text = _source_text(value, source)
+    constructor, path = _path_of(value, DEPTH)
+    if constructor is not None:
+        return Parameter(
+            name=name,
+            type=ParameterType.STR,
+            default=path,
+            computed=path is None,
+            default_source=text,
+            comment=comment,
+            is_path=True,
+            constructor=constructor,
+        )
     try:
         default = _literal(value, DEPTH)
     except _NotLiteralError:
@@ -233,6 +254,31 @@ def _valued(name: str, value: ast.expr, source: str, comment: str) -> Parameter:
         comment=comment,
         nullable=default is None,
     )
+
+
+def _path_of(value: ast.expr, depth: int) -> tuple[str | None, str | None]:
+    """Return the class that makes a path (`Path`), and the path's text unless it is computed."""
+    match value:
+        case ast.Call(func=func, args=[ast.Constant(value=str(text))], keywords=[]) if (
+            found := path_class(func)
+        ):
+            is_plain = isinstance(_constant_or_none(text), str)
+            return found, text if is_plain else None
+        case ast.Call(func=ast.Attribute(value=made_of, attr="home" | "cwd")):
+            return path_class(made_of), None
+        case ast.Call(func=func):
+            return path_class(func), None
+        case ast.BinOp(left=left, op=ast.Div()) if depth:
+            return _path_of(left, depth - 1)[0], None
+        case _:
+            return None, None
+
+
+def _constant_or_none(value: object) -> JSONValue:
+    try:
+        return _constant(value)
+    except _NotLiteralError:
+        return None
 
 
 def _source_text(value: ast.expr, source: str) -> str | None:
@@ -288,35 +334,24 @@ def _key(node: ast.expr | None) -> str:
 def _type_of(value: JSONValue) -> ParameterType:
     if value is None:
         return ParameterType.NONE
-    return _NAMES[type(value).__name__]
-
-
-_NAMES = {
-    "int": ParameterType.INT,
-    "float": ParameterType.FLOAT,
-    "bool": ParameterType.BOOL,
-    "str": ParameterType.STR,
-    "list": ParameterType.LIST,
-    "List": ParameterType.LIST,
-    "tuple": ParameterType.LIST,
-    "Tuple": ParameterType.LIST,
-    "Sequence": ParameterType.LIST,
-    "dict": ParameterType.DICT,
-    "Dict": ParameterType.DICT,
-    "Mapping": ParameterType.DICT,
-    "None": ParameterType.NONE,
-}
-_WRAPPERS = {"Annotated", "Final", "ClassVar"}
+    return TYPE_NAMES[type(value).__name__]
 
 
 def _with_annotation(parameter: Parameter, annotation: ast.expr) -> Parameter:
-    kind, nullable = _read_annotation(annotation)
-    is_null = not parameter.computed and parameter.default is None
+    said = read_annotation(annotation)
+    is_null = not parameter.computed and parameter.default is None and not parameter.required
+    is_path = parameter.is_path or said.path_class is not None
     return replace(
         parameter,
-        type=kind,
-        annotation=_annotation_text(annotation),
-        nullable=nullable or is_null,
+        # A path is given as a text, whatever class the notebook makes of it.
+        type=ParameterType.STR if is_path else said.type,
+        annotation=said.text,
+        nullable=said.nullable or is_null,
+        rule=ValueRule(choices=said.choices) if said.choices else None,
+        is_path=is_path,
+        constructor=said.path_class
+        if parameter.constructor is None and (parameter.required or parameter.computed)
+        else parameter.constructor,
     )
 
 
@@ -332,70 +367,56 @@ def _with_type_comment(parameter: Parameter) -> Parameter:
     return _with_annotation(replace(parameter, comment=written["rest"]), annotation)
 
 
-def _annotation_text(annotation: ast.expr) -> str:
-    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-        return annotation.value
-    return ast.unparse(annotation)
+def _with_comment_rules(parameter: Parameter) -> Parameter:
+    """Add the choices or the range that the comment tells; an annotation's own win."""
+    said = read_comment(parameter.comment, parameter.name)
+    if said.is_path and parameter.type is ParameterType.STR:
+        parameter = replace(parameter, is_path=True)
+    if parameter.rule is not None:
+        return parameter
+    if said.choices and parameter.type in _CHOSEN:
+        return _with_choices(parameter, said.choices)
+    if said.bounds is not None and parameter.type in _BOUNDED:
+        return replace(parameter, rule=said.bounds)
+    return parameter
 
 
-def _read_annotation(annotation: ast.expr) -> tuple[ParameterType, bool]:
-    """Return the type and whether `None` is allowed."""
-    kinds = set(_kinds(annotation, DEPTH))
-    nullable = bool(kinds & {ParameterType.NONE, ParameterType.ANY})
-    named = kinds - {ParameterType.NONE}
-    if named == {ParameterType.INT, ParameterType.FLOAT}:
-        return ParameterType.FLOAT, nullable
-    if len(named) == 1:
-        return named.pop(), nullable
-    return (ParameterType.ANY if named else ParameterType.NONE), nullable
+_BOUNDED = {ParameterType.INT, ParameterType.FLOAT, ParameterType.NONE, ParameterType.ANY}
+_CHOSEN = _BOUNDED | {ParameterType.STR}
 
 
-def _kinds(node: ast.expr, depth: int) -> Iterator[ParameterType]:
-    if not depth:
-        yield ParameterType.ANY
-        return
-    match node:
-        case ast.Constant(value=None):
-            yield ParameterType.NONE
-        case ast.Constant(value=str(quoted)):
-            yield from _quoted_kinds(quoted, depth)
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            yield _NAMES.get(name, ParameterType.ANY)
-        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            yield from _kinds(left, depth - 1)
-            yield from _kinds(right, depth - 1)
-        case ast.Subscript(value=ast.Name(id=name) | ast.Attribute(attr=name), slice=inside):
-            yield from _generic_kinds(name, inside, depth)
-        case _:
-            yield ParameterType.ANY
+def _with_choices(parameter: Parameter, written: tuple[str, ...]) -> Parameter:
+    """Read choices in the parameter's type; were one of another type, they are only words."""
+    nullable = parameter.nullable or "None" in written
+    plain = replace(parameter, rule=None, nullable=nullable)
+    choices: list[JSONValue] = []
+    for item in written:
+        if item == "None":
+            continue
+        quoted = _choice_in_quotes(item)
+        value = _json_or_text(item) if quoted is None else quoted
+        if quoted is None and parameter.type is ParameterType.STR:
+            value = item
+        try:
+            choices.append(coerce_parameters({plain.name: value}, [plain], typed=True)[plain.name])
+        except InvalidParametersError:
+            return parameter
+    return replace(plain, rule=ValueRule(choices=tuple(choices))) if choices else parameter
 
 
-def _quoted_kinds(quoted: str, depth: int) -> Iterator[ParameterType]:
+def _choice_in_quotes(item: str) -> str | None:
+    is_quoted = len(item) > 1 and item[0] == item[-1] and item[0] in "\"'"
+    return item[1:-1] if is_quoted else None
+
+
+def _json_or_text(item: str) -> JSONValue:
+    if item in {"True", "False"}:
+        return item == "True"
     try:
-        node = ast.parse(quoted.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        yield ParameterType.ANY
-    else:
-        yield from _kinds(node, depth - 1)
-
-
-def _generic_kinds(name: str, inside: ast.expr, depth: int) -> Iterator[ParameterType]:
-    parts = inside.elts if isinstance(inside, ast.Tuple) else [inside]
-    if name in _WRAPPERS:
-        yield from _kinds(parts[0], depth - 1) if parts else (ParameterType.ANY,)
-    elif name in {"Optional", "Union"}:
-        if name == "Optional":
-            yield ParameterType.NONE
-        for part in parts:
-            yield from _kinds(part, depth - 1)
-    elif name == "Literal":
-        for part in parts:
-            constant = part.value if isinstance(part, ast.Constant) else ...
-            yield _NAMES.get(
-                "None" if constant is None else type(constant).__name__, ParameterType.ANY
-            )
-    else:
-        yield _NAMES.get(name, ParameterType.ANY)
+        value: JSONValue = json.loads(item)
+    except (ValueError, RecursionError):
+        return item
+    return value
 
 
 def _assigned_names(source: str, language: str) -> tuple[Parameter, ...]:
@@ -411,10 +432,12 @@ def _assigned_names(source: str, language: str) -> tuple[Parameter, ...]:
         # A mark inside quotes is no comment; then the whole is shown as the value.
         if mark and f" {mark}" in value and not re.search("[\"']", value):
             value, _, comment = value.partition(f" {mark}")
-        found[assignment["name"]] = Parameter(
-            name=assignment["name"],
-            computed=True,
-            default_source=value.strip(),
-            comment=comment.strip(),
+        found[assignment["name"]] = _with_comment_rules(
+            Parameter(
+                name=assignment["name"],
+                computed=True,
+                default_source=value.strip(),
+                comment=comment.strip(),
+            )
         )
     return tuple(found.values())

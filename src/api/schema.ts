@@ -1009,6 +1009,18 @@ export interface components {
       nullable?: boolean;
       /** @description What is given for it is kept nowhere; records show `*** ` and a fingerprint. */
       secret?: boolean;
+      /** @description A text that names a file or folder. */
+      path?: boolean;
+      /** @description The only values taken, besides the default. */
+      choices?: unknown[] | null;
+      minimum?: number | null;
+      maximum?: number | null;
+      /** @description Whether the minimum itself is too small. */
+      exclusive_minimum?: boolean;
+      /** @description Whether the maximum itself is too large. */
+      exclusive_maximum?: boolean;
+      /** @description Choices or range in words, such as `a number above 0`. */
+      wanted?: string | null;
     };
     ParameterList: {
       parameters: components['schemas']['Parameter'][];

@@ -6,6 +6,7 @@ import type { RJSFSchema, UiSchema } from '@rjsf/utils';
 import type { Parameter, ParameterList, Parameters } from '../api/types';
 import type { FieldValue } from './values';
 import {
+  choiceFields,
   defaultField,
   fieldKind,
   isDefault,
@@ -72,19 +73,18 @@ export function makeSchema(
       title: parameter.name,
       description: describe(parameter, trans)
     };
-    if (kind === 'choice') {
-      properties[key].enum = ['true', 'false', ''];
-    }
     uiSchema[key] = {
       'ui:widget': kind,
       'ui:emptyValue': '',
-      'ui:placeholder': placeholder(parameter, trans),
-      'ui:enumNames': [
-        trans.__('True'),
-        trans.__('False'),
-        placeholder(parameter, trans)
-      ]
+      'ui:placeholder': placeholder(parameter, trans)
     };
+    if (kind === 'choice') {
+      const fields = choiceFields(parameter);
+      properties[key].enum = fields;
+      uiSchema[key]['ui:enumNames'] = fields.map(field =>
+        choiceLabel(parameter, field, trans)
+      );
+    }
   });
   return { schema: { type: 'object', properties }, uiSchema };
 }
@@ -102,13 +102,23 @@ export function fillForm(
   return Object.fromEntries(
     parameters.map((parameter, index) => [
       fieldKey(index),
-      Object.prototype.hasOwnProperty.call(values, parameter.name) &&
-      !isHidden(values[parameter.name]) &&
-      !isDefault(parameter, values[parameter.name] as PartialJSONValue)
-        ? toField(parameter, values[parameter.name] as PartialJSONValue)
+      Object.prototype.hasOwnProperty.call(values, parameter.name)
+        ? fieldFor(parameter, values[parameter.name] as PartialJSONValue)
         : defaultField(parameter)
     ])
   );
+}
+
+function fieldFor(parameter: Parameter, value: PartialJSONValue): FieldValue {
+  if (isHidden(value) || isDefault(parameter, value)) {
+    return defaultField(parameter);
+  }
+  const field = toField(parameter, value);
+  // What a list does not offer any more cannot stand in it.
+  return fieldKind(parameter) !== 'choice' ||
+    choiceFields(parameter).includes(String(field))
+    ? field
+    : defaultField(parameter);
 }
 
 /**
@@ -252,8 +262,25 @@ function describe(parameter: Parameter, trans: TranslationBundle): string {
     parameter.annotation ??
     (parameter.type === 'any' || parameter.type === 'none'
       ? trans.__('JSON, or else text')
-      : parameter.type);
+      : parameter.path
+        ? trans.__('path')
+        : parameter.type);
   return parameter.comment ? `${parameter.comment} (${kind})` : kind;
+}
+
+/** What a choice is called. */
+function choiceLabel(
+  parameter: Parameter,
+  field: string,
+  trans: TranslationBundle
+): string {
+  if (field === '') {
+    return placeholder(parameter, trans);
+  }
+  if (parameter.type === 'bool') {
+    return field === 'true' ? trans.__('True') : trans.__('False');
+  }
+  return field;
 }
 
 /** What an empty field means. */

@@ -31,6 +31,9 @@ export function fieldKind(parameter: Parameter): FieldKind {
   if (parameter.secret && parameter.type !== 'bool') {
     return 'secret';
   }
+  if (parameter.choices) {
+    return 'choice';
+  }
   switch (parameter.type) {
     case 'bool':
       return parameter.nullable || typeof parameter.default !== 'boolean'
@@ -79,6 +82,31 @@ export function toField(
 }
 
 /**
+ * List what a parameter can be chosen from, as it stands in a field.
+ *
+ * @param parameter - The declaration.
+ * @returns The default first, should it be none of the choices; last an empty
+ *   field where that means something.
+ */
+export function choiceFields(parameter: Parameter): string[] {
+  const choices = parameter.choices ?? [true, false];
+  const fields = (choices as PartialJSONValue[]).map(choice =>
+    String(
+      isDefault(parameter, choice)
+        ? defaultField(parameter)
+        : toField(parameter, choice)
+    )
+  );
+  const own = String(defaultField(parameter));
+  const isEmptyOffered = !parameter.choices || isNullable(parameter);
+  return [
+    ...(own === '' || fields.includes(own) ? [] : [own]),
+    ...fields,
+    ...(own === '' || isEmptyOffered ? [''] : [])
+  ];
+}
+
+/**
  * Write the default of a parameter into a field.
  *
  * @param parameter - The declaration.
@@ -107,6 +135,42 @@ export function defaultField(parameter: Parameter): FieldValue {
  * @param trans - For the sentence when it cannot be understood.
  */
 export function readField(
+  parameter: Parameter,
+  field: FieldValue | undefined,
+  trans: TranslationBundle
+): Reading {
+  const reading = readTyped(parameter, field, trans);
+  return reading.type !== 'value' ||
+    isDefault(parameter, reading.value) ||
+    fits(parameter, reading.value)
+    ? reading
+    : problem(trans.__('This must be %1.', parameter.wanted ?? ''));
+}
+
+/** Whether a value is one of the choices, or in the range. */
+function fits(parameter: Parameter, value: PartialJSONValue): boolean {
+  if (value === null && isNullable(parameter)) {
+    return true;
+  }
+  if (parameter.choices) {
+    return parameter.choices.some(choice =>
+      JSONExt.deepEqual(choice as PartialJSONValue, value)
+    );
+  }
+  const { minimum, maximum, exclusive_minimum, exclusive_maximum } = parameter;
+  if ((minimum ?? maximum ?? null) === null) {
+    return true;
+  }
+  return (
+    typeof value === 'number' &&
+    !(typeof minimum === 'number' && value < minimum) &&
+    !(typeof maximum === 'number' && value > maximum) &&
+    !(exclusive_minimum && value === minimum) &&
+    !(exclusive_maximum && value === maximum)
+  );
+}
+
+function readTyped(
   parameter: Parameter,
   field: FieldValue | undefined,
   trans: TranslationBundle

@@ -135,13 +135,14 @@ def test_a_queued_execution_is_cancelled_with_exit_code_3_for_whoever_waits(
         (["run", "text.ipynb"], "not a notebook"),
         (["show", "7"], "no execution"),
         (["run", "free.ipynb", "-p", "x", "{"], "cannot be read"),
+        (["run", "a.ipynb", "-p", "n", "11"], "must be a whole number from 0 to 10, not 11"),
         (["run", "a.ipynb", "-f", "none.yaml"], "none.yaml"),
     ],
 )
 def test_what_is_refused_is_exit_code_2_and_one_sentence(
     command: Command, folder: Path, arguments: list[str], words: str
 ) -> None:
-    save(folder, "a.ipynb", make_notebook("n", parameters="n: int = 1"))
+    save(folder, "a.ipynb", make_notebook("n", parameters="n: int = 1  # range: 0..10"))
     save(folder, "free.ipynb", make_notebook("1"))
     (folder / "text.ipynb").write_text("hello")
 

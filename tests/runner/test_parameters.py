@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_async_exec.errors import InvalidParametersError
-from jupyter_async_exec.runner.parameters import translate
+from jupyter_async_exec.runner.parameters import inject, translate
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.one_of(
@@ -74,3 +75,22 @@ def test_powershell_quotes_cannot_be_left() -> None:
     code = translate({"x": "'; id '\u2019; id"}, kernel_name=".net-powershell", language="")
 
     assert code.splitlines()[1] == "$x = '''; id ''\u2019\u2019; id'"
+
+
+def test_what_the_notebook_makes_a_path_stays_one() -> None:
+    source = "from pathlib import Path\ndata = Path('a.csv')\nname = 'a'"
+    cell = {"cell_type": "code", "source": source, "metadata": {"tags": ["parameters"]}}
+    given_values = {"data": "b'.csv", "name": "b"}
+
+    injected = inject(
+        {"cells": [cell], "metadata": {}},
+        given_values,
+        kernel_name="python3",
+        language="python",
+        cell_id="injected",
+    )
+
+    assert injected is not None
+    namespace: dict[str, Any] = {}
+    exec(f"{source}\n{injected['source']}", namespace)
+    assert (namespace["data"], namespace["name"]) == (Path("b'.csv"), "b")

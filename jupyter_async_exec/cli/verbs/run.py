@@ -165,7 +165,7 @@ def _parameters(options: argparse.Namespace, declared: ParameterList) -> dict[st
     if options.parameters_file is not None:
         parameters.update(_read_file(options.parameters_file))
     comments = {each.name: each.comment for each in declared.parameters}
-    typed = comments.keys() if declared.typed else set()
+    typed = declared.typed_names
     parameters.update(ask_for_secrets(options.secret))
     for name, text in options.parameter:
         refuse_secret(name, text, comments.get(name, ""))

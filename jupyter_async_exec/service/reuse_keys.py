@@ -172,10 +172,9 @@ class Files:
             datums = self._read(datum_paths, folder, root, files)
             others = self._read(chosen, folder, root, files)
             own = {tree_path(path, folder=folder, root=root) for path in (*datum_paths, *chosen)}
-        manifest = captured.manifest
-        rest = replace(
-            manifest, files=tuple(file for file in manifest.files if file.path not in own)
-        )
+        rest = captured.manifest
+        if own:
+            rest = replace(rest, files=tuple(file for file in rest.files if file.path not in own))
         linked = None
         if len(captured.linked) < N_LINKED_LISTED and not captured.has_unknown:
             linked = tuple(

@@ -125,13 +125,15 @@ class Sealer:
         InvalidRequestError, KernelMissingError, InvalidParametersError, SnapshotTooBigError
             It cannot be run as it is.
         """
-        return self._seal(request, notebook)[1].reuse_key
+        return self._seal(request, notebook, is_kept=False)[1].reuse_key
 
-    def _seal(self, request: SubmitRequest, notebook: JSONObject) -> tuple[Opened, Submission]:
+    def _seal(
+        self, request: SubmitRequest, notebook: JSONObject, *, is_kept: bool = True
+    ) -> tuple[Opened, Submission]:
         opened = self.open(request, notebook)
         declared = opened.declared
         parameters = coerce_parameters(opened.parameters, declared.parameters, typed=declared.typed)
-        sealed, captured = self.capture(request, opened, parameters)
+        sealed, captured = self.capture(request, opened, parameters, is_kept=is_kept)
         maker = self.files.key_maker(request.path, opened.kernel, captured, policy=request.reuse)
         sealed = replace(
             sealed,
@@ -157,9 +159,16 @@ class Sealer:
         )
 
     def capture(
-        self, request: SubmitRequest, opened: Opened, parameters: dict[str, JSONValue]
+        self,
+        request: SubmitRequest,
+        opened: Opened,
+        parameters: dict[str, JSONValue],
+        *,
+        is_kept: bool = True,
     ) -> tuple[Submission, Capture]:
         """Capture what was opened and the files beside it as they are now.
+
+        Unless `is_kept`, only the keys of what is returned may be used.
 
         Raises
         ------
@@ -178,6 +187,7 @@ class Sealer:
             stat_cache=self._stat_cache,
             limits=self._limits,
             is_normal=True,
+            is_kept=is_kept,
         )
         sealed = Submission(
             id=new_id(),

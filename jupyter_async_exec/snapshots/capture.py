@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -123,6 +124,7 @@ def capture(
     stat_cache: StatCache | None = None,
     limits: CaptureLimits | None = None,
     is_normal: bool = False,
+    is_kept: bool = True,
 ) -> Capture:
     """Store a notebook and the files beside it; return their snapshot.
 
@@ -150,6 +152,9 @@ def capture(
         How much to capture.
     is_normal
         Whether `notebook` comes from `normalise`, which is not asked again then.
+    is_kept
+        False to learn only which snapshot it would be. Its notebook and manifest
+        are not stored then, and nobody looks whether the files still are.
 
     Raises
     ------
@@ -188,17 +193,19 @@ def capture(
     # One batch, so that the disk is waited for once. Nobody knows the snapshot
     # before the batch ends.
     with objects.batch() as batch:
+        reader = _Reader(objects, batch, cache, notes, is_cache_trusted=not is_kept)
         manifest = Manifest(
             notebook_path=path,
-            notebook_object=batch.put(source),
-            files=tuple(_Reader(objects, batch, cache, notes).read(chosen)),
+            notebook_object=batch.put(source) if is_kept else sha256(source).hexdigest(),
+            files=tuple(reader.read(chosen)),
             kernel_name=kernel_name,
             language=language,
         )
-        snapshot_id = batch.put(manifest.canonical)
+        if is_kept:
+            batch.put(manifest.canonical)
     cache.save()
     return Capture(
-        snapshot_id=snapshot_id,
+        snapshot_id=manifest.snapshot_id,
         manifest=manifest,
         linked=tuple(linked),
         tree_root=tree.root if tree else None,
@@ -251,8 +258,10 @@ def choose(
     SnapshotTooBigError
         Code is over a limit.
     """
-    code = [file for file in found if is_code(file.path)]
-    data = [file for file in found if not is_code(file.path)]
+    code: list[FoundFile] = []
+    data: list[FoundFile] = []
+    for file in found:
+        (code if is_code(file.path) else data).append(file)
     _check_code(code, limits)
     data.sort(key=lambda file: (file.status.st_size, file.path))
     left_bytes = limits.total_bytes - sum(file.status.st_size for file in code)
@@ -340,9 +349,16 @@ class _Reader:
     """Puts files into the object store, unchanged ones without reading them."""
 
     def __init__(
-        self, objects: ObjectStore, batch: ObjectWriter, stat_cache: StatCache, notes: Notes
+        self,
+        objects: ObjectStore,
+        batch: ObjectWriter,
+        stat_cache: StatCache,
+        notes: Notes,
+        *,
+        is_cache_trusted: bool,
     ) -> None:
         self._objects = objects
+        self._is_cache_trusted = is_cache_trusted
         self._batch = batch
         self._cache = stat_cache
         self._notes = notes
@@ -352,7 +368,9 @@ class _Reader:
         unknown: list[FoundFile] = []
         for file in files:
             object_id = self._cache.find(file.source, file.status)
-            if object_id is not None and self._objects.contains(object_id):
+            if object_id is not None and (
+                self._is_cache_trusted or self._objects.contains(object_id)
+            ):
                 captured.append(_captured(file, object_id, file.status.st_size, file.status))
             else:
                 unknown.append(file)

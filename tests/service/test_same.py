@@ -189,3 +189,14 @@ def test_only_equal_values_of_equal_types_are_the_same(
     is_equal = repr(one) == repr(other)
     assert (found is not None and found.id == submitted.id) is is_equal
     assert found is None or repr(found.parameters["x"]) == repr(other)
+
+
+async def test_who_only_asks_leaves_nothing_behind(
+    service: ExecutionService, place: Place, tmp_path: Path
+) -> None:
+    await service.submit(place.request)
+    before = sorted((tmp_path / "data").rglob("*"))
+
+    await service.find_same(replace(place.request, notebook=make_notebook("print('other')")))
+
+    assert sorted((tmp_path / "data").rglob("*")) == before

@@ -120,7 +120,7 @@ check-typescript: $(STAMPS)/node_modules
 # ---------------------------------------------------------------- tests
 
 test-python: $(STAMPS)/lab
-	@$(BIN)/python -m pytest -q --durations=15
+	@$(BIN)/python -m pytest -q --numprocesses=logical --dist=worksteal --durations=15
 
 test-typescript: $(STAMPS)/node_modules
 	@$(BIN)/jlpm test --silent

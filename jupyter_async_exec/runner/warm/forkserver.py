@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 
     from jupyter_async_exec.runner.kernel import Child
 
-#: What IPython kernels are made of. Whatever else is imported at their start may have seeded
-#: its random numbers already, which every fork would draw alike.
+#: What IPython kernels are made of, with what they take when it is installed (jupyter_client's
+#: encoders). Whatever else is imported at their start may have seeded its random numbers
+#: already, which every fork would draw alike.
 _HARMLESS = frozenset(
     [
         "IPython", "__main__", "_distutils_hack", "_pydev_bundle", "_pydev_runfiles",
@@ -44,10 +45,11 @@ _HARMLESS = frozenset(
         "appnope", "asttokens", "backcall", "comm", "cython_runtime", "dateutil", "debugpy",
         "decorator", "exceptiongroup", "executing", "ipykernel", "ipykernel_launcher",
         "ipython_pygments_lexers", "jedi", "jupyter_client", "jupyter_core", "matplotlib_inline",
-        "nest_asyncio", "packaging", "parso", "pexpect", "pickleshare", "platformdirs",
-        "prompt_toolkit", "psutil", "ptyprocess", "pure_eval", "pydev_ipython", "pydevconsole",
-        "pydevd", "pydevd_file_utils", "pydevd_plugins", "pydevd_tracing", "pygments", "six",
-        "stack_data", "tornado", "traitlets", "typing_extensions", "wcwidth", "zmq",
+        "msgpack", "nest_asyncio", "orjson", "packaging", "parso", "pexpect", "pickleshare",
+        "platformdirs", "prompt_toolkit", "psutil", "ptyprocess", "pure_eval", "pydev_ipython",
+        "pydevconsole", "pydevd", "pydevd_file_utils", "pydevd_plugins", "pydevd_tracing",
+        "pygments", "six", "stack_data", "tornado", "traitlets", "typing_extensions", "wcwidth",
+        "zmq",
     ]
 )  # fmt: skip
 #: Longest cookie, and longest command line of a kernel or supervisor, in characters.

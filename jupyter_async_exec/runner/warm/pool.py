@@ -14,7 +14,8 @@ import site
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,13 @@ IDLE_S = 600.0
 MEMORY_RESERVE_BYTES = 1_000_000_000
 #: Kernels kept ready at the same time; the one used longest ago gives way.
 MAX_KERNELS = 2
+#: In a burst as many spares are kept as executions began within this time, in seconds: a spare
+#: is ready in a fraction of it.
+BURST_S = 1.0
+#: More kernels than processors do not start any faster together.
+MAX_BURST = max(1, min(os.cpu_count() or 1, 8))
+#: When nothing has begun for so long, in seconds, a burst is over and one spare is enough.
+BURST_OVER_S = 5.0
 _READY_TIMEOUT_S = 60.0
 _MAX_FAILURES = 3
 #: In a burst nobody installs anything between two executions.
@@ -102,18 +110,23 @@ class _Kept:
 
     identity: object
     server: ForkServer | None = None
-    spare: SpareRunner | None = None
+    spares: list[SpareRunner] = field(default_factory=list)
     used_s: float = 0.0
+    #: When the last executions began, newest last.
+    recent_s: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_BURST))
     #: When it was last looked at whether it is outdated, and what was found.
     seen_s: float = 0.0
     is_current: bool = True
     n_uses: int = 0
     n_failures: int = 0
 
+    def end_spares(self, *, but: int = 0) -> None:
+        """Let spares go until so many are left."""
+        while len(self.spares) > but:
+            self.spares.pop().end()
+
     def end(self) -> None:
-        if self.spare is not None:
-            self.spare.end()
-            self.spare = None
+        self.end_spares()
         if self.server is not None:
             self.server.close()
             self.server = None
@@ -132,7 +145,8 @@ class WarmPool:
     nice
         Added niceness of spares.
     spares
-        Spare runners for each kernel, 0 or 1; without one, runners are still forked.
+        Spare runners for each kernel, 0 or 1, and more for the length of a burst; without one,
+        runners are still forked.
     idle_s
         Instead of `IDLE_S`.
     """
@@ -161,9 +175,9 @@ class WarmPool:
         """
         with self._changed:
             kept = self._current(kernel_name)
-            if kept is None or kept.spare is None:
+            if kept is None or not kept.spares:
                 return None
-            spare, kept.spare = kept.spare, None
+            spare = kept.spares.pop(0)
             self._changed.notify()
         try:
             if spare.is_alive:
@@ -193,6 +207,7 @@ class WarmPool:
             if kept is None:
                 kept = self._kept[kernel_name] = _Kept(identity=_identity(kernel_name))
             kept.used_s = time.monotonic()
+            kept.recent_s.append(kept.used_s)
             kept.n_uses += 1
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="warm-pool", daemon=True)
@@ -267,7 +282,15 @@ class WarmPool:
         if kept.server is None:
             # Preparing costs as much as a start: for a single run of a command it never pays.
             return self._spares > 0 or kept.n_uses > 1
-        return self._spares > 0 and kept.spare is None
+        return self._n_missing(kept) > 0
+
+    def _n_missing(self, kept: _Kept) -> int:
+        """Return how many spares are to be started."""
+        if not self._spares:
+            return 0
+        since_s = time.monotonic() - BURST_S
+        n_recent = sum(began_s > since_s for began_s in kept.recent_s)
+        return max(self._spares, n_recent) - len(kept.spares)
 
     def _drop(self, now: float) -> None:
         """Let go what is old, outdated, or too much."""
@@ -283,9 +306,10 @@ class WarmPool:
             elif kept.server is not None and not kept.server.is_usable:
                 kept.server.close()
                 kept.server = None
-            elif kept.spare is not None and available_memory() < MEMORY_RESERVE_BYTES:
-                kept.spare.end()
-                kept.spare = None
+            elif kept.spares and available_memory() < MEMORY_RESERVE_BYTES:
+                kept.end_spares()
+            elif now - kept.used_s >= BURST_OVER_S:
+                kept.end_spares(but=self._spares)
 
     def _end_all(self) -> None:
         for kept in self._kept.values():
@@ -300,11 +324,7 @@ class WarmPool:
                 with self._changed:
                     kept.server = server
             else:
-                spare = self._start_spare(name, kept.server)
-                with self._changed:
-                    kept.spare = spare
-                    # Only failures in a row say that it is of no use.
-                    kept.n_failures = 0
+                self._start_spares(name, kept, kept.server)
         except (AsyncExecError, OSError) as error:
             _log.info("The kernel %r cannot be kept ready: %s", name, error)
             with self._changed:
@@ -320,6 +340,27 @@ class WarmPool:
             log=self._directory / _LOG,
         )
 
+    def _start_spares(self, name: str, kept: _Kept, server: ForkServer) -> None:
+        """Start what is missing at the same time; what fails costs none of the others."""
+        starting: list[SpareRunner] = []
+        failure: AsyncExecError | OSError | None = None
+        try:
+            # Those that were started count, whatever becomes of the next.
+            starting.extend(self._start_spare(name, server) for _ in range(self._n_missing(kept)))
+        except (AsyncExecError, OSError) as error:
+            failure = error
+        for spare in starting:
+            if _becomes_ready(spare.bell):
+                with self._changed:
+                    kept.spares.append(spare)
+                    # Only failures in a row say that it is of no use.
+                    kept.n_failures = 0
+            else:
+                spare.end()
+                failure = UnavailableError("its spare runner did not become ready")
+        if failure is not None:
+            raise failure
+
     def _start_spare(self, name: str, server: ForkServer) -> SpareRunner:
         directory = self._directory / new_id()
         directory.mkdir(mode=0o700)
@@ -328,11 +369,7 @@ class WarmPool:
         except BaseException:
             shutil.rmtree(directory, ignore_errors=True)
             raise
-        spare = SpareRunner(directory, bell)
-        if not _becomes_ready(bell):
-            spare.end()
-            raise UnavailableError("its spare runner did not become ready")
-        return spare
+        return SpareRunner(directory, bell)
 
     def _is_current(self, name: str, kept: _Kept) -> bool:
         now = time.monotonic()

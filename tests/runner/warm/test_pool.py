@@ -12,6 +12,7 @@ import pytest
 from jupyter_async_exec.core.execution import new_id
 from jupyter_async_exec.errors import UnavailableError
 from jupyter_async_exec.runner.result import read_evidence
+from jupyter_async_exec.runner.warm.forkserver import _is_harmless
 from jupyter_async_exec.runner.warm.handle import is_possible
 from jupyter_async_exec.runner.warm.pool import SpareRunner, WarmPool
 from tests.runner.helpers import wait_for
@@ -98,7 +99,7 @@ def test_a_spare_that_cannot_be_moved_is_given_up(make_pool: Callable[..., WarmP
     pool.note_use("python3")
     take(pool).end()
     pool.note_use("python3")
-    wait_for(lambda: pool._kept["python3"].spare is not None, timeout_s=60)
+    wait_for(lambda: bool(pool._kept["python3"].spares), timeout_s=60)
 
     assert pool.take("python3", Path("/proc/nowhere")) is None
 
@@ -138,6 +139,29 @@ def test_after_a_use_a_spare_waits_and_after_another_the_next(
     assert first.is_alive
     first.end()
     second.end()
+
+
+def test_a_burst_has_more_spares_and_afterwards_there_is_one(
+    make_pool: Callable[..., WarmPool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_async_exec.runner.warm.pool.MAX_BURST", 2)
+    monkeypatch.setattr("jupyter_async_exec.runner.warm.pool.BURST_S", 60.0)
+    pool = make_pool()
+    for _ in range(3):
+        pool.note_use("python3")
+    wait_for(lambda: len(pool._kept["python3"].spares) == 2, timeout_s=60)
+
+    monkeypatch.setattr("jupyter_async_exec.runner.warm.pool.BURST_S", 0.0)
+    monkeypatch.setattr("jupyter_async_exec.runner.warm.pool.BURST_OVER_S", 0.0)
+    with pool._changed:
+        pool._changed.notify()
+
+    wait_for(lambda: len(pool._kept["python3"].spares) == 1)
+    wait_for(lambda: len(folders_in(tmp_path)) == 1)
+
+
+def test_a_package_that_the_kernel_only_uses_when_it_is_there_keeps_nobody_from_forking() -> None:
+    assert all(_is_harmless(name) for name in ("msgpack._cmsgpack", "orjson.orjson"))
 
 
 def test_without_spares_runners_are_forked_from_the_second_use_on(

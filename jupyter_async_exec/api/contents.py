@@ -25,6 +25,8 @@ from jupyter_async_exec.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.json_types import JSONObject
 
@@ -83,15 +85,17 @@ class ContentsHandler(AsyncExecHandler):
         if not self._wants_content():
             self.write_json(_model(path, "notebook", execution))
             return
-        notebook = await self.service.notebook(execution.id, version=version)
+        notebook = await self.service.open_notebook(execution.id, version=version)
         if self._kind() == "file":
-            _refuse_large(path, len(notebook))
-            await self._write_file(path, execution, notebook, "application/json")
+            _refuse_large(path, notebook.size_bytes)
+            data = b"".join([piece async for piece in notebook.pieces])
+            await self._write_file(path, execution, data, "application/json")
             return
         # The drive in the page makes its cells read-only.
-        await self._write_spliced(_model(path, "notebook", execution, format="json"), notebook)
+        model = _model(path, "notebook", execution, format="json")
+        await self._write_spliced(model, notebook.pieces)
 
-    async def _write_spliced(self, model: JSONObject, content: bytes) -> None:
+    async def _write_spliced(self, model: JSONObject, content: AsyncIterator[bytes]) -> None:
         """Answer with `model` and, as its content, JSON that is ready.
 
         Parsing or writing a large document in one go would stall everybody else.
@@ -99,7 +103,9 @@ class ContentsHandler(AsyncExecHandler):
         head, tail = json.dumps({**model, "content": 0}).encode("ascii").split(b'"content": 0', 1)
         self.set_header("Content-Type", "application/json")
         self.write(head + b'"content": ')
-        await self.write_large(content)
+        async for piece in content:
+            self.write(piece)
+            await self.flush()
         await web.RequestHandler.finish(self, tail)
 
     async def _write_artifact(self, path: str, execution: Execution, name: str) -> None:
@@ -116,9 +122,9 @@ class ContentsHandler(AsyncExecHandler):
     async def _write_file(
         self, path: str, execution: Execution, data: bytes, media_type: str
     ) -> None:
-        format_, content = await asyncio.to_thread(_as_json_text, data, self._format())
+        format_, pieces = await asyncio.to_thread(_as_json_text, data, self._format())
         model = _model(path, "file", execution, mimetype=media_type, size=len(data), format=format_)
-        await self._write_spliced(model, content)
+        await self._write_spliced(model, _one_by_one(pieces))
 
     async def _write_folder(self, path: str, execution: Execution) -> None:
         self._refuse_kind("directory")
@@ -187,8 +193,13 @@ def _model(path: str, kind: str, execution: Execution | None, **changes: object)
     }
 
 
-def _as_json_text(data: bytes, wanted: str | None) -> tuple[str, bytes]:
-    """Return the format of a file's content, `text` or `base64`, and the content as JSON.
+async def _one_by_one(pieces: list[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
+def _as_json_text(data: bytes, wanted: str | None) -> tuple[str, list[bytes]]:
+    """Return the format of a file's content, `text` or `base64`, and pieces of it as JSON.
 
     In pieces: otherwise megabytes are turned into JSON while no other thread
     can do anything.
@@ -204,4 +215,4 @@ def _as_json_text(data: bytes, wanted: str | None) -> tuple[str, bytes]:
         pieces = [base64.b64encode(data[start : start + PORTION]) for start in starts]
     else:
         pieces = [json.dumps(text[start : start + PORTION])[1:-1].encode() for start in starts]
-    return "base64" if text is None else "text", b'"' + b"".join(pieces) + b'"'
+    return "base64" if text is None else "text", [b'"', *pieces, b'"']

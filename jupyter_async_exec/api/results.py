@@ -22,17 +22,19 @@ class NotebookHandler(AsyncExecHandler):
     async def get(self, ref: str) -> None:
         """Return the executed notebook or its source, as JSON or as sandboxed HTML."""
         query = self.read_query("/executions/{id}/notebook")
-        data = await self.service.notebook(ref, version=query["version"])
         is_html = query["format"] == "html"
-        if is_html:
-            data = await render_html(data)
         name = notebook_name(await self.service.get(ref), suffix=".html" if is_html else ".ipynb")
-        self.describe_bytes(
-            HTML_TYPE if is_html else NOTEBOOK_TYPE, file_name=name if query["download"] else None
-        )
-        self.set_header("Content-Length", str(len(data)))
-        await self.write_large(data)
-        await web.RequestHandler.finish(self)
+        file_name = name if query["download"] else None
+        if is_html:
+            page = await render_html(await self.service.notebook(ref, version=query["version"]))
+            self.describe_bytes(HTML_TYPE, file_name=file_name)
+            self.set_header("Content-Length", str(len(page)))
+            await self.write_large(page)
+            await web.RequestHandler.finish(self)
+            return
+        notebook = await self.service.open_notebook(ref, version=query["version"])
+        self.set_header("Content-Length", str(notebook.size_bytes))
+        await self.write_pieces(notebook.pieces, NOTEBOOK_TYPE, file_name=file_name)
 
 
 class LogHandler(AsyncExecHandler):

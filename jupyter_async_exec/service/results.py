@@ -41,6 +41,15 @@ class LogPiece:
     complete: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Bytes of any size, handed on a little at a time."""
+
+    size_bytes: int
+    #: They come once.
+    pieces: AsyncIterator[bytes]
+
+
 class ResultReader:
     """Read results from the object store, or from the backend while they come into being.
 
@@ -56,7 +65,7 @@ class ResultReader:
         self._objects = objects
         self._backends = backends
 
-    async def notebook(self, execution: Execution, *, version: str) -> bytes:
+    async def notebook(self, execution: Execution, *, version: str) -> Content:
         """Return a notebook of an execution as nbformat JSON.
 
         Parameters
@@ -66,16 +75,23 @@ class ResultReader:
         version
             ``source`` is what was submitted, without outputs; ``output`` the
             executed notebook, what is there so far while it runs.
+
+        Raises
+        ------
+        CorruptObjectError
+            Its bytes are damaged; of a large one this may be raised by any later piece.
         """
-        if version == "output":
-            if execution.output_object is not None:
-                return await asyncio.to_thread(self._objects.get, execution.output_object)
-            backend = self._running_backend(execution)
-            if backend is not None:
-                so_far = await backend.read_notebook(_key(execution))
-                if so_far is not None:
-                    return so_far
-        return await asyncio.to_thread(self._source, execution)
+        backend = self._running_backend(execution)
+        if version == "output" and execution.output_object is None and backend is not None:
+            so_far = await backend.read_notebook(_key(execution))
+            if so_far is not None:
+                return Content(len(so_far), _cut(so_far))
+        object_id = await asyncio.to_thread(self._notebook_object, execution, version)
+        size_bytes = await asyncio.to_thread(self._objects.size_bytes, object_id)
+        if size_bytes > PIECE_BYTES:
+            # 200 MB put together halt all other threads for 0.1 s.
+            return Content(size_bytes, self._pieces(object_id))
+        return Content(size_bytes, _cut(await asyncio.to_thread(self._objects.get, object_id)))
 
     async def log(self, execution: Execution, *, offset: int, limit_bytes: int) -> LogPiece:
         """Return what the notebook printed from byte `offset` on (negative: from the end)."""
@@ -112,9 +128,12 @@ class ResultReader:
                 return artifact
         raise NotFoundError(f"Execution #{execution.number} has no artifact named {name[:200]!r}.")
 
-    async def pieces(self, artifact: Artifact) -> AsyncIterator[bytes]:
+    def pieces(self, artifact: Artifact) -> AsyncIterator[bytes]:
         """Give the bytes of an artifact in pieces of `PIECE_BYTES`."""
-        stream = await asyncio.to_thread(self._objects.open, artifact.object_id)
+        return self._pieces(artifact.object_id)
+
+    async def _pieces(self, object_id: str) -> AsyncIterator[bytes]:
+        stream = await asyncio.to_thread(self._objects.open, object_id)
         with stream:
             while piece := await asyncio.to_thread(stream.read, PIECE_BYTES):
                 yield piece
@@ -127,9 +146,10 @@ class ResultReader:
         is_running = execution.status is Status.RUNNING
         return self._backends.get(execution.backend) if is_running else None
 
-    def _source(self, execution: Execution) -> bytes:
-        manifest = load_manifest(self._objects, execution.snapshot_id)
-        return self._objects.get(manifest.notebook_object)
+    def _notebook_object(self, execution: Execution, version: str) -> str:
+        if version == "output" and execution.output_object is not None:
+            return execution.output_object
+        return load_manifest(self._objects, execution.snapshot_id).notebook_object
 
     def _kept_log(self, log_object: str | None, offset: int, limit_bytes: int) -> tuple[bytes, int]:
         if log_object is None:
@@ -188,6 +208,11 @@ class ResultReader:
 def notebook_name(execution: Execution, *, suffix: str) -> str:
     """Return a file name to save a notebook of the execution under."""
     return f"{PurePosixPath(execution.notebook_path).stem} #{execution.number}{suffix}"
+
+
+async def _cut(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), PIECE_BYTES):
+        yield data[start : start + PIECE_BYTES]
 
 
 def _key(execution: Execution) -> AttemptKey:

@@ -24,7 +24,7 @@ from jupyter_async_exec.service.disk_use import DiskUse
 from jupyter_async_exec.service.environment_key import EnvironmentKeys
 from jupyter_async_exec.service.goals import Goals
 from jupyter_async_exec.service.metrics import Cursor, MetricsPiece, make_piece
-from jupyter_async_exec.service.results import LogPiece, ResultReader
+from jupyter_async_exec.service.results import Content, LogPiece, ResultReader
 from jupyter_async_exec.service.submission import Sealer
 from jupyter_async_exec.service.sweep_submission import SweepSealer
 from jupyter_async_exec.service.sweeps import SweepService
@@ -311,6 +311,11 @@ class ExecutionService:
 
     async def notebook(self, ref: str, *, version: str) -> bytes:
         """Return the executed notebook (``output``) or the submitted one (``source``)."""
+        content = await self.open_notebook(ref, version=version)
+        return await asyncio.to_thread(b"".join, [piece async for piece in content.pieces])
+
+    async def open_notebook(self, ref: str, *, version: str) -> Content:
+        """Return the same in pieces, as a server hands it on."""
         execution = await self.get(ref)
         notebook = await self._results.notebook(execution, version=version)
         ended = await self._ended_meanwhile(execution)
@@ -462,7 +467,7 @@ class ExecutionService:
     async def restore(self, ref: str, *, folder: str | None = None) -> str:
         """Write the source notebook into a new file; return its Jupyter path."""
         execution = await self.get(ref)
-        source = json.loads(await self._results.notebook(execution, version="source"))
+        source = json.loads(await self.notebook(execution.id, version="source"))
         path = PurePosixPath(execution.notebook_path)
         if folder is None:
             parent = str(path.parent)

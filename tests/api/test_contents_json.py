@@ -19,7 +19,7 @@ def test_text_in_pieces_is_the_same_text(portion: int, monkeypatch: pytest.Monke
 
     found, content = contents._as_json_text(TEXT.encode(), None)
 
-    assert (found, json.loads(content)) == ("text", TEXT)
+    assert (found, json.loads(b"".join(content))) == ("text", TEXT)
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff", bytes(range(256)) * 3])
@@ -32,9 +32,9 @@ def test_bytes_in_pieces_are_the_same_bytes(
     found, content = contents._as_json_text(data, wanted)
 
     if found == "base64":
-        assert base64.b64decode(json.loads(content)) == data
+        assert base64.b64decode(json.loads(b"".join(content))) == data
     else:
-        assert json.loads(content).encode() == data == b""
+        assert json.loads(b"".join(content)).encode() == data == b""
 
 
 def test_what_is_no_text_is_not_given_as_text() -> None:

@@ -138,9 +138,11 @@ class House:
         """Begin to dispatch and to pass on changes, in the running event loop."""
         self.changes.start()
         self.dispatcher.start()
+        self.service.searches.start(is_active=lambda: self.dispatcher.is_active)
 
     async def stop(self) -> None:
         """Stop both and close the store; running executions go on by themselves."""
+        await self.service.searches.stop()
         await self.dispatcher.stop()
         await self.changes.stop()
         for backend in self.backends.values():
@@ -213,15 +215,21 @@ def compose(
         stat_cache=stat_cache,
         changed=changed,
     )
+
+    def moved() -> None:
+        changes.wake()
+        # What is over may say what comes next.
+        service.searches.wake()
+
     dispatcher = Dispatcher(
         store=store,
         backends=backends,
         lock_path=data_dir / "dispatcher.lock",
         slots=service.slots,
-        changed=changes.wake,
+        changed=moved,
         vouch=Voucher(kernels, stat_cache, service.environments),
     )
-    ears.append(dispatcher.wake)
+    ears += [dispatcher.wake, service.searches.wake]
     return House(
         store=store,
         objects=objects,

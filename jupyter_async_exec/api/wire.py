@@ -11,6 +11,7 @@ from jupyter_async_exec.core.goal import Direction, Goal
 from jupyter_async_exec.core.parameter_rules import ValueRule
 from jupyter_async_exec.core.parameters import wanted
 from jupyter_async_exec.core.reuse import ReusePolicy
+from jupyter_async_exec.core.search import Sampler, Search, best, goal_of
 from jupyter_async_exec.core.secret_parameters import takes_secret
 from jupyter_async_exec.core.sweeps import Mode, SweepDefinition
 from jupyter_async_exec.errors import InvalidRequestError
@@ -118,6 +119,8 @@ def sweep_to_json(
     waiting_reason: str | None,
 ) -> JSONObject:
     """Return the JSON of a sweep with its executions and the earlier results it took over."""
+    goal = goal_of(sweep.definition)
+    found = None if goal is None else best([*reused, *executions], goal)
     return {
         "id": sweep.id,
         "status": sweep.status.value,
@@ -134,6 +137,10 @@ def sweep_to_json(
         "counts": asdict(sweep.counts),
         "first_number": sweep.first_number,
         "last_number": sweep.last_number,
+        "objective": None if goal is None else goal_to_json(goal),
+        "best": None
+        if found is None
+        else {"id": found[0].id, "number": found[0].number, "value": found[1]},
         "executions": [execution_to_json(each, waiting_reason) for each in executions],
         "reused": [execution_to_json(each, None) for each in reused],
     }
@@ -267,6 +274,21 @@ def sweep_definition(body: JSONObject) -> SweepDefinition:
         mode=Mode(body.get("mode", Mode.GRID)),
         samples=body.get("samples"),
         seed=body.get("seed", 0),
+        search=_search(body),
+    )
+
+
+def _search(body: JSONObject) -> Search | None:
+    """Return what an adaptive sweep wants, which other sweeps have none of."""
+    names = [name for name in ("objective", "parallel", "sampler") if body.get(name) is not None]
+    if body.get("mode") != Mode.ADAPTIVE:
+        if names:
+            raise InvalidRequestError(f"'{names[0]}' goes together with the mode 'adaptive'.")
+        return None
+    return Search(
+        goal=goal_from_json(body.get("objective")),
+        parallel=body.get("parallel"),
+        sampler=Sampler(body.get("sampler") or Sampler.TPE),
     )
 
 

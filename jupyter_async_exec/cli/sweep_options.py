@@ -19,6 +19,9 @@ from jupyter_async_exec.cli.session import (
     say,
     summary,
 )
+from jupyter_async_exec.core.goal import Direction, Goal
+from jupyter_async_exec.core.metrics import is_name
+from jupyter_async_exec.core.search import Sampler, Search, best, goal_of
 from jupyter_async_exec.core.sweeps import Mode, SweepDefinition
 from jupyter_async_exec.errors import InvalidRequestError
 
@@ -42,8 +45,8 @@ def add_definition_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=V1,V2…",
         help="several values for a parameter: a list, a range (1..5), linspace(0,1,5), "
         "logspace(-4,-1,4), geomspace(0.0001,0.1,4), random(0,1,20,7) with a seed, "
-        "or the files that match glob:data/*.csv; "
-        "may be given several times",
+        "or the files that match glob:data/*.csv; with --maximise or --minimise also int(8,128), "
+        "float(0,1) and log(1e-4,1e-1); may be given several times",
     )
     group.add_argument(
         "--table",
@@ -54,20 +57,48 @@ def add_definition_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--mode",
         choices=[mode.value for mode in Mode],
-        default=Mode.GRID.value,
-        help="how several parameters go together: every value with every other (grid), "
-        "the first with the first and so on (zip), or some of the grid (random)",
+        help="how several parameters go together: every value with every other (grid, which "
+        "holds unless said otherwise), the first with the first and so on (zip), some of the grid "
+        "(random), or each chosen by what came of those before it (adaptive)",
     )
-    group.add_argument("--samples", type=int, metavar="N", help="how many, with --mode random")
     group.add_argument(
-        "--seed", type=int, default=0, metavar="S", help="with --mode random (default: 0)"
+        "--samples", type=int, metavar="N", help="how many, with --mode random or adaptive"
+    )
+    group.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="with either of these (default: 0)"
+    )
+    goal = group.add_mutually_exclusive_group()
+    for direction in Direction:
+        goal.add_argument(
+            f"--{direction.value}",
+            metavar="METRIC",
+            help=f"search adaptively for what {direction.value}s this metric "
+            "(default with --mode adaptive: the metric that counts for the notebook)",
+        )
+    group.add_argument(
+        "--parallel",
+        type=int,
+        metavar="K",
+        help="with --mode adaptive: so many at once (default: as many as may run)",
+    )
+    group.add_argument(
+        "--sampler",
+        choices=[sampler.value for sampler in Sampler],
+        help="with --mode adaptive: how it chooses (default: tpe)",
     )
 
 
 def read_definition(options: argparse.Namespace, declared: ParameterList) -> SweepDefinition | None:
     """Return what the options want to vary, None when they want no sweep."""
-    if not options.sweep and options.table is None:
+    goal, mode = _goal(options), _mode(options)
+    if not options.sweep and options.table is None and mode is not Mode.ADAPTIVE:
         return None
+    search = None
+    if mode is Mode.ADAPTIVE:
+        sampler = Sampler(options.sampler or Sampler.TPE)
+        search = Search(goal=goal, parallel=options.parallel, sampler=sampler)
+    elif options.parallel is not None or options.sampler is not None:
+        raise InvalidRequestError("--parallel and --sampler go together with --mode adaptive.")
     values: dict[str, object] = {}
     for given in options.sweep:
         name, equals, text = given.partition("=")
@@ -78,10 +109,31 @@ def read_definition(options: argparse.Namespace, declared: ParameterList) -> Swe
     return SweepDefinition(
         values=values,
         table=() if options.table is None else _read_table(options.table, declared),
-        mode=Mode(options.mode),
+        mode=mode,
         samples=options.samples,
         seed=options.seed,
+        search=search,
     )
+
+
+def _goal(options: argparse.Namespace) -> Goal | None:
+    for direction in Direction:
+        metric = getattr(options, direction.value)
+        if metric is not None:
+            if not is_name(metric):
+                raise InvalidRequestError(f"{metric[:100]!r} cannot be the name of a metric.")
+            return Goal(metric, direction)
+    return None
+
+
+def _mode(options: argparse.Namespace) -> Mode:
+    chosen = None if options.mode is None else Mode(options.mode)
+    goal = _goal(options)
+    if goal is not None and chosen not in {None, Mode.ADAPTIVE}:
+        raise InvalidRequestError(
+            f"--{goal.direction.value} is a search; it does not go together with --mode {chosen}."
+        )
+    return chosen or (Mode.GRID if goal is None else Mode.ADAPTIVE)
 
 
 def _read_table(path: Path, declared: ParameterList) -> list[dict[str, Any]]:
@@ -132,7 +184,7 @@ async def wait_for_sweep(house: House, sweep: Sweep) -> None:
         while not sweep.status.is_final:
             await asyncio.sleep(WAIT_INTERVAL_S)
             sweep = await asyncio.to_thread(house.store.sweeps.get, sweep.id)
-            bar.n = sweep.counts.n_final
+            bar.total, bar.n = sweep.counts.total, sweep.counts.n_final
             bar.refresh()
 
 
@@ -151,6 +203,10 @@ async def report_sweep(
         print_json(wire.sweep_to_json(sweep, executions, reused, reason))
     else:
         say(summary_of_sweep(sweep))
+        goal = goal_of(sweep.definition)
+        if goal is not None and (found := best(executions, goal)) is not None:
+            execution, value = found
+            say(f"Best: #{execution.number} with {goal.metric} {value:g}: {execution.title}")
         if not waited and not house.dispatcher.is_active:
             say("It starts as soon as a Jupyter server or a command with --wait is running.")
     return EXIT_CODES.get(sweep.status, 0)

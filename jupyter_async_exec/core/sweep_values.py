@@ -30,7 +30,10 @@ MAX_TEXT_LENGTH = 1_000_000
 MAX_EXPONENT = 300
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,4})?"
-_RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})(?:\.\.({_NUMBER}))?")
+#: `1..5`, or with a step `0.1..0.5..0.1`.
+RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})(?:\.\.({_NUMBER}))?")
+#: What only an adaptive sweep understands, see `core.search_space`.
+SEARCHED = re.compile(r"(int|float|log)\s*\((.*)\)", re.DOTALL)
 _CALL = re.compile(r"(linspace|logspace|geomspace|random)\s*\((.*)\)", re.DOTALL)
 _OPENING, _CLOSING = "([{", ")]}"
 _WORDS: dict[str, JSONValue] = {
@@ -144,7 +147,12 @@ def _read_text(name: str, text: str, kind: ParameterType) -> Values:
     if kind is not ParameterType.STR:
         if call := _CALL.fullmatch(stripped):
             return _called(name, call[1], call[2], kind)
-        if whole := _RANGE.fullmatch(stripped):
+        if searched := SEARCHED.fullmatch(stripped):
+            raise ValuesError(
+                f"`{name}`: {searched[1]}(…) is a range to be searched, which needs an objective: "
+                "a metric to maximise or to minimise."
+            )
+        if whole := RANGE.fullmatch(stripped):
             return _range(name, whole[1], whole[2], whole[3])
     pieces: list[JSONValue] = []
     for piece in _split(name, stripped):
@@ -160,7 +168,7 @@ def _piece(name: str, piece: str, kind: ParameterType) -> list[JSONValue]:
     """Return the values of what stands between two commas: one, or those of a range."""
     if kind is ParameterType.STR:
         return [_unquoted(piece)]
-    if part := _RANGE.fullmatch(piece):
+    if part := RANGE.fullmatch(piece):
         values = _range(name, part[1], part[2], part[3])
         if values.n > MAX_TRIALS:
             raise ValuesError(f"`{name}` has more than {MAX_TRIALS:,} values.")
@@ -257,7 +265,7 @@ def _called(name: str, function: str, inside: str, kind: ParameterType) -> Value
     n_wanted, usage = (4, "(low, high, n, seed)") if function == "random" else (3, "(a, b, n)")
     if len(arguments) != n_wanted:
         raise ValuesError(f"`{name}`: write {function}{usage}, such as {_EXAMPLES[function]}.")
-    low, high = (_number(name, function, text) for text in arguments[:2])
+    low, high = (read_number(name, function, text) for text in arguments[:2])
     n = _count(name, function, arguments[2])
     if function == "random":
         seed = _count(name, function, arguments[3], least=0)
@@ -276,11 +284,18 @@ _EXAMPLES = {
 }
 
 
-def _number(name: str, function: str, text: str) -> Number:
+def read_number(name: str, function: str, text: str) -> Number:
+    """Return a number that a person wrote as an argument of `function`.
+
+    Raises
+    ------
+    ValuesError
+        It is none.
+    """
     if not re.fullmatch(_NUMBER, text) or not math.isfinite(float(text)):
         raise ValuesError(
             f"`{name}`: {text[:40]!r} in {function}(…) is no number; "
-            f"write it like {_EXAMPLES[function]}."
+            f"write it like {_EXAMPLES.get(function, '1e-4')}."
         )
     return int(text) if text.lstrip("+-").isdecimal() else float(text)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jupyter_async_exec.core.json_types import JSONObject, JSONValue
+    from jupyter_async_exec.core.search import Search
 
 #: From so many executions on, the first one runs alone, unless told otherwise.
 CANARY_FROM = 4
@@ -41,6 +42,8 @@ class Mode(StrEnum):
     ZIP = "zip"
     #: So many of the grid, drawn with a seed.
     RANDOM = "random"
+    #: So many, each chosen by what came of those before it.
+    ADAPTIVE = "adaptive"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +55,12 @@ class SweepDefinition:
     #: Rows of values for several parameters at once.
     table: Sequence[Mapping[str, object]] = ()
     mode: Mode = Mode.GRID
-    #: With `Mode.RANDOM`: how many of the grid.
+    #: With `Mode.RANDOM` and `Mode.ADAPTIVE`: how many.
     samples: int | None = None
-    #: With `Mode.RANDOM`: equal seeds draw equal ones.
+    #: With these: equal seeds draw equal ones.
     seed: int = 0
+    #: With `Mode.ADAPTIVE`: what for.
+    search: Search | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +75,13 @@ class SweepCounts:
     succeeded: int = 0
     failed: int = 0
     cancelled: int = 0
+    #: Executions that an adaptive sweep is still to choose; they do not exist yet.
+    to_come: int = 0
 
     @property
     def total(self) -> int:
-        """All of them."""
-        return self.queued + self.running + self.n_final
+        """All of them, also those to come."""
+        return self.queued + self.running + self.n_final + self.to_come
 
     @property
     def n_final(self) -> int:
@@ -84,9 +91,10 @@ class SweepCounts:
     @property
     def status(self) -> Status:
         """Where the sweep as a whole stands: final once all of it is."""
-        if self.running or (self.queued and self.n_final):
+        n_waiting = self.queued + self.to_come
+        if self.running or (n_waiting and self.n_final):
             return Status.RUNNING
-        if self.queued:
+        if n_waiting:
             return Status.QUEUED
         if self.failed:
             return Status.FAILED
@@ -103,7 +111,8 @@ class Sweep:
     notebook_path: str
     title: str
     snapshot_id: str
-    #: What was asked for, as JSON: `values`, `table`, `mode`, `samples`, `seed`, `parameters`.
+    #: What was asked for, as JSON: `values`, `table`, `mode`, `samples`, `seed`, `parameters`,
+    #: and for adaptive ones `objective`, `parallel`, `sampler`.
     definition: JSONObject = field(default_factory=dict)
     #: Id of the execution that goes first, alone; None when all may start.
     canary_id: str | None = None

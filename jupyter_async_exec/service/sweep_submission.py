@@ -7,10 +7,20 @@ from typing import TYPE_CHECKING
 
 from jupyter_async_exec.core.execution import Execution, Submission, new_id
 from jupyter_async_exec.core.reuse import ReusePolicy
+from jupyter_async_exec.core.search import Sampler, Search, goal_of
 from jupyter_async_exec.core.secret_names import hidden_names, is_secret, missing_secrets
 from jupyter_async_exec.core.sweep_values import datum_pattern
-from jupyter_async_exec.core.sweeps import CANARY_FROM, Sweep, expand
-from jupyter_async_exec.errors import InvalidParametersError
+from jupyter_async_exec.core.sweeps import (
+    CANARY_FROM,
+    Expansion,
+    Mode,
+    Sweep,
+    SweepCounts,
+    SweepDefinition,
+    expand,
+)
+from jupyter_async_exec.errors import InvalidParametersError, RefusedError
+from jupyter_async_exec.service.suggestions import begin
 from jupyter_async_exec.service.titles import cut, default_title
 from jupyter_async_exec.snapshots.parameters import find_parameters
 
@@ -19,9 +29,10 @@ if TYPE_CHECKING:
 
     from jupyter_async_exec.core.clock import Clock
     from jupyter_async_exec.core.json_types import JSONObject, JSONValue
-    from jupyter_async_exec.core.sweeps import Expansion, SweepDefinition
+    from jupyter_async_exec.core.search_space import Space
     from jupyter_async_exec.service.ports import SweepRequest
-    from jupyter_async_exec.service.submission import Sealer
+    from jupyter_async_exec.service.submission import Opened, Sealer
+    from jupyter_async_exec.service.suggestions import Point
     from jupyter_async_exec.snapshots.parameters import ParameterList
 
 
@@ -38,6 +49,11 @@ class Sealed:
     policy: ReusePolicy
     #: Files that the executions are made for; 0 when they are not.
     n_datums: int
+
+    @property
+    def n_all(self) -> int:
+        """How many executions it is, also those that are chosen later."""
+        return len(self.submissions) + self.sweep.counts.to_come
 
 
 class SweepSealer:
@@ -68,12 +84,7 @@ class SweepSealer:
         """
         base = request.base
         opened = self._sealer.open(base, notebook)
-        definition, datum_names = self._sealer.files.with_files(request.definition, base.path)
-        declared = opened.declared
-        expansion = _checked(
-            expand(definition, declared.parameters, typed=declared.typed, fixed=opened.parameters),
-            declared,
-        )
+        expansion, datum_names, to_come = self._expand(request, opened)
         for place in range(len(expansion.trials)):
             self._sealer.check_translation(opened, expansion.whole(place))
         sealed, captured = self._sealer.capture(base, opened, expansion.whole(0))
@@ -95,12 +106,13 @@ class SweepSealer:
             )
             for each in vary(like, expansion, title=base.title)
         ]
-        n = len(submissions)
+        what = "search" if request.definition.mode is Mode.ADAPTIVE else "sweep"
+        names = ", ".join(expansion.names)
         sweep = Sweep(
             id=sweep_id,
             request_id=base.request_id,
             notebook_path=sealed.notebook_path,
-            title=base.title or cut(f"sweep of {n}: {', '.join(expansion.names)}"),
+            title=base.title or cut(f"{what} of {len(submissions) + to_come}: {names}"),
             snapshot_id=sealed.snapshot_id,
             # As it was asked for: a pattern may match other files tomorrow.
             definition=_to_json(request.definition, expansion),
@@ -108,6 +120,7 @@ class SweepSealer:
             provenance={**sealed.provenance, **maker.to_json()},
             submitted_by=sealed.submitted_by,
             created_at=sealed.created_at,
+            counts=SweepCounts(to_come=to_come),
         )
         return Sealed(
             sweep=sweep,
@@ -116,6 +129,60 @@ class SweepSealer:
             policy=policy,
             n_datums=len(maker.datums),
         )
+
+    def _expand(
+        self, request: SweepRequest, opened: Opened
+    ) -> tuple[Expansion, tuple[str, ...], int]:
+        """Return what runs first, the parameters that name files, and how many come later."""
+        declared = opened.declared
+        if request.definition.mode is not Mode.ADAPTIVE:
+            definition, names = self._sealer.files.with_files(request.definition, request.base.path)
+            expansion = expand(
+                definition, declared.parameters, typed=declared.typed, fixed=opened.parameters
+            )
+            return _checked(expansion, declared), names, 0
+        _check_search(request, opened)
+        begun = begin(
+            request.definition,
+            declared,
+            fixed=opened.parameters,
+            goes_alone=lambda n: has_canary(request.canary, n),
+        )
+        expansion = Expansion(
+            trials=tuple(begun.points),
+            names=tuple(begun.space.dimensions),
+            fixed=begun.space.fixed,
+        )
+        return _checked(expansion, declared), (), begun.to_come
+
+    def declared(self, snapshot_id: str) -> ParameterList:
+        """Return what the notebook of a snapshot declares."""
+        return find_parameters(self._sealer.source_of(snapshot_id))
+
+    def chosen(
+        self, sweep: Sweep, space: Space, points: Sequence[Point], members: Sequence[Execution]
+    ) -> list[Submission]:
+        """Return the executions with which an adaptive sweep goes on.
+
+        Parameters
+        ----------
+        sweep, members
+            The sweep, and its executions so far, at least one.
+        space
+            What it searches.
+        points
+            The parameters that were chosen.
+        """
+        if not points:
+            return []
+        first = members[0]
+        like = replace(self._like(first, submitted_by=sweep.submitted_by), parent_id=None)
+        expansion = Expansion(
+            trials=tuple(points), names=tuple(space.dimensions), fixed=space.fixed
+        )
+        title = sweep.title if first.title.startswith(f"{sweep.title}: ") else None
+        more = vary(like, expansion, title=title)
+        return self._with_keys(more, sweep, [()] * len(more))
 
     def keep(self, sealed: Sealed) -> None:
         """Let the secrets of executions wait for their runners, right before they are accepted."""
@@ -144,7 +211,7 @@ class SweepSealer:
             It cannot be run as it is.
         """
         definition, names = self._sealer.files.with_files(definition, sweep.notebook_path)
-        declared = find_parameters(self._sealer.source_of(sweep.snapshot_id))
+        declared = self.declared(sweep.snapshot_id)
         given = {*definition.values, *(name for row in definition.table for name in row)}
         fixed = {
             name: value
@@ -277,8 +344,19 @@ def _names_of_files(sweep: Sweep) -> set[str]:
     return {name for name, given in values.items() if datum_pattern(given) is not None}
 
 
+def _check_search(request: SweepRequest, opened: Opened) -> None:
+    """Refuse what goes with other sweeps only."""
+    if opened.secrets:
+        raise RefusedError(
+            "An adaptive sweep cannot have secrets: they would have to be kept until its last "
+            "execution is chosen."
+        )
+    if request.base.reuse is not None and request.base.reuse.wanted:
+        raise RefusedError("An adaptive sweep takes no earlier results over; leave 'reuse' out.")
+
+
 def _to_json(definition: SweepDefinition, expansion: Expansion) -> JSONObject:
-    return {
+    found: JSONObject = {
         "values": dict(definition.values),
         "table": [dict(row) for row in definition.table],
         "mode": definition.mode.value,
@@ -286,3 +364,26 @@ def _to_json(definition: SweepDefinition, expansion: Expansion) -> JSONObject:
         "seed": definition.seed,
         "parameters": expansion.fixed,
     }
+    search = definition.search
+    if search is not None and search.goal is not None:
+        goal = search.goal
+        found["objective"] = {"metric": goal.metric, "direction": goal.direction.value}
+        found["parallel"] = search.parallel
+        found["sampler"] = search.sampler.value
+    return found
+
+
+def definition_of(sweep: Sweep) -> SweepDefinition:
+    """Return what was asked for when `sweep` was submitted."""
+    found = sweep.definition
+    goal = goal_of(found)
+    return SweepDefinition(
+        values=found.get("values", {}),
+        table=found.get("table", ()),
+        mode=Mode(found.get("mode", Mode.GRID)),
+        samples=found.get("samples"),
+        seed=found.get("seed", 0),
+        search=None
+        if goal is None
+        else Search(goal=goal, parallel=found["parallel"], sampler=Sampler(found["sampler"])),
+    )

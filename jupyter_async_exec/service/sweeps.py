@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from jupyter_async_exec.core.clock import utc_now
 from jupyter_async_exec.core.execution import Status
-from jupyter_async_exec.core.sweeps import parameters_key
+from jupyter_async_exec.core.search import MAX_SEARCHED, Search
+from jupyter_async_exec.core.sweep_values import MAX_TRIALS
+from jupyter_async_exec.core.sweeps import Mode, parameters_key
 from jupyter_async_exec.errors import AsyncExecError, ConflictError, InvalidRequestError
 from jupyter_async_exec.service.ports import SweepPlan
 from jupyter_async_exec.service.sweep_submission import has_canary
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jupyter_async_exec.core.execution import Execution
+    from jupyter_async_exec.core.goal import Goal
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.core.reuse import ReusePolicy
     from jupyter_async_exec.core.sweeps import Sweep, SweepDefinition
@@ -51,6 +54,8 @@ class SweepService:
         Gives the number of executions at once; reads the store.
     changed
         Called, in the caller's event loop, after something was changed.
+    goal_of
+        Gives the metric that counts for the notebook at a path; reads the store.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class SweepService:
         read_source: Callable[[SubmitRequest], Awaitable[JSONObject]],
         slots: Callable[[], int],
         changed: Callable[[], None],
+        goal_of: Callable[[str], Goal | None],
     ) -> None:
         self._store = store
         self._sealer = sealer
@@ -69,6 +75,7 @@ class SweepService:
         self._read_source = read_source
         self._slots = slots
         self._changed = changed
+        self._goal_of = goal_of
 
     async def plan(self, request: SweepRequest) -> SweepPlan:
         """Say how many executions it would be and how long they take; accept nothing.
@@ -100,7 +107,7 @@ class SweepService:
 
         def accept() -> tuple[Sweep, list[Execution]]:
             self._admission.check()
-            sweep, sealed, reused = self._part(self._sealer.seal(request, notebook), request)
+            sweep, sealed, reused = self._seal(request, notebook)
             try:
                 if sealed.submissions:
                     self._admission.check(len(sealed.submissions))
@@ -199,6 +206,8 @@ class SweepService:
                 )
             if not members:
                 raise ConflictError("All executions of this sweep are in the trash.")
+            if definition.mode is Mode.ADAPTIVE:
+                return self._extend(sweep, definition)
             more = self._sealer.more(sweep, definition, members, submitted_by=submitted_by)
             known = {parameters_key(each.parameters) for each in (*members, *reused)}
             n_new = sum(parameters_key(each.parameters) not in known for each in more)
@@ -210,12 +219,41 @@ class SweepService:
         self._changed()
         return await self.get(sweep.id)
 
+    def _extend(self, sweep: Sweep, definition: SweepDefinition) -> Sweep:
+        """Let an adaptive sweep choose some more."""
+        n = definition.samples
+        if "objective" not in sweep.definition:
+            raise ConflictError("This sweep has no objective; add values to it.")
+        if definition.values or definition.table:
+            raise InvalidRequestError(
+                "What an adaptive sweep searches stays the same; only 'samples' can be added."
+            )
+        if n is None or not 1 <= n <= MAX_SEARCHED - sweep.counts.total:
+            raise InvalidRequestError(
+                "Say with 'samples' how many executions are added; a search has at most "
+                f"{MAX_SEARCHED:,}."
+            )
+        return self._store.sweeps.extend(sweep.id, n)
+
     def find_same(self, key: str | None, policy: ReusePolicy) -> Execution | None:
         """Return the result of that key that will do; reads the store."""
         if key is None:
             return None
         not_before = _not_before(policy)
         return self._store.sweeps.find_reusable((key,), not_before=not_before).get(key)
+
+    def _seal(self, request: SweepRequest, notebook: JSONObject) -> tuple[Sweep, Sealed, list[int]]:
+        """Capture what is asked for, with what was left to us filled in; see `_part`."""
+        definition = request.definition
+        if definition.mode is Mode.ADAPTIVE:
+            search = definition.search or Search()
+            search = replace(
+                search,
+                goal=search.goal or self._goal_of(request.base.path),
+                parallel=self._slots() if search.parallel is None else search.parallel,
+            )
+            request = replace(request, definition=replace(definition, search=search))
+        return self._part(self._sealer.seal(request, notebook), request)
 
     def _part(self, sealed: Sealed, request: SweepRequest) -> tuple[Sweep, Sealed, list[int]]:
         """Part what has to run from what is known; return also the numbers of the latter."""
@@ -228,7 +266,7 @@ class SweepService:
             n_new = len(new) if new else "none"
             files = f"{sealed.n_datums:,} file{'' if sealed.n_datums == 1 else 's'}"
             sweep = replace(sweep, title=request.base.title or f"{files}, {n_new} new")
-        if has_canary(request.canary, len(new)):
+        if has_canary(request.canary, len(new) + sweep.counts.to_come):
             sweep = replace(sweep, canary_id=new[0].id)
         return sweep, replace(sealed, submissions=new), reused
 
@@ -239,14 +277,17 @@ class SweepService:
         return self._store.sweeps.find_reusable(keys, not_before=_not_before(sealed.policy))
 
     def _plan(self, request: SweepRequest, notebook: JSONObject) -> SweepPlan:
-        sweep, sealed, reused = self._part(self._sealer.seal(request, notebook), request)
-        n = len(sealed.submissions)
+        sweep, sealed, reused = self._seal(request, notebook)
+        n = sealed.n_all
         one_s = self._store.sweeps.usual_duration_s(request.base.path)
         duration_s = None
         if one_s is not None:
             n_alone = 1 if sweep.canary_id is not None else 0
-            duration_s = one_s * (n_alone + math.ceil((n - n_alone) / self._slots()))
+            n_at_once = min(self._slots(), sweep.definition.get("parallel") or MAX_TRIALS)
+            duration_s = one_s * (n_alone + math.ceil((n - n_alone) / n_at_once))
         said = f"{n:,} execution{'' if n == 1 else 's'}"
+        if sweep.counts.to_come:
+            said = f"{said}, each chosen by what came of those before it"
         if sealed.n_datums:
             said = f"{sweep.title}; {said}"
         elif reused:

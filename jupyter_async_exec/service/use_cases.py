@@ -18,6 +18,7 @@ from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.core.reuse import ReusePolicy
 from jupyter_async_exec.errors import AsyncExecError, InvalidRequestError
 from jupyter_async_exec.runner.vault import SECRETS, Vault
+from jupyter_async_exec.service.adaptive import Searches
 from jupyter_async_exec.service.admission import Admission, RoomLimits
 from jupyter_async_exec.service.compare import Comparer
 from jupyter_async_exec.service.disk_use import DiskUse
@@ -132,13 +133,22 @@ class ExecutionService:
             stat_cache=stat_cache,
             clock=clock,
         )
+        sweep_sealer = SweepSealer(self._sealer, clock=clock)
         #: The use cases of sweeps.
         self.sweeps = SweepService(
             store=store,
-            sealer=SweepSealer(self._sealer, clock=clock),
+            sealer=sweep_sealer,
             admission=self._admission,
             read_source=self._read_source,
             slots=self.slots,
+            changed=self._has_changed,
+            goal_of=self._goals.get,
+        )
+        #: Chooses the next executions of adaptive sweeps.
+        self.searches = Searches(
+            store=store,
+            sealer=sweep_sealer,
+            admission=self._admission,
             changed=self._has_changed,
         )
 

@@ -653,7 +653,7 @@ def _apply_all(
         line = replace(moved, rev=saved.rev)
         records.note_history(connection, line, _NOTED[type(event)], event.at)
     if saved.is_final and not execution.is_final and saved.sweep_id is not None:
-        sweep_rows.member_ended(connection, saved)
+        saved = sweep_rows.member_ended(connection, saved)
     return saved
 
 

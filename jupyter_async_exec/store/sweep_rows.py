@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from jupyter_async_exec.core.clock import format_at, parse_at
 from jupyter_async_exec.core.events import CancelRequested
 from jupyter_async_exec.core.execution import Execution, Hold, Status
+from jupyter_async_exec.core.search import goal_of, without_objective
 from jupyter_async_exec.core.sweeps import Sweep, SweepCounts, parameters_key
 from jupyter_async_exec.core.transitions import apply
 from jupyter_async_exec.errors import ConflictError, NotFoundError
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jupyter_async_exec.core.execution import Submission
+    from jupyter_async_exec.core.goal import Goal
 
 CANCELLED_EARLY = "Cancelled before it started."
 
@@ -28,6 +31,7 @@ _added = executions.alias("added")
 _live = (executions.c.sweep_id == sa.bindparam("sweep_id"), executions.c.deleted_at.is_(None))
 _SELECT = sa.select(sweeps).where(sweeps.c.id == sa.bindparam("sweep_id"))
 _UPDATE = sa.update(sweeps).where(sweeps.c.id == sa.bindparam("sweep_id"))
+_TO_COME = sa.select(sweeps.c.to_come).where(sweeps.c.id == sa.bindparam("sweep_id"))
 _COUNT = (
     sa.select(executions.c.status, sa.func.count().label("n"))
     .where(*_live, sa.text("replaced = 0"))
@@ -44,19 +48,17 @@ _TAKEN_OVER = (
     .order_by(executions.c.number)
 )
 _REPLACED = sa.select(executions.c.replaced).where(executions.c.id == sa.bindparam("its_id"))
-#: Failures that came after the latest of its executions were added.
-_COUNT_FAILED = (
+_COUNT_ALL_FAILED = (
     sa.select(sa.func.count())
     .select_from(executions)
-    .where(
-        *_live,
-        sa.text("replaced = 0"),
-        executions.c.status == Status.FAILED.value,
-        executions.c.finished_at
-        >= sa.select(sa.func.max(_added.c.created_at))
-        .where(_added.c.sweep_id == sa.bindparam("sweep_id"))
-        .scalar_subquery(),
-    )
+    .where(*_live, sa.text("replaced = 0"), executions.c.status == Status.FAILED.value)
+)
+#: Failures that came after the latest of its executions were added.
+_COUNT_FAILED = _COUNT_ALL_FAILED.where(
+    executions.c.finished_at
+    >= sa.select(sa.func.max(_added.c.created_at))
+    .where(_added.c.sweep_id == sa.bindparam("sweep_id"))
+    .scalar_subquery(),
 )
 _HELD = (
     sa.select(executions.c.backend, sa.func.min(executions.c.turn).label("turn"))
@@ -83,6 +85,7 @@ def insert(connection: sa.Connection, sweep: Sweep) -> None:
             submitted_by=codec.clean(sweep.submitted_by),
             created_at=format_at(sweep.created_at),
             finished_at=None if sweep.finished_at is None else format_at(sweep.finished_at),
+            to_come=sweep.counts.to_come,
         )
     )
 
@@ -135,7 +138,7 @@ def load(connection: sa.Connection, row: sa.RowMapping) -> Sweep:
         submitted_by=row["submitted_by"],
         created_at=parse_at(row["created_at"]),
         finished_at=None if finished_at is None else parse_at(finished_at),
-        counts=SweepCounts(**counted),
+        counts=SweepCounts(**counted, to_come=row["to_come"]),
         first_number=ends.first,
         last_number=ends.last,
         rev=row["rev"],
@@ -212,12 +215,17 @@ def change(connection: sa.Connection, sweep_id: str, **values: object) -> None:
     connection.execute(_UPDATE.values(rev=rev, **values), {"sweep_id": sweep_id})
 
 
-def member_ended(connection: sa.Connection, ended: Execution) -> None:
-    """Draw the consequences of the end of one of its executions, in the same transaction."""
+def member_ended(connection: sa.Connection, ended: Execution) -> Execution:
+    """Draw the consequences of the end of one of its executions, in the same transaction.
+
+    Returns the execution, which may have got a remark.
+    """
     assert ended.sweep_id is not None
     row = connection.execute(_SELECT, {"sweep_id": ended.sweep_id}).mappings().first()
     if row is None:
-        return
+        return ended
+    ended = _remarked(connection, ended, goal_of(json.loads(row["definition"])))
+    assert ended.sweep_id is not None
     its = {"sweep_id": ended.sweep_id}
     assert ended.finished_at is not None
     if ended.id == row["canary_id"]:
@@ -227,22 +235,47 @@ def member_ended(connection: sa.Connection, ended: Execution) -> None:
             what = "failed" if ended.status is Status.FAILED else "was cancelled"
             _stop(connection, ended, f"the first execution of the sweep, #{ended.number}, {what}.")
     elif ended.status is Status.FAILED and row["stop_after"] is not None:
-        n_failed = connection.execute(_COUNT_FAILED, its).scalar_one()
+        # A search adds executions all the time.
+        is_search = "objective" in json.loads(row["definition"])
+        count = _COUNT_ALL_FAILED if is_search else _COUNT_FAILED
+        n_failed = connection.execute(count, its).scalar_one()
         if n_failed >= row["stop_after"]:
             executions_ = "execution" if n_failed == 1 else "executions"
             _stop(connection, ended, f"{n_failed} {executions_} of the sweep failed.")
     close_if_over(connection, ended.sweep_id, ended.finished_at)
+    return ended
+
+
+def _remarked(connection: sa.Connection, ended: Execution, goal: Goal | None) -> Execution:
+    """Note of what a search learned nothing from that it did not."""
+    remark = None if goal is None else without_objective(ended, goal)
+    if remark is None:
+        return ended
+    return records.save(connection, ended, replace(ended, remarks=(*ended.remarks, remark)))
 
 
 def close_if_over(connection: sa.Connection, sweep_id: str, at: datetime) -> None:
-    """Note the end of a sweep whose executions are all over."""
+    """Note the end of a sweep whose executions are all over, with none to come."""
     counted = {each.status for each in connection.execute(_COUNT, {"sweep_id": sweep_id})}
-    if not counted & {Status.QUEUED.value, Status.RUNNING.value}:
+    is_waiting = counted & {Status.QUEUED.value, Status.RUNNING.value}
+    if not is_waiting and not to_come(connection, sweep_id):
         change(connection, sweep_id, finished_at=format_at(at))
+
+
+def to_come(connection: sa.Connection, sweep_id: str) -> int:
+    """Return how many executions an adaptive sweep is still to choose; 0 for others."""
+    found = connection.execute(_TO_COME, {"sweep_id": sweep_id}).scalar()
+    return int(found or 0)
+
+
+def set_to_come(connection: sa.Connection, sweep_id: str, n: int) -> None:
+    """Change how many executions it is still to choose; 0 ends the search."""
+    connection.execute(_UPDATE.values(to_come=n), {"sweep_id": sweep_id})
 
 
 def cancel(connection: sa.Connection, sweep_id: str, at: datetime) -> None:
     """Ask for the end of all that is not over; what waits is cancelled at once."""
+    set_to_come(connection, sweep_id, 0)
     found = members(connection, sweep_id)
     waiting = [each for each in found if each.status is Status.QUEUED]
     records.end_unstarted(connection, waiting, at, CANCELLED_EARLY, was_asked=True)
@@ -274,7 +307,9 @@ def _stop(connection: sa.Connection, ended: Execution, why: str) -> None:
     assert ended.sweep_id is not None
     assert ended.finished_at is not None
     waiting = [each for each in members(connection, ended.sweep_id) if each.status is Status.QUEUED]
-    if waiting:
+    n_waiting = len(waiting) + to_come(connection, ended.sweep_id)
+    if n_waiting:
         records.end_unstarted(connection, waiting, ended.finished_at, f"Not started: {why}")
-        n = f"{len(waiting):,} of its executions were" if len(waiting) > 1 else "One of them was"
+        set_to_come(connection, ended.sweep_id, 0)
+        n = f"{n_waiting:,} of its executions were" if n_waiting > 1 else "One of them was"
         change(connection, ended.sweep_id, message=f"{n} not started: {why}")

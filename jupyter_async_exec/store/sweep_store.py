@@ -13,7 +13,7 @@ from jupyter_async_exec.core.clock import Clock, format_at, parse_at
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.errors import ConflictError
 from jupyter_async_exec.store import codec, sweep_rows
-from jupyter_async_exec.store.tables import REUSABLE, executions, listed_columns, sweeps
+from jupyter_async_exec.store.tables import CHOOSING, REUSABLE, executions, listed_columns, sweeps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -30,8 +30,11 @@ ResultT = TypeVar("ResultT")
 N_DURATIONS = 20
 #: So many of its executions, of any status, are looked through for them.
 N_LOOKED_AT = 200
+#: Said of an adaptive sweep that ends before it has as many executions as were wanted.
+NOTHING_LEFT = "Everything that could be searched was tried."
 
 _BY_REQUEST = sa.select(sweeps.c.id).where(sweeps.c.request_id == sa.bindparam("request_id"))
+_CHOOSING = sa.select(sweeps).where(CHOOSING).order_by(sweeps.c.rev)
 _CHANGES = (
     sa.select(sweeps)
     .where(sweeps.c.rev > sa.bindparam("after"))
@@ -172,6 +175,69 @@ class SweepStore:
                 sweep_rows.replace_all(connection, replaced)
             sweep_rows.change(connection, sweep.id, finished_at=None, message=None)
             return sweep_rows.read(connection, sweep.id), added
+
+        return self._writer.run(work, is_essential=False)
+
+    def choosing(self) -> list[tuple[Sweep, list[Execution]]]:
+        """Return the adaptive sweeps with executions to come, each with those it has."""
+
+        def work(connection: sa.Connection) -> list[tuple[Sweep, list[Execution]]]:
+            found = connection.execute(_CHOOSING).mappings().all()
+            return [
+                (sweep_rows.load(connection, row), sweep_rows.members(connection, row["id"]))
+                for row in found
+            ]
+
+        return self._read(work)
+
+    def choose(
+        self, sweep_id: str, submissions: Sequence[Submission], *, to_come: int
+    ) -> list[Execution] | None:
+        """Add the executions that an adaptive sweep chose next; without any it chose its last.
+
+        Parameters
+        ----------
+        sweep_id
+            The sweep.
+        submissions
+            As for `accept`.
+        to_come
+            How many were to come when these were chosen.
+
+        Returns
+        -------
+        list of Execution or None
+            The new executions; None if somebody else chose, or ended the search,
+            meanwhile: nothing was changed.
+
+        Raises
+        ------
+        DiskFullError
+            There is no room; nothing was accepted.
+        """
+
+        def work(connection: sa.Connection) -> list[Execution] | None:
+            if sweep_rows.to_come(connection, sweep_id) != to_come:
+                return None
+            if not submissions:
+                sweep_rows.set_to_come(connection, sweep_id, 0)
+                sweep_rows.change(connection, sweep_id, message=NOTHING_LEFT)
+                sweep_rows.close_if_over(connection, sweep_id, self._clock())
+                return []
+            sweep_rows.set_to_come(connection, sweep_id, to_come - len(submissions))
+            sweep = sweep_rows.read(connection, sweep_id)
+            return sweep_rows.add(connection, submissions, sweep=sweep, is_new=False)
+
+        return self._writer.run(work, is_essential=False)
+
+    def extend(self, sweep_id: str, n: int) -> Sweep:
+        """Let an adaptive sweep choose `n` more executions; it is then not over any more."""
+
+        def work(connection: sa.Connection) -> Sweep:
+            before = sweep_rows.to_come(connection, sweep_id)
+            sweep_rows.set_to_come(connection, sweep_id, before + n)
+            sweep_rows.change(connection, sweep_id, finished_at=None, message=None)
+            return sweep_rows.read(connection, sweep_id)
 
         return self._writer.run(work, is_essential=False)
 

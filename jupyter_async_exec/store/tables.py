@@ -150,8 +150,12 @@ sweeps = sa.Table(
     sa.Column("submitted_by", sa.Text, nullable=False),
     sa.Column("created_at", sa.Text, nullable=False),
     sa.Column("finished_at", sa.Text),
+    sa.Column("to_come", sa.Integer, nullable=False, server_default=sa.text("0")),
 )
 sa.Index("ix_sweeps_rev", sweeps.c.rev)
+#: Adaptive sweeps that are still to choose executions, likewise.
+CHOOSING = sa.text("to_come > 0")
+sa.Index("ix_sweeps_to_come", sweeps.c.to_come, sqlite_where=CHOOSING)
 
 #: Which execution outside the trash carries which tag.
 execution_tags = sa.Table(

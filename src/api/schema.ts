@@ -612,14 +612,23 @@ export interface components {
         [key: string]: unknown;
       }[];
       /**
-       * @description `grid`, if left out: every value with every other; `zip`: the first with the first and so on; `random`: some of the grid.
+       * @description `grid`, if left out: every value with every other; `zip`: the first with the first and so on; `random`: some of the grid; `adaptive`: each chosen by what came of those before it, from `int(8, 128)`, `float(0, 1)`, `log(1e-4, 1e-1)`, ranges or several values. `add` with `adaptive` and `samples` alone lets a search go on.
        * @enum {string}
        */
-      mode?: 'grid' | 'zip' | 'random';
-      /** @description With `random`: how many. */
+      mode?: 'grid' | 'zip' | 'random' | 'adaptive';
+      /** @description With `random` and `adaptive`: how many. */
       samples?: number | null;
-      /** @description With `random`: equal seeds draw equal ones; 0 if left out. */
+      /** @description With these: equal seeds draw equal ones; 0 if left out. */
       seed?: number;
+      /** @description With `adaptive`: the metric that is searched for; its last value counts. Left out: the goal of the notebook. */
+      objective?: components['schemas']['Goal'] | null;
+      /** @description With `adaptive`: so many are queued or running at once; left out, as many as there are slots. */
+      parallel?: number | null;
+      /**
+       * @description With `adaptive`: how it chooses; `tpe` if left out.
+       * @enum {string|null}
+       */
+      sampler?: 'tpe' | 'random' | null;
     };
     SweepSubmission: {
       /** @description Jupyter path of the notebook. */
@@ -635,14 +644,23 @@ export interface components {
         [key: string]: unknown;
       }[];
       /**
-       * @description `grid`, if left out: every value with every other; `zip`: the first with the first and so on; `random`: some of the grid.
+       * @description `grid`, if left out: every value with every other; `zip`: the first with the first and so on; `random`: some of the grid; `adaptive`: each chosen by what came of those before it, from `int(8, 128)`, `float(0, 1)`, `log(1e-4, 1e-1)`, ranges or several values. `add` with `adaptive` and `samples` alone lets a search go on.
        * @enum {string}
        */
-      mode?: 'grid' | 'zip' | 'random';
-      /** @description With `random`: how many. */
+      mode?: 'grid' | 'zip' | 'random' | 'adaptive';
+      /** @description With `random` and `adaptive`: how many. */
       samples?: number | null;
-      /** @description With `random`: equal seeds draw equal ones; 0 if left out. */
+      /** @description With these: equal seeds draw equal ones; 0 if left out. */
       seed?: number;
+      /** @description With `adaptive`: the metric that is searched for; its last value counts. Left out: the goal of the notebook. */
+      objective?: components['schemas']['Goal'] | null;
+      /** @description With `adaptive`: so many are queued or running at once; left out, as many as there are slots. */
+      parallel?: number | null;
+      /**
+       * @description With `adaptive`: how it chooses; `tpe` if left out.
+       * @enum {string|null}
+       */
+      sampler?: 'tpe' | 'random' | null;
       /** @description The parameters that are the same in all executions. */
       parameters?: components['schemas']['Parameters'];
       /** @description Whether the first execution runs alone, and the others only if it succeeds. Left out: from 4 executions on. */
@@ -676,6 +694,13 @@ export interface components {
       succeeded: number;
       failed: number;
       cancelled: number;
+      /** @description Executions that an adaptive sweep is still to choose; they do not exist yet. */
+      to_come: number;
+    };
+    SweepBest: {
+      id: string;
+      number: number;
+      value: number;
     };
     Sweep: {
       id: string;
@@ -683,7 +708,7 @@ export interface components {
       notebook_path: string;
       title: string;
       snapshot_id: string;
-      /** @description What was asked for: `values`, `table`, `mode`, `samples`, `seed`, `parameters`. */
+      /** @description What was asked for: `values`, `table`, `mode`, `samples`, `seed`, `parameters`, and if adaptive `objective`, `parallel`, `sampler`. */
       definition: {
         [key: string]: unknown;
       };
@@ -704,6 +729,10 @@ export interface components {
       /** @description Smallest number of its executions, null when all are in the trash. */
       first_number: number | null;
       last_number: number | null;
+      /** @description What an adaptive sweep searches for; null for others. */
+      objective: components['schemas']['Goal'] | null;
+      /** @description The best execution of an adaptive sweep so far; null for others, and while there is none. */
+      best: components['schemas']['SweepBest'] | null;
       /** @description Oldest first. */
       executions: components['schemas']['Execution'][];
       /** @description Earlier executions whose results count as the sweep's. */

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
 NOTEBOOK = make_notebook("assert n != 3\nprint(n)", parameters="n: int = 1")
 
+#: Values of `x` are taken as they come.
+UNDECLARED = make_notebook("print(1)", parameters="x = None")
+SEARCH = {
+    "mode": "adaptive",
+    "samples": 4,
+    "objective": {"metric": "score", "direction": "maximise"},
+}
+
 
 async def submit(client: Client, values: Any, **body: Any) -> dict[str, Any]:
     answer = await client.post(
@@ -94,6 +102,41 @@ async def test_a_dry_run_accepts_nothing(client: Client) -> None:
     assert (await client.get("executions")).json["executions"] == []
 
 
+async def test_a_search_chooses_by_itself_tells_its_best_and_gives_one_notice(
+    client: Client, jp_serverapp: Any
+) -> None:
+    notebook = make_notebook(
+        "import json\nprint(json.dumps({'score': -abs(n - 30)}))", parameters="n: int = 1"
+    )
+    ended: list[dict[str, Any]] = []
+
+    async def listen(logger: Any, schema_id: str, data: dict[str, Any]) -> None:
+        ended.extend([data] if data["finished"] else [])
+
+    await client.get("status")
+    jp_serverapp.event_logger.add_listener(
+        schema_id="https://schema.jupyter.org/jupyter_async_exec/sweep/v1", listener=listen
+    )
+    wanted = {"notebook": notebook, **SEARCH, "parallel": 2}
+
+    sweep = await submit(client, {"n": "int(1, 40)"}, **wanted)
+    done = await over(client, sweep["id"])
+
+    assert (sweep["counts"]["to_come"], sweep["best"], sweep["objective"]) == (
+        3, None, SEARCH["objective"],
+    )  # fmt: skip
+    assert (done["status"], done["counts"]["succeeded"], done["counts"]["to_come"]) == (
+        "succeeded", 4, 0,
+    )  # fmt: skip
+    reached = [each["metrics"]["score"] for each in done["executions"]]
+    best = done["executions"][reached.index(max(reached))]
+    assert done["best"] == {"id": best["id"], "number": best["number"], "value": max(reached)}
+    async with asyncio.timeout(10):
+        while not ended:
+            await asyncio.sleep(0.01)
+    assert [each["counts"]["succeeded"] for each in ended] == [4]
+
+
 async def test_a_double_click_is_one_sweep(client: Client) -> None:
     twice = [submit(client, {"n": "1..2"}, request_id="the same click") for _ in range(2)]
 
@@ -112,6 +155,17 @@ async def test_a_double_click_is_one_sweep(client: Client) -> None:
         ({"values": {"n": "1..1000000"}}, 422, "would be 1,000,000 executions"),
         ({"values": {"m": [1]}}, 422, "no parameter `m`"),
         ({"values": {"n": "1, one"}}, 422, "whole number"),
+        ({"values": {"n": "glob:*.nothing"}}, 422, "No file matches"),
+        ({"values": {"n": "glob:../../*"}}, 422, "leads out of the folder"),
+        ({"values": {"n": "log(1, 9)"}}, 422, "needs an objective"),
+        ({"values": {"n": [1, "1.5"]}}, 422, "whole number"),
+        ({"values": {"x": [1, "b"]}, "notebook": UNDECLARED}, 422, "mix numbers and texts"),
+        ({"values": {"x": "1, b"}, "notebook": UNDECLARED}, 422, "mix numbers and texts"),
+        ({"values": {"n": "1..9"}, **SEARCH, "objective": None}, 422, "needs an objective"),
+        ({"values": {"n": "1..9"}, **SEARCH, "samples": 1_000_000}, 422, "at most 1,000"),
+        ({"values": {"m": "1..9"}, **SEARCH}, 422, "no parameter `m`"),
+        ({"values": {}, **SEARCH}, 422, "nothing to search"),
+        ({"values": {"n": "1..9"}, **SEARCH, "mode": "grid"}, 400, "the mode 'adaptive'"),
         ({"values": {"n": 7}}, 400, "values.n"),
         ({"mode": "all"}, 400, "mode"),
         ({"values": {"n": [1]}, "stop_after_failures": 0}, 400, "stop_after_failures"),

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jupyter_async_exec.cli.command import run
+from jupyter_async_exec.defaults import STORE_FILE
+from jupyter_async_exec.store import ExecutionStore
 from tests.conftest import make_notebook
 
 if TYPE_CHECKING:
@@ -43,6 +48,15 @@ def command(tmp_path: Path, data_dir: Path) -> Command:
 @pytest.fixture
 def folder(tmp_path: Path, command: Command) -> Path:
     return tmp_path / "work"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Run the command in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    # The command has a process of its own; this one is restored.
+    monkeypatch.setitem(sys.modules, "rfc3987_syntax", None)
+    return tmp_path
 
 
 def save(folder: Path, name: str, notebook: dict[str, Any]) -> Path:
@@ -225,6 +239,77 @@ def test_a_sweep_is_planned_run_shown_and_its_failures_run_again(
     assert (again.returncode, again.stdout.count("failed")) == (1, 2)
     assert json.loads(shown.stdout)["last_number"] == 3
     assert (refused.returncode, refused.stderr) == (2, "`n` has no values; give it at least one.\n")
+
+
+@pytest.mark.slow
+def test_a_search_that_is_killed_goes_on_and_runs_nothing_twice(
+    command: Command, folder: Path
+) -> None:
+    source = "import json\nprint(json.dumps({'score': -abs(n - 30)}))"
+    save(folder, "a.ipynb", make_notebook(source, parameters="n: int = 1"))
+    search = ("run", "a.ipynb", "--sweep", "n=int(1, 40)", "--maximise", "score", "--samples", "5")
+    with subprocess.Popen(
+        [SCRIPT, *search, "--parallel", "2", "--wait"], cwd=folder, stderr=subprocess.DEVNULL
+    ) as killed:
+        deadline_s = time.monotonic() + 60
+        while time.monotonic() < deadline_s:
+            if len(json.loads(command("list", "--json").stdout)["executions"]) >= 2:
+                break
+        killed.kill()
+
+    done = command("sweep", "1", "--wait", "--json")
+    said = command("sweep", "1")
+
+    sweep = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    numbers = [each["parameters"]["n"] for each in sweep["executions"]]
+    assert (len(numbers), len(set(numbers)), sweep["counts"]["succeeded"]) == (5, 5, 5)
+    assert [each["attempt"] for each in sweep["executions"]] == [1] * 5
+    best = max(sweep["executions"], key=lambda each: each["metrics"]["score"])
+    assert f"Best: #{best['number']} with score {best['metrics']['score']}" in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--sweep", "n="], "`n` has no values"),
+        (["--sweep", "n=1..1000000"], "would be 1,000,000 executions"),
+        (["--sweep", "m=1..3"], "no parameter `m`"),
+        (["--sweep", "n=1, one"], "whole number"),
+        (["--sweep", "path=glob:data/*.nothing"], "No file matches"),
+        (["--sweep", "n=log(1, 9)"], "needs an objective"),
+        (["--sweep", "n=1..9", "--mode", "random"], "how many"),
+        (["--sweep", "n=1..9", "--sampler", "tpe"], "go together with --mode adaptive"),
+        (["--sweep", "n=1..9", "--mode", "zip", "--maximise", "a"], "does not go together"),
+        (["--sweep", "n=1..9", "--maximise", "a"], "needs to know how many"),
+        (["--sweep", "n=1..9", "--mode", "adaptive", "--samples", "3"], "needs an objective"),
+        (["--maximise", "a", "--samples", "3"], "nothing to search"),
+        (["--table", "absent.csv"], "cannot be read"),
+        (["--table", "mixed.csv"], "whole number"),
+    ],
+)
+def test_a_bad_sweep_is_refused_with_a_sentence_before_anything_is_queued(
+    here: Path,
+    data_dir: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    sentence: str,
+) -> None:
+    parameters = "n: int = 1\npath: str = ''"
+    save(tmp_path, "a.ipynb", make_notebook("print(n)", parameters=parameters))
+    (tmp_path / "mixed.csv").write_text("n\n1\none\n")
+    monkeypatch.chdir(tmp_path)
+
+    # Restored afterwards, in this process that is not the command's alone.
+    monkeypatch.setitem(sys.modules, "rfc3987_syntax", None)
+
+    code = run(["run", "a.ipynb", *arguments, "--json"])
+
+    printed = capsys.readouterr()
+    assert (code, sentence in printed.err) == (2, True), printed.err
+    assert json.loads(printed.out)["message"] == printed.err.strip()
+    with closing(ExecutionStore(f"sqlite:///{data_dir / STORE_FILE}")) as store:
+        assert store.last_rev() == 0
 
 
 def test_executions_are_compared_as_table_csv_and_json(command: Command, folder: Path) -> None:

@@ -36,7 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run again what failed, and what was not started because of it",
     )
     what.add_argument(
-        "--add", action="store_true", help="add what --sweep or --table say, on the same snapshot"
+        "--add",
+        action="store_true",
+        help="add what --sweep or --table say, on the same snapshot; "
+        "with --mode adaptive --samples N let a search go on",
     )
     parser.add_argument("--wait", action="store_true", help="stay until all of it is over")
     add_definition_options(parser)
@@ -50,7 +53,9 @@ async def run(options: argparse.Namespace) -> int:
         # Types are those of the snapshot, which only the service knows.
         definition = read_definition(options, ParameterList(typed=False))
         if options.add != (definition is not None):
-            raise InvalidRequestError("--add goes together with --sweep or --table.")
+            raise InvalidRequestError(
+                "--add goes together with --sweep, --table or --mode adaptive."
+            )
         if options.cancel:
             sweep, executions = await sweeps.cancel(ref)
         elif options.retry:

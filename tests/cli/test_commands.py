@@ -296,12 +296,8 @@ def test_a_bad_sweep_is_refused_with_a_sentence_before_anything_is_queued(
     sentence: str,
 ) -> None:
     parameters = "n: int = 1\npath: str = ''"
-    save(tmp_path, "a.ipynb", make_notebook("print(n)", parameters=parameters))
-    (tmp_path / "mixed.csv").write_text("n\n1\none\n")
-    monkeypatch.chdir(tmp_path)
-
-    # Restored afterwards, in this process that is not the command's alone.
-    monkeypatch.setitem(sys.modules, "rfc3987_syntax", None)
+    save(here, "a.ipynb", make_notebook("print(n)", parameters=parameters))
+    (here / "mixed.csv").write_text("n\n1\none\n")
 
     code = run(["run", "a.ipynb", *arguments, "--json"])
 

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jupyter_async_exec.core.events import ExecutionFinished, ExecutionStarted, MetricRecorded
+from jupyter_async_exec.core.events import (
+    Event,
+    ExecutionFinished,
+    ExecutionStarted,
+    MetricRecorded,
+)
 from jupyter_async_exec.core.execution import Execution, Status
 from jupyter_async_exec.core.goal import Direction, Goal
 from jupyter_async_exec.core.reuse import ReusePolicy
@@ -74,7 +79,7 @@ def end_one(
         return None
     at = claimed.created_at + timedelta(seconds=1)
     recorded = {"score": score(claimed)} if metrics is None else metrics
-    events = (
+    events: tuple[Event, ...] = (
         ExecutionStarted(at=at, cells_total=1),
         *(MetricRecorded(at=at, name=name, value=value) for name, value in recorded.items()),
         ExecutionFinished(at=at, status=status),

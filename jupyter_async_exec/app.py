@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 #: Setting of the web application that the server, and JupyterHub, take for a sign of life:
 #: everything whose name ends so is one (`ServerWebApplication.last_activity`).
 ACTIVITY_KEY = "jupyter_async_exec_last_activity"
+#: On the server's event bus: what happens to files through Jupyter.
+CONTENTS_SCHEMA = "https://events.jupyter.org/jupyter_server/contents_service/v1"
 #: A house with executions in it that cannot be opened is tried again this often, in seconds.
 ADOPTION_INTERVAL_S = 5.0
 
@@ -159,6 +161,29 @@ class AsyncExecApp(ExtensionApp):
         # schemas that were registered before it came.
         self._publisher = Publisher(self.serverapp.event_logger, boot_id=self._boot_id)
         self.settings[OPENER_KEY] = self.open_service
+        self._moving = asyncio.Lock()
+        self.serverapp.event_logger.add_listener(
+            schema_id=CONTENTS_SCHEMA, listener=self._hear_of_contents
+        )
+
+    async def _hear_of_contents(
+        self,
+        logger: Any,  # noqa: ARG002  the bus gives it by this name
+        schema_id: str,  # noqa: ARG002
+        data: dict[str, Any],
+    ) -> None:
+        """Let presets follow a notebook that is renamed or moved, in Jupyter."""
+        old, new = data.get("source_path"), data.get("path")
+        is_move = data.get("action") == "rename" and old and new and old != new
+        if not is_move or not await asyncio.to_thread(_is_of_interest, self._data_dir()):
+            return
+        try:
+            service = await self.open_service()
+            # One after the other: a notebook may be moved and moved again.
+            async with self._moving:
+                await service.notebook_moved(str(old).strip("/"), str(new).strip("/"))
+        except Exception as error:  # noqa: BLE001  the rename itself has worked
+            self.log.warning("Presets did not follow %s to %s: %s", old, new, error)
 
     def initialize_handlers(self) -> None:
         """Register every route."""

@@ -28,6 +28,7 @@ def run(
     notebook: str | os.PathLike[str],
     parameters: Mapping[str, object] | None = None,
     *,
+    preset: str | None = None,
     kernel_name: str | None = None,
     backend: str = "local",
     title: str | None = None,
@@ -49,6 +50,8 @@ def run(
         Path of the file.
     parameters
         Values for the cell tagged ``parameters``.
+    preset
+        A preset of the notebook, for the values that are not among `parameters`.
     kernel_name
         In place of the notebook's own kernel.
     backend
@@ -95,7 +98,11 @@ def run(
         tags=tuple(tags),
         limits={field: limit for field, limit in limits.items() if limit is not None},
     )
-    return SubmittedExecution(place, place.do(lambda house: house.service.submit(request)))
+
+    async def submit(house: House) -> Execution:
+        return await house.service.submit(await house.service.presets.fill(request, preset))
+
+    return SubmittedExecution(place, place.do(submit))
 
 
 class SubmittedExecution:

@@ -18,6 +18,7 @@ class ExecutionsHandler(AsyncExecHandler):
         """Seal a notebook and queue it."""
         body = await self.read_body("/executions")
         request = wire.submit_request(body, submitted_by=self.user_name)
+        request = await self.service.presets.fill(request, body.get("preset"))
         is_dry_run = body.get("dry_run", False)
         if is_dry_run or (request.reuse is not None and request.reuse.wanted):
             same = await self.service.find_same(request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jupyter_server.auth.decorator import authorized
@@ -36,6 +37,10 @@ class SweepsHandler(_SweepAnswer):
         """Seal a notebook once and queue it many times, or say what that would be."""
         body = await self.read_body("/sweeps")
         request = wire.sweep_request(body, submitted_by=self.user_name)
+        base = await self.service.presets.fill(
+            request.base, body.get("preset"), varied=request.definition.names
+        )
+        request = replace(request, base=base)
         if body.get("dry_run", False):
             self.write_json(wire.plan_to_json(await self.service.sweeps.plan(request)))
             return

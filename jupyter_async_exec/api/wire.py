@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.execution import Artifact, Execution
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.core.parameters import Parameter
+    from jupyter_async_exec.core.preset import Preset
     from jupyter_async_exec.core.sweeps import Sweep
     from jupyter_async_exec.service import LogPiece, SweepPlan
     from jupyter_async_exec.service.metrics import MetricsPiece
@@ -183,6 +184,16 @@ def parameters_to_json(found: ParameterList) -> JSONObject:
         "typed": found.typed,
         "cell_index": found.cell_index,
         "problem": found.problem,
+    }
+
+
+def preset_to_json(preset: Preset) -> JSONObject:
+    """Return the JSON of a preset."""
+    return {
+        "name": preset.name,
+        "parameters": preset.parameters,
+        "secrets": list(preset.secrets),
+        "updated_at": format_at(preset.updated_at),
     }
 
 

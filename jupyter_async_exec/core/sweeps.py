@@ -62,6 +62,11 @@ class SweepDefinition:
     #: With `Mode.ADAPTIVE`: what for.
     search: Search | None = None
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The parameters that vary."""
+        return frozenset(self.values) | {name for row in self.table for name in row}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepCounts:

@@ -55,6 +55,13 @@ class Goals:
             kept = {"metric": goal.metric, "direction": goal.direction.value}
         self._store.set_setting(f"{PREFIX}{path}", kept)
 
+    def move(self, old_path: str, new_path: str) -> None:
+        """Let the goal of a notebook, or those of all in a folder, follow to another path."""
+        for path, goal in self.all().items():
+            if path == old_path or path.startswith(f"{old_path}/"):
+                self.put(new_path + path.removeprefix(old_path), goal)
+                self.put(path, None)
+
 
 def _read(kept: JSONValue | None) -> Goal | None:
     if not isinstance(kept, dict):

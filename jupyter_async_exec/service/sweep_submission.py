@@ -212,7 +212,7 @@ class SweepSealer:
         """
         definition, names = self._sealer.files.with_files(definition, sweep.notebook_path)
         declared = self.declared(sweep.snapshot_id)
-        given = {*definition.values, *(name for row in definition.table for name in row)}
+        given = definition.names
         fixed = {
             name: value
             for name, value in sweep.definition.get("parameters", {}).items()

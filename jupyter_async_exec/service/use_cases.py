@@ -26,6 +26,7 @@ from jupyter_async_exec.service.environment_key import EnvironmentKeys
 from jupyter_async_exec.service.goals import Goals
 from jupyter_async_exec.service.metrics import Cursor, MetricsPiece, make_piece
 from jupyter_async_exec.service.results import Content, LogPiece, ResultReader
+from jupyter_async_exec.service.presets import Presets
 from jupyter_async_exec.service.submission import Sealer
 from jupyter_async_exec.service.sweep_submission import SweepSealer
 from jupyter_async_exec.service.sweeps import SweepService
@@ -134,6 +135,8 @@ class ExecutionService:
             clock=clock,
         )
         sweep_sealer = SweepSealer(self._sealer, clock=clock)
+        #: The use cases of presets.
+        self.presets = Presets(store.presets, self.parameters, clock=clock)
         #: The use cases of sweeps.
         self.sweeps = SweepService(
             store=store,
@@ -473,6 +476,14 @@ class ExecutionService:
         """Say which metric counts for a notebook; `None` forgets it."""
         _check_path(path)
         await asyncio.to_thread(self._goals.put, path, goal)
+
+    async def notebook_moved(self, old_path: str, new_path: str) -> None:
+        """Let what is kept for a notebook, or for all in a folder, follow to its new path.
+
+        Executions stay what they are: they ran where the notebook lay then.
+        """
+        await asyncio.to_thread(self._goals.move, old_path, new_path)
+        await self.presets.move(old_path, new_path)
 
     async def restore(self, ref: str, *, folder: str | None = None) -> str:
         """Write the source notebook into a new file; return its Jupyter path."""

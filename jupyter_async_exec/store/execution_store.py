@@ -40,6 +40,7 @@ from jupyter_async_exec.store.ballast import Ballast
 from jupyter_async_exec.store.health import StoreHealth
 from jupyter_async_exec.store.migrate import migrate
 from jupyter_async_exec.store.pages import Counts, ExecutionPage, ExecutionQuery
+from jupyter_async_exec.store.preset_store import PresetStore
 from jupyter_async_exec.store.sweep_rows import CANCELLED_EARLY
 from jupyter_async_exec.store.sweep_store import SweepStore
 from jupyter_async_exec.store.tables import environments, executions, listed_columns, settings
@@ -163,6 +164,8 @@ class ExecutionStore:
         )
         #: The part about sweeps.
         self.sweeps = SweepStore(self._writer, self._read, clock=clock)
+        #: The part about presets.
+        self.presets = PresetStore(self._writer, self._read)
         self._watch_lock = threading.Lock()
         self._is_closed = False
         self._watch = sqlite3.connect(

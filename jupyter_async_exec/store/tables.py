@@ -196,6 +196,31 @@ environments = sa.Table(
     sa.Column("content", sa.Text, nullable=False),
 )
 
+#: When somebody last opened an execution or reused its result; no row while nobody did.
+execution_uses = sa.Table(
+    "execution_uses",
+    metadata,
+    sa.Column(
+        "number",
+        sa.Integer,
+        sa.ForeignKey("executions.number", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("used_at", sa.Text, nullable=False),
+)
+
+#: Parameter values under names, per notebook.
+presets = sa.Table(
+    "presets",
+    metadata,
+    sa.Column("notebook_path", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("parameters", sa.Text, nullable=False),
+    sa.Column("secrets", sa.Text, nullable=False),
+    sa.Column("updated_at", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 #: Numbers among parameters and metrics of executions outside the trash, for `lr > 0.01`.
 execution_numbers = sa.Table(
     "execution_numbers",

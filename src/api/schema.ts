@@ -456,6 +456,50 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/notebooks/{path}/presets': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description Jupyter path, may contain `/`. */
+        path: string;
+      };
+      cookie?: never;
+    };
+    /** Parameter values that were kept for a notebook, each under a name. */
+    get: operations['listPresets'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/notebooks/{path}/presets/{name}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description Jupyter path, may contain `/`. */
+        path: string;
+        /** @description 1 to 100 printable characters. */
+        name: string;
+      };
+      cookie?: never;
+    };
+    /** One preset. */
+    get: operations['getPreset'];
+    /** Keep values under a name, in place of what it meant before; secrets are left out. */
+    put: operations['setPreset'];
+    post?: never;
+    /** Forget a preset. */
+    delete: operations['deletePreset'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/notebooks/{path}/parameters': {
     parameters: {
       query?: never;
@@ -577,6 +621,8 @@ export interface components {
       kernel_name?: string | null;
       title?: string | null;
       options?: components['schemas']['Options'];
+      /** @description A preset of the notebook, for the values that are not among `parameters`. */
+      preset?: string | null;
       request_id?: string | null;
       reuse?: components['schemas']['Reuse'];
       /** @description Only say whether it ran already. */
@@ -673,6 +719,8 @@ export interface components {
       title?: string | null;
       options?: components['schemas']['Options'];
       reuse?: components['schemas']['Reuse'];
+      /** @description A preset of the notebook, for parameters that neither vary nor are given. */
+      preset?: string | null;
       request_id?: string | null;
     };
     SweepPlan: {
@@ -1050,6 +1098,15 @@ export interface components {
       exclusive_maximum?: boolean;
       /** @description Choices or range in words, such as `a number above 0`. */
       wanted?: string | null;
+    };
+    /** @description Parameter values under a name. */
+    Preset: {
+      name: string;
+      parameters: components['schemas']['Parameters'];
+      /** @description Names of secrets that were given with it; their values were not kept. */
+      secrets: string[];
+      /** Format: date-time */
+      updated_at: string;
     };
     ParameterList: {
       parameters: components['schemas']['Parameter'][];
@@ -1897,6 +1954,129 @@ export interface operations {
       };
       400: components['responses']['Problem'];
       403: components['responses']['Problem'];
+      503: components['responses']['Problem'];
+    };
+  };
+  listPresets: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description Jupyter path, may contain `/`. */
+        path: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description All of them, by name. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': {
+            presets: components['schemas']['Preset'][];
+          };
+        };
+      };
+      403: components['responses']['Problem'];
+      503: components['responses']['Problem'];
+    };
+  };
+  getPreset: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description Jupyter path, may contain `/`. */
+        path: string;
+        /** @description 1 to 100 printable characters. */
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The preset. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Preset'];
+        };
+      };
+      400: components['responses']['Problem'];
+      403: components['responses']['Problem'];
+      404: components['responses']['Problem'];
+      422: components['responses']['Problem'];
+      503: components['responses']['Problem'];
+      507: components['responses']['Problem'];
+    };
+  };
+  setPreset: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description Jupyter path, may contain `/`. */
+        path: string;
+        /** @description 1 to 100 printable characters. */
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': {
+          parameters: components['schemas']['Parameters'];
+          /** @description The notebook as it is in memory, whose comments say what is a secret; left out, the saved one. */
+          notebook?: components['schemas']['Notebook'] | null;
+        };
+      };
+    };
+    responses: {
+      /** @description The preset. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Preset'];
+        };
+      };
+      400: components['responses']['Problem'];
+      403: components['responses']['Problem'];
+      404: components['responses']['Problem'];
+      422: components['responses']['Problem'];
+      503: components['responses']['Problem'];
+      507: components['responses']['Problem'];
+    };
+  };
+  deletePreset: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description Jupyter path, may contain `/`. */
+        path: string;
+        /** @description 1 to 100 printable characters. */
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description It is forgotten. */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      403: components['responses']['Problem'];
+      404: components['responses']['Problem'];
       503: components['responses']['Problem'];
     };
   };

@@ -346,3 +346,23 @@ def test_files_are_processed_once_each_and_again_only_when_they_changed(
     assert reused["parameters"] == {"path": "a.csv"}
     assert (third.returncode, "2 files, none new" in third.stderr) == (0, True), third.stderr
     assert "changed" in command("log", "3").stdout
+
+
+def test_parameters_are_kept_under_a_name_and_taken_from_an_execution(
+    command: Command, folder: Path
+) -> None:
+    save(folder, "a.ipynb", make_notebook("n", parameters="n: int = 1\nword = 'a'\nk = f()"))
+    small = ("-p", "n", "2", "-p", "k", "3")
+
+    saved = command("preset", "a.ipynb", "small", "--save", *small, "--json")
+    first = command("run", "a.ipynb", "--preset", "small", "-p", "word", "b", "--json")
+    second = command("run", "a.ipynb", "--parameters-of", "1", "-p", "n", "5", "--json")
+    (folder / "a.ipynb").rename(folder / "b.ipynb")
+    moved = command("preset", "b.ipynb", "--move-from", "a.ipynb")
+    unknown = command("run", "a.ipynb", "--preset", "big")
+
+    assert json.loads(saved.stdout)["presets"][0]["parameters"] == {"n": 2, "k": 3}
+    assert json.loads(first.stdout)["parameters"] == {"n": 2, "k": 3, "word": "b"}
+    assert json.loads(second.stdout)["parameters"] == {"n": 5, "k": 3, "word": "b"}
+    assert moved.stdout == 'small  {"n": 2, "k": 3}\n'
+    assert unknown.returncode == 2

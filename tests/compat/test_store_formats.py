@@ -48,6 +48,13 @@ def test_an_older_store_opens_with_everything_in_it(kept: Path, tmp_path: Path) 
             assert running.environment_id is not None
             environments = store.environments([running.environment_id])
             assert environments[running.environment_id].packages == {"numpy": "2.1.0"}
+        if kept.stem >= "format-0007":
+            (preset,) = store.presets.all("a.ipynb")
+            assert (preset.name, preset.parameters, preset.secrets) == (
+                "small",
+                {"n": 2},
+                ("api_key",),
+            )
         # A list leaves out what only details show.
         row = replace(failed, artifacts=(), provenance={})
         for query in (

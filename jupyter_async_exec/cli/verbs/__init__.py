@@ -13,6 +13,7 @@ VERBS = {
     "rerun": "rerun",
     "restore": "restore",
     "sweep": "sweep",
+    "preset": "preset",
     "compare": "compare",
     "verify": "verify",
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ from jupyter_async_exec.service import SubmitRequest, SweepRequest
 
 if TYPE_CHECKING:
     from jupyter_async_exec.composition import House
+    from jupyter_async_exec.core.json_types import JSONValue
     from jupyter_async_exec.core.sweeps import SweepDefinition
     from jupyter_async_exec.snapshots.parameters import ParameterList
 
@@ -47,6 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_parameter_option(parser, help="a parameter; may be given several times")
     parser.add_argument(
         "-f", "--parameters-file", type=Path, metavar="PARAMS.yaml", help="parameters from a file"
+    )
+    parser.add_argument(
+        "--preset", metavar="NAME", help="parameters that were kept with the verb preset"
+    )
+    parser.add_argument(
+        "--parameters-of", metavar="ID", help="the parameters of an earlier execution"
     )
     parser.add_argument("--kernel-name", metavar="K", help="in place of the notebook's own kernel")
     parser.add_argument("--backend", default="local", metavar="B", help="where to run (local)")
@@ -92,10 +100,11 @@ async def run(options: argparse.Namespace) -> int:
     path = notebook.relative_to(root).as_posix()
     async with open_house(options, root=root) as house:
         declared = await house.service.parameters(path)
-        parameters = await asyncio.to_thread(_parameters, options, declared)
+        earlier = await parameters_of(house, options.parameters_of)
+        given = await asyncio.to_thread(read_parameters, options, declared)
         request = SubmitRequest(
             path=path,
-            parameters=parameters,
+            parameters=given,
             kernel_name=options.kernel_name,
             title=options.title,
             backend=options.backend,
@@ -104,6 +113,10 @@ async def run(options: argparse.Namespace) -> int:
             reuse=_policy(options),
         )
         definition = await asyncio.to_thread(read_definition, options, declared)
+        varied = frozenset() if definition is None else definition.names
+        request = await house.service.presets.fill(request, options.preset, varied=varied)
+        earlier = {name: value for name, value in earlier.items() if name not in varied}
+        request = replace(request, parameters={**earlier, **request.parameters})
         if definition is not None:
             return await _run_sweep(house, request, definition, options)
         if options.dry_run:
@@ -155,7 +168,14 @@ async def _run_sweep(
     return await report_sweep(house, sweep, executions, as_json=options.json, waited=options.wait)
 
 
-def _parameters(options: argparse.Namespace, declared: ParameterList) -> dict[str, object]:
+async def parameters_of(house: House, ref: str | None) -> dict[str, JSONValue]:
+    """Return the parameters of an earlier execution; nothing where none is named."""
+    if ref is None:
+        return {}
+    return dict((await house.service.get(ref.removeprefix("#"))).parameters)
+
+
+def read_parameters(options: argparse.Namespace, declared: ParameterList) -> dict[str, object]:
     """Return the parameters of file and arguments; the latter win.
 
     A value on the command line is text. Where the notebook declares a type

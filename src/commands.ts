@@ -19,6 +19,9 @@ export namespace CommandIDs {
   /** Run the same snapshot with other parameters (`plugins/submit`). */
   export const rerunWithParameters = 'jupyter-async-exec:rerun-with-parameters';
 
+  /** Run the notebook as it is now with an execution's parameters (`plugins/submit`). */
+  export const copyParameters = 'jupyter-async-exec:copy-parameters';
+
   /** Open the result of an execution, read-only (`plugins/viewer`). */
   export const open = 'jupyter-async-exec:open';
 

@@ -10,6 +10,7 @@ from jupyter_async_exec.core.execution import Hold, Status
 from jupyter_async_exec.core.goal import Direction, Goal
 from jupyter_async_exec.core.parameter_rules import ValueRule
 from jupyter_async_exec.core.parameters import wanted
+from jupyter_async_exec.core.retention import Retention
 from jupyter_async_exec.core.reuse import ReusePolicy
 from jupyter_async_exec.core.search import Sampler, Search, best, goal_of
 from jupyter_async_exec.core.secret_parameters import takes_secret
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.preset import Preset
     from jupyter_async_exec.core.sweeps import Sweep
     from jupyter_async_exec.service import LogPiece, SweepPlan
+    from jupyter_async_exec.service.collection import Collection
     from jupyter_async_exec.service.metrics import MetricsPiece
     from jupyter_async_exec.snapshots.parameters import ParameterList
     from jupyter_async_exec.store import ExecutionPage
@@ -49,6 +51,9 @@ PREVIEWABLE_TYPES = frozenset(
         "text/x-python",
     }
 )
+
+#: Of what is removed, so many are named.
+MAX_COLLECTED = 1_000
 
 #: What a queued execution waits for besides a slot, said to people.
 HOLDS = {
@@ -184,6 +189,37 @@ def parameters_to_json(found: ParameterList) -> JSONObject:
         "typed": found.typed,
         "cell_index": found.cell_index,
         "problem": found.problem,
+    }
+
+
+def retention(body: JSONObject) -> Retention:
+    """Return what a checked request body lets go."""
+    names = ("older_than_s", "unused_for_s", "keep_last", "max_bytes", "trash_s")
+    return Retention(**{name: body[name] for name in names if body.get(name) is not None})
+
+
+def collection_to_json(found: Collection, *, dry_run: bool) -> JSONObject:
+    """Return the JSON of what went, or would."""
+    return {
+        "dry_run": dry_run,
+        "n_executions": len(found.executions),
+        "executions": [
+            {
+                "number": each.number,
+                "id": each.id,
+                "title": each.title,
+                "notebook_path": each.notebook_path,
+                "finished_at": format_at(each.finished_at),
+                "used_at": format_at(each.used_at),
+                "deleted_at": _at(each.deleted_at),
+            }
+            for each in found.executions[:MAX_COLLECTED]
+        ],
+        "n_objects": found.n_objects,
+        "freed_bytes": found.freed_bytes,
+        "later_bytes": found.later_bytes,
+        "used_bytes": found.used_bytes,
+        "message": found.message,
     }
 
 

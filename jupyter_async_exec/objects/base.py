@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -201,6 +202,45 @@ class ObjectStore(ABC):
     @abstractmethod
     def delete(self, object_id: str) -> None:
         """Remove an object; it is no error when it is gone already."""
+
+    def touch(self, object_id: str) -> bool:
+        """Let the object count as put just now; tell whether it is there.
+
+        Whoever is about to refer to an object that is there already says so
+        first: `discard_unused` spares it then.
+        """
+        return self.contains(object_id)
+
+    def room(self, object_id: str) -> tuple[int, float]:
+        """Return the room an object takes (bytes) and when it was last put or touched (Unix time).
+
+        Raises
+        ------
+        NotFoundError
+            There is no such object.
+        """
+        return self.size_bytes(object_id), time.time()
+
+    def discard_unused(self, object_id: str, *, since_s: float) -> int:
+        """Remove an object to which nothing refers, unless it was put or touched lately.
+
+        Safe while others, in other processes too, put the same bytes or touch
+        the object: then it stays, or is put anew. Safe at any moment to die.
+
+        Parameters
+        ----------
+        object_id
+            Which.
+        since_s
+            Unix time from which on it counts as of use.
+
+        Returns
+        -------
+        int
+            The room that is free now (bytes); 0 when it stays.
+        """
+        del object_id, since_s
+        return 0
 
     @abstractmethod
     def used_bytes(self) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from typing_extensions import override
 
-from jupyter_async_exec.errors import ConflictError
+from jupyter_async_exec.errors import ConflictError, NotFoundError
 from jupyter_async_exec.objects.base import ObjectStore, ObjectWriter, check_object_id
 from jupyter_async_exec.objects.local_batch import (
     N_SYNCERS,
@@ -21,6 +21,7 @@ from jupyter_async_exec.objects.local_batch import (
     WRITE_FLAGS,
     Durable,
     LocalBatch,
+    refresh,
     translating,
     write_all,
 )
@@ -40,6 +41,8 @@ PLACE = re.compile(r"[0-9a-f]{2}")
 NAME = re.compile(r"[0-9a-f]{62}")
 #: Where damaged objects are put; no folder of objects.
 DAMAGED = "damaged"
+#: How files begin that are being removed.
+ASIDE_PREFIX = ".old-"
 #: A folder changed this lately may change again within one tick of its clock.
 RACY_NS = 2_000_000_000
 #: Nothing is written for longer; an older temporary file was left by a process that was killed.
@@ -149,7 +152,8 @@ class LocalObjectStore(ObjectStore):
 
     @override
     def contains(self, object_id: str) -> bool:
-        return is_plausible(self._path(object_id))
+        path = self._path(object_id)
+        return is_plausible(path) or (self._take_back(object_id) and is_plausible(path))
 
     @override
     def ids(self) -> Iterator[str]:
@@ -159,11 +163,60 @@ class LocalObjectStore(ObjectStore):
             for name in names:
                 if NAME.fullmatch(name):
                     yield place.name + name
+                elif NAME.fullmatch(name.removeprefix(ASIDE_PREFIX)):
+                    # Whoever was removing it died.
+                    object_id = place.name + name.removeprefix(ASIDE_PREFIX)
+                    if self._take_back(object_id):
+                        yield object_id
 
     @override
     def delete(self, object_id: str) -> None:
         self._durable.objects.discard(object_id)
         Path(self._path(object_id)).unlink(missing_ok=True)
+
+    @override
+    def touch(self, object_id: str) -> bool:
+        path = self._path(object_id)
+        return (is_plausible(path) and refresh(path)) or (
+            self._take_back(object_id) and refresh(path)
+        )
+
+    @override
+    def room(self, object_id: str) -> tuple[int, float]:
+        try:
+            status = os.stat(self._path(object_id))  # noqa: PTH116  a text, many times
+        except FileNotFoundError:
+            raise NotFoundError(f"There is no object {object_id}.") from None
+        return _room_bytes(status), status.st_mtime
+
+    @override
+    def discard_unused(self, object_id: str, *, since_s: float) -> int:
+        path, aside = self._path(object_id), self._aside(object_id)
+        try:
+            if os.stat(path).st_mtime >= since_s:  # noqa: PTH116  a text, many times
+                return 0
+            # From here on nobody can touch it, and whoever puts it writes it anew;
+            # who reads it takes it back, and so does the next one who collects.
+            os.replace(path, aside)  # noqa: PTH105
+            self._durable.objects.discard(object_id)
+            status = os.stat(aside)  # noqa: PTH116
+            if status.st_mtime >= since_s:
+                os.replace(aside, path)  # noqa: PTH105
+                return 0
+            os.unlink(aside)  # noqa: PTH108
+        except OSError:
+            return 0  # Somebody took it back, or it cannot be removed now.
+        return _room_bytes(status)
+
+    def _aside(self, object_id: str) -> str:
+        return f"{self._directory}/{object_id[:2]}/{ASIDE_PREFIX}{object_id[2:]}"
+
+    def _take_back(self, object_id: str) -> bool:
+        """Whether an object that was about to be removed is there again."""
+        with suppress(OSError):
+            os.replace(self._aside(object_id), self._path(object_id))  # noqa: PTH105
+            return True
+        return False
 
     @override
     def used_bytes(self) -> int:
@@ -231,7 +284,13 @@ class LocalObjectStore(ObjectStore):
         return f"{self._directory}/{object_id[:2]}/{object_id[2:]}"
 
     def _open_descriptor(self, object_id: str) -> int:
-        return open_object(self._path(object_id), object_id)
+        path = self._path(object_id)
+        try:
+            return open_object(path, object_id)
+        except NotFoundError:
+            if not self._take_back(object_id):
+                raise
+            return open_object(path, object_id)
 
     def _open_raw(self, object_id: str) -> VerifiedReader:
         descriptor = self._open_descriptor(object_id)
@@ -248,7 +307,7 @@ class LocalObjectStore(ObjectStore):
 
 
 def _is_ours(name: str) -> bool:
-    return bool(NAME.fullmatch(name)) or name.startswith(TEMPORARY_PREFIX)
+    return bool(NAME.fullmatch(name)) or name.startswith((TEMPORARY_PREFIX, ASIDE_PREFIX))
 
 
 def _count(place: Path) -> tuple[int, bool]:

@@ -176,7 +176,7 @@ class LocalBatch:
                 return True
         place = self._place_of(object_id)
         size_bytes = plausible_size_bytes(f"{place}/{object_id[2:]}")
-        if size_bytes is None:
+        if size_bytes is None or not refresh(f"{place}/{object_id[2:]}"):
             return False
         with self._lock:
             self._sizes[object_id] = size_bytes
@@ -211,6 +211,22 @@ class LocalBatch:
 
     def _place_of(self, object_id: str) -> str:
         return f"{self._directory}/{object_id[:2]}"
+
+
+def refresh(path: str) -> bool:
+    """Give a file the time of now, so that it is not taken for unused; whether it is there.
+
+    What is removed is renamed first, and looked at once more under its new
+    name: so either this fails, or the new time is seen.
+    """
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        # A disk that cannot be written: nothing is removed there either.
+        return True
+    return True
 
 
 @contextmanager

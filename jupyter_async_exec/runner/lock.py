@@ -51,6 +51,21 @@ def take_lock(directory: Path) -> int:
     raise ConflictError(f"A runner already holds {directory / files.LOCK}.")
 
 
+def try_lock(path: Path) -> int | None:
+    """Take the lock of any file, made if need be, for as long as the descriptor is open.
+
+    Returns
+    -------
+    int or None
+        The descriptor; `None` when somebody else has the lock.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    if _try(descriptor, shared=False):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
 def is_held(directory: Path) -> bool:
     """Whether a runner of this attempt lives.
 

@@ -11,7 +11,7 @@ from jupyter_async_exec.core.execution import Execution, Limits, Submission, new
 from jupyter_async_exec.core.parameters import coerce_parameters
 from jupyter_async_exec.core.secret_names import hidden_names, missing_secrets
 from jupyter_async_exec.core.secret_parameters import take_secrets
-from jupyter_async_exec.errors import KernelMissingError
+from jupyter_async_exec.errors import KernelMissingError, NotFoundError
 from jupyter_async_exec.runner.parameters import translate
 from jupyter_async_exec.service.reuse_keys import Files
 from jupyter_async_exec.service.titles import default_title
@@ -244,6 +244,22 @@ class Sealer:
             datum_paths=datum_paths,
         )
 
+    def refresh(self, snapshot_id: str) -> None:
+        """Let everything in a snapshot count as new, so that it stays until it is referred to.
+
+        Raises
+        ------
+        NotFoundError
+            It is not whole any more.
+        """
+        manifest = load_manifest(self._objects, snapshot_id)
+        files = (file.object_id for file in manifest.files)
+        ids = {snapshot_id, manifest.notebook_object, *files}
+        if not all(self._objects.touch(object_id) for object_id in ids):
+            raise NotFoundError(
+                "The snapshot to be run again is not whole any more; submit the notebook anew."
+            )
+
     def keep(self, execution_id: str, secrets: dict[str, JSONValue]) -> None:
         """Let the secrets of an execution wait for its runner, if it has any."""
         if secrets:
@@ -264,6 +280,7 @@ class Sealer:
         submitted_by: str,
     ) -> Submission:
         """Use the snapshot of `parent` again; what is given replaces what it had."""
+        self.refresh(parent.snapshot_id)
         source = self.source_of(parent.snapshot_id)
         kernel = self._kernel_for(source, parent.kernel_name)
         chosen: dict[str, JSONValue] = parent.parameters

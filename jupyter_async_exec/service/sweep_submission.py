@@ -210,6 +210,7 @@ class SweepSealer:
         InvalidParametersError, RefusedError
             It cannot be run as it is.
         """
+        self._sealer.refresh(sweep.snapshot_id)
         definition, names = self._sealer.files.with_files(definition, sweep.notebook_path)
         declared = self.declared(sweep.snapshot_id)
         given = definition.names
@@ -249,6 +250,7 @@ class SweepSealer:
         InvalidParametersError
             One had a secret, which was not kept.
         """
+        self._sealer.refresh(sweep.snapshot_id)
         likes = [self._like(each, submitted_by=submitted_by) for each in executions]
         return self._with_keys(likes, sweep, datums)
 

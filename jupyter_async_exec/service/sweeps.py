@@ -121,6 +121,7 @@ class SweepService:
             if not is_new:
                 # It had been accepted before, with secrets of its own.
                 self._sealer.forget(sealed.submissions)
+            self._store.collect.note_uses(reused)
             return accepted, executions
 
         def accept_once() -> tuple[Sweep, list[Execution]]:

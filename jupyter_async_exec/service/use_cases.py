@@ -20,13 +20,14 @@ from jupyter_async_exec.errors import AsyncExecError, InvalidRequestError
 from jupyter_async_exec.runner.vault import SECRETS, Vault
 from jupyter_async_exec.service.adaptive import Searches
 from jupyter_async_exec.service.admission import Admission, RoomLimits
+from jupyter_async_exec.service.collection import Collector
 from jupyter_async_exec.service.compare import Comparer
 from jupyter_async_exec.service.disk_use import DiskUse
 from jupyter_async_exec.service.environment_key import EnvironmentKeys
 from jupyter_async_exec.service.goals import Goals
 from jupyter_async_exec.service.metrics import Cursor, MetricsPiece, make_piece
-from jupyter_async_exec.service.results import Content, LogPiece, ResultReader
 from jupyter_async_exec.service.presets import Presets
+from jupyter_async_exec.service.results import Content, LogPiece, ResultReader
 from jupyter_async_exec.service.submission import Sealer
 from jupyter_async_exec.service.sweep_submission import SweepSealer
 from jupyter_async_exec.service.sweeps import SweepService
@@ -137,6 +138,10 @@ class ExecutionService:
         sweep_sealer = SweepSealer(self._sealer, clock=clock)
         #: The use cases of presets.
         self.presets = Presets(store.presets, self.parameters, clock=clock)
+        #: Makes room.
+        self.collector = Collector(
+            store, objects, data_dir=data_dir, changed=self._has_changed, clock=clock
+        )
         #: The use cases of sweeps.
         self.sweeps = SweepService(
             store=store,
@@ -189,7 +194,10 @@ class ExecutionService:
         notebook = await self._read_source(request)
 
         def find() -> Execution | None:
-            return self.sweeps.find_same(self._sealer.find_key(asked, notebook), policy)
+            found = self.sweeps.find_same(self._sealer.find_key(asked, notebook), policy)
+            if found is not None and asked == request:
+                self.collector.uses.note(found)
+            return found
 
         return await asyncio.to_thread(find)
 
@@ -322,6 +330,10 @@ class ExecutionService:
 
     # -- reading what they left --------------------------------------------
 
+    def _note_use(self, execution: Execution) -> None:
+        """Remember, without anybody waiting, that a result was opened."""
+        asyncio.get_running_loop().run_in_executor(None, self.collector.uses.note, execution)
+
     async def notebook(self, ref: str, *, version: str) -> bytes:
         """Return the executed notebook (``output``) or the submitted one (``source``)."""
         content = await self.open_notebook(ref, version=version)
@@ -330,6 +342,7 @@ class ExecutionService:
     async def open_notebook(self, ref: str, *, version: str) -> Content:
         """Return the same in pieces, as a server hands it on."""
         execution = await self.get(ref)
+        self._note_use(execution)
         notebook = await self._results.notebook(execution, version=version)
         ended = await self._ended_meanwhile(execution)
         return notebook if ended is None else await self._results.notebook(ended, version=version)
@@ -395,7 +408,9 @@ class ExecutionService:
 
     async def artifact(self, ref: str, name: str) -> Artifact:
         """Return one artifact; `NotFoundError` if there is none of that name."""
-        return await self._results.artifact(await self.get(ref), name)
+        execution = await self.get(ref)
+        self._note_use(execution)
+        return await self._results.artifact(execution, name)
 
     async def pieces(self, artifact: Artifact) -> AsyncIterator[bytes]:
         """Give the bytes of an artifact in pieces, whatever its size."""

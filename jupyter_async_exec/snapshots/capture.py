@@ -368,9 +368,7 @@ class _Reader:
         unknown: list[FoundFile] = []
         for file in files:
             object_id = self._cache.find(file.source, file.status)
-            if object_id is not None and (
-                self._is_cache_trusted or self._objects.contains(object_id)
-            ):
+            if object_id is not None and (self._is_cache_trusted or self._objects.touch(object_id)):
                 captured.append(_captured(file, object_id, file.status.st_size, file.status))
             else:
                 unknown.append(file)

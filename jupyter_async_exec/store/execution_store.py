@@ -37,6 +37,7 @@ from jupyter_async_exec.store import (
     turns,
 )
 from jupyter_async_exec.store.ballast import Ballast
+from jupyter_async_exec.store.collect_store import CollectStore
 from jupyter_async_exec.store.health import StoreHealth
 from jupyter_async_exec.store.migrate import migrate
 from jupyter_async_exec.store.pages import Counts, ExecutionPage, ExecutionQuery
@@ -166,6 +167,8 @@ class ExecutionStore:
         self.sweeps = SweepStore(self._writer, self._read, clock=clock)
         #: The part about presets.
         self.presets = PresetStore(self._writer, self._read)
+        #: The part about what may go.
+        self.collect = CollectStore(self._writer, self._read, clock=clock)
         self._watch_lock = threading.Lock()
         self._is_closed = False
         self._watch = sqlite3.connect(

@@ -17,6 +17,8 @@ import type {
   MetricsPiece,
   NotebookJSON,
   ParameterList,
+  Parameters,
+  Preset,
   Problem,
   Receipt,
   Rerun,
@@ -182,6 +184,27 @@ export interface IExecutionsClient {
 
   /** Say which metric counts for a notebook; `null` forgets it. */
   setGoal(path: string, goal: Goal | null): Promise<Goal | null>;
+
+  /** The presets of a notebook, by name. */
+  getPresets(path: string): Promise<readonly Preset[]>;
+
+  /**
+   * Keep values under a name.
+   *
+   * @param path - Jupyter path of the notebook.
+   * @param name - in place of what it meant before.
+   * @param parameters - the values.
+   * @param notebook - as it is in memory; its comments tell its secrets.
+   */
+  setPreset(
+    path: string,
+    name: string,
+    parameters: Parameters,
+    notebook: NotebookJSON
+  ): Promise<void>;
+
+  /** Forget a preset. */
+  deletePreset(path: string, name: string): Promise<void>;
 
   /** Queue, slots, disk use, version. */
   getStatus(): Promise<ServerStatus>;
@@ -356,6 +379,29 @@ export class ExecutionsClient implements IExecutionsClient {
     return this._send('PUT', notebookPath(path, 'goal'), goal);
   }
 
+  async getPresets(path: string): Promise<readonly Preset[]> {
+    const { presets } = await this._send<{ presets: Preset[] }>(
+      'GET',
+      notebookPath(path, 'presets')
+    );
+    return presets;
+  }
+
+  async setPreset(
+    path: string,
+    name: string,
+    parameters: Parameters,
+    notebook: NotebookJSON
+  ): Promise<void> {
+    const place = `${notebookPath(path, 'presets')}/${encodeURIComponent(name)}`;
+    await this._send('PUT', place, { parameters, notebook });
+  }
+
+  async deletePreset(path: string, name: string): Promise<void> {
+    const place = `${notebookPath(path, 'presets')}/${encodeURIComponent(name)}`;
+    await this._send('DELETE', place);
+  }
+
   getStatus(): Promise<ServerStatus> {
     return this._send('GET', 'status');
   }
@@ -399,7 +445,10 @@ export class ExecutionsClient implements IExecutionsClient {
   private _clockOffset = 0;
 }
 
-function notebookPath(path: string, what: 'goal' | 'parameters'): string {
+function notebookPath(
+  path: string,
+  what: 'goal' | 'parameters' | 'presets'
+): string {
   return `notebooks/${URLExt.encodeParts(path)}/${what}`;
 }
 

@@ -521,6 +521,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/gc': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Remove executions for ever, and bytes that nothing refers to; or say what would go.
+     * @description All conditions that are given have to hold. Without one of the first four only what was in the trash for long goes. What is starred, pinned, queued or running, and the executions of a sweep that is not over, never go.
+     */
+    post: operations['makeRoom'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/status': {
     parameters: {
       query?: never;
@@ -1098,6 +1118,35 @@ export interface components {
       exclusive_maximum?: boolean;
       /** @description Choices or range in words, such as `a number above 0`. */
       wanted?: string | null;
+    };
+    Collection: {
+      dry_run: boolean;
+      n_executions: number;
+      /** @description The first 1,000 of them. */
+      executions: {
+        number: number;
+        id: string;
+        title: string;
+        notebook_path: string;
+        /** Format: date-time */
+        finished_at: string;
+        /**
+         * Format: date-time
+         * @description When it ended, was opened or was reused last, to the hour.
+         */
+        used_at: string;
+        /** Format: date-time */
+        deleted_at: string | null;
+      }[];
+      n_objects: number;
+      /** @description Room that is free now, or would be. */
+      freed_bytes: number;
+      /** @description Room of what nothing refers to, but that is removed only when it has not been used for a day. */
+      later_bytes: number;
+      /** @description What all objects took before. */
+      used_bytes: number;
+      /** @description Why objects were left alone. */
+      message: string | null;
     };
     /** @description Parameter values under a name. */
     Preset: {
@@ -2136,6 +2185,50 @@ export interface operations {
       400: components['responses']['Problem'];
       403: components['responses']['Problem'];
       404: components['responses']['Problem'];
+    };
+  };
+  makeRoom: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': {
+          /** @description Ended longer ago. */
+          older_than_s?: number | null;
+          /** @description Neither opened nor reused for so long. */
+          unused_for_s?: number | null;
+          /** @description Not among so many latest ones of its notebook. */
+          keep_last?: number | null;
+          /** @description Only until all objects take no more room; what was of no use for longest goes first. */
+          max_bytes?: number | null;
+          /** @description What was deleted longer ago; left out, 30 days. */
+          trash_s?: number | null;
+          /**
+           * @description Only say what would go, which is what happens unless this is false.
+           * @default true
+           */
+          dry_run?: boolean;
+        };
+      };
+    };
+    responses: {
+      /** @description What has gone, or would. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Collection'];
+        };
+      };
+      400: components['responses']['Problem'];
+      403: components['responses']['Problem'];
+      409: components['responses']['Problem'];
+      503: components['responses']['Problem'];
     };
   };
   getStatus: {

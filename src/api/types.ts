@@ -68,6 +68,9 @@ export type ParameterList = Schemas['ParameterList'];
 /** The metric by which executions of a notebook are told good from bad. */
 export type Goal = Schemas['Goal'];
 
+/** Parameter values under a name. */
+export type Preset = Schemas['Preset'];
+
 /** Several executions side by side, and what differs between them. */
 export type Comparison = Schemas['Comparison'];
 

@@ -9,20 +9,25 @@ import {
   Notification
 } from '@jupyterlab/apputils';
 import { IFileBrowserFactory } from '@jupyterlab/filebrowser';
+import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { MenuSvg } from '@jupyterlab/ui-components';
-import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
+import type {
+  ReadonlyJSONObject,
+  ReadonlyPartialJSONObject
+} from '@lumino/coreutils';
 import { Widget } from '@lumino/widgets';
 
-import type { Execution } from '../api/types';
+import type { Execution, Parameters } from '../api/types';
 import { CommandIDs } from '../commands';
 import { submitIcon } from '../icons';
 import { SubmitButton } from '../submit/button';
-import { captureNotebook } from '../submit/capture';
+import type { ICapture } from '../submit/capture';
+import { captureNotebook, withoutOutputs } from '../submit/capture';
 
 import { Confirmation, SHOWN_MS, submittedLabel } from '../submit/confirmation';
 // The button is there as soon as the notebook is: no time to load it later.
@@ -91,6 +96,7 @@ export const submitPlugin: JupyterFrontEndPlugin<void> = {
     };
     addNotebookCommands(parts);
     addOtherCommands(parts);
+    addCopyCommand(parts);
     toolbars?.addFactory<NotebookPanel>('Notebook', TOOLBAR_ITEM, panel =>
       makeButton(panel, parts)
     );
@@ -204,15 +210,7 @@ function addOtherCommands(parts: IParts): void {
   app.commands.addCommand(CommandIDs.rerunWithParameters, {
     label: trans.__('Run Again with Parameters…'),
     caption: trans.__('Run the same snapshot with other parameter values'),
-    describedBy: {
-      args: {
-        type: 'object',
-        required: ['id'],
-        properties: {
-          id: { type: 'string', description: trans.__('Id of an execution') }
-        }
-      }
-    },
+    describedBy: executionArgs(trans),
     execute: args =>
       orSay(parts, async () => {
         const id = args['id'];
@@ -228,6 +226,80 @@ function addOtherCommands(parts: IParts): void {
         );
       })
   });
+}
+
+function executionArgs(trans: TranslationBundle): {
+  args: ReadonlyJSONObject;
+} {
+  return {
+    args: {
+      type: 'object',
+      required: ['id'],
+      properties: {
+        id: { type: 'string', description: trans.__('Id of an execution') }
+      }
+    }
+  };
+}
+
+function addCopyCommand(parts: IParts): void {
+  const { app, model, trans, translator } = parts;
+  app.commands.addCommand(CommandIDs.copyParameters, {
+    label: trans.__('Run This Notebook with These Parameters…'),
+    caption: trans.__(
+      'Run the notebook as it is now, with the parameters of this execution filled in'
+    ),
+    describedBy: executionArgs(trans),
+    execute: args =>
+      orSay(parts, async () => {
+        const id = args['id'];
+        if (typeof id !== 'string' && typeof id !== 'number') {
+          return null;
+        }
+        const { notebook_path, parameters } = await model.get(id);
+        const { capture, send } = await captureAt(notebook_path, parts);
+        const { askAndSubmit } = await import('../submit/ask');
+        return askAndSubmit(
+          capture,
+          send,
+          { client: model.client, trans, translator },
+          parameters
+        );
+      })
+  });
+}
+
+/** A notebook as it is on the screen, or else as it was saved. */
+async function captureAt(
+  path: string,
+  parts: IParts
+): Promise<{
+  capture: ICapture;
+  send: (changed: Parameters) => Promise<Execution>;
+}> {
+  const panel = parts.notebooks?.find(
+    one => one.context.path.replace(/^RTC:/, '') === path
+  );
+  const open = panel && captureNotebook(panel);
+  if (panel && open) {
+    return {
+      capture: open,
+      send: changed => submissionOf(panel, parts).send(open, changed)
+    };
+  }
+  const { contents } = parts.app.serviceManager;
+  const saved = await contents.get(path, { type: 'notebook', content: true });
+  const capture: ICapture = {
+    path,
+    notebook: withoutOutputs(saved.content as INotebookContent),
+    kernelName: null
+  };
+  const send = async (changed: Parameters): Promise<Execution> => {
+    const execution = await parts.submitter.submit(capture, changed);
+    parts.confirm(submittedLabel([execution], parts.trans));
+    return execution;
+  };
+  return { capture, send };
 }
 
 function makeButton(panel: NotebookPanel, parts: IParts): Widget {

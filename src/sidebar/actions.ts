@@ -35,7 +35,12 @@ export interface IRowAction {
 /** What the entries of a row's menu are, group by group. */
 const MENU_GROUPS: readonly (readonly string[])[] = [
   [CommandIDs.open, CommandIDs.openSource, CommandIDs.peekLog],
-  [CommandIDs.cancel, CommandIDs.rerun, CommandIDs.rerunWithParameters],
+  [
+    CommandIDs.cancel,
+    CommandIDs.rerun,
+    CommandIDs.rerunWithParameters,
+    CommandIDs.copyParameters
+  ],
   [CommandIDs.restore, CommandIDs.rename, CommandIDs.star],
   [CommandIDs.deleteExecution]
 ];

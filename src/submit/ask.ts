@@ -11,6 +11,7 @@ import type {
 import type { ICapture } from './capture';
 import { ParametersDialog } from './form';
 import { FormModel } from './formmodel';
+import { PresetsModel } from './presets';
 
 /** What asking needs. */
 export interface IAskOptions {
@@ -27,23 +28,25 @@ export interface IAskOptions {
  *
  * @param capture - The notebook.
  * @param send - Submits it with the values that differ from its defaults.
+ * @param given - What to fill in; left out, the values of its latest execution.
  * @returns The accepted execution; null when the user cancelled.
  */
 export async function askAndSubmit(
   capture: ICapture,
   send: (changed: Parameters) => Promise<Execution>,
-  options: IAskOptions
+  options: IAskOptions,
+  given?: Parameters
 ): Promise<Execution | null> {
   const { client, trans } = options;
   const [list, values] = await Promise.all([
     client.findParameters(capture.path, { ...capture.notebook }),
-    lastValues(client, capture.path)
+    given ?? lastValues(client, capture.path)
   ]);
   const name = capture.path.split('/').pop() ?? capture.path;
   return show(
     trans.__('Run %1 with parameters', name),
     knownTo(list, values),
-    list,
+    { list, path: capture.path, notebook: { ...capture.notebook } },
     send,
     options
   );
@@ -67,22 +70,48 @@ export async function askAndRerun(
   return show(
     trans.__('Run #%1 again with parameters', execution.number),
     execution.parameters,
-    list,
+    { list, path: execution.notebook_path, notebook: source },
     send,
     options
   );
 }
 
+/** The notebook that a form is about. */
+interface INotebook {
+  list: ParameterList;
+  path: string;
+  notebook: NotebookJSON;
+}
+
 async function show(
   title: string,
   values: Parameters,
-  list: ParameterList,
+  { list, notebook, path }: INotebook,
   send: (changed: Parameters) => Promise<Execution>,
-  { trans, translator }: IAskOptions
+  { client, trans, translator }: IAskOptions
 ): Promise<Execution | null> {
   const model = new FormModel({ list, values, submit: send, trans });
+  const secrets = list.parameters
+    .filter(({ secret }) => secret)
+    .map(({ name }) => name);
+  const presets = new PresetsModel({
+    client,
+    form: model,
+    path,
+    notebook,
+    secrets,
+    trans
+  });
+  // The form does not wait for them.
+  void presets.refresh();
   const focused = document.activeElement;
-  await new ParametersDialog({ model, title, trans, translator }).launch();
+  await new ParametersDialog({
+    model,
+    presets,
+    title,
+    trans,
+    translator
+  }).launch();
   if (document.activeElement === document.body) {
     // Opened from a menu, the dialog has nobody to give the focus back to.
     const place =

@@ -13,6 +13,8 @@ import React from 'react';
 
 import type { FormModel } from './formmodel';
 import type { FormData, IExtraRow } from './formschema';
+import { isForPreset, PresetBar } from './presetbar';
+import type { PresetsModel } from './presets';
 import { fieldWidgets } from './widgets';
 
 /**
@@ -29,6 +31,7 @@ const noValidator: ValidatorType<ReadonlyJSONObject> = {
 /** What the views of the form need. */
 interface IFormProps {
   model: FormModel;
+  presets?: PresetsModel;
   trans: TranslationBundle;
   translator?: ITranslator;
 }
@@ -135,6 +138,13 @@ function ParametersForm(props: IFormProps): JSX.Element {
   const sentence = note(model, trans);
   return (
     <>
+      {props.presets && (
+        <PresetBar
+          model={props.presets}
+          trans={trans}
+          disabled={model.isBusy}
+        />
+      )}
       {sentence && <p className="jp-ParametersForm-note">{sentence}</p>}
       {model.list.parameters.length > 0 && <Fields {...props} />}
       {model.allowsRows && <ExtraRows {...props} />}
@@ -174,15 +184,17 @@ class FormBody extends ReactWidget {
 export class ParametersDialog extends Dialog<void> {
   /** Create the dialog; `launch()` shows it. */
   constructor(options: ParametersDialog.IOptions) {
-    const { model, trans, translator } = options;
+    const { model, presets, trans, translator } = options;
     super({
       title: options.title,
-      body: new FormBody({ model, trans, translator }),
+      body: new FormBody({ model, presets, trans, translator }),
       buttons: [
         Dialog.cancelButton(),
         Dialog.okButton({ label: trans.__('Run as experiment') })
       ],
-      focusNodeSelector: 'input, textarea, select, button'
+      focusNodeSelector: ['fields', 'rows']
+        .map(part => `.jp-ParametersForm-${part} :is(${FOCUSABLE})`)
+        .join(',')
     });
     this.addClass('jp-ParametersDialog');
     this._model = model;
@@ -203,6 +215,13 @@ export class ParametersDialog extends Dialog<void> {
     });
   }
 
+  /** Leave the keys to who asks for the name of a preset. */
+  override handleEvent(event: Event): void {
+    if (!isForPreset(event)) {
+      super.handleEvent(event);
+    }
+  }
+
   private _focusProblem(): void {
     requestAnimationFrame(() => {
       this.node
@@ -220,6 +239,8 @@ export namespace ParametersDialog {
   export interface IOptions {
     /** The state of the form. */
     model: FormModel;
+    /** What can be filled in at once. */
+    presets?: PresetsModel;
     /** What is going to run. */
     title: string;
     /** The words. */
@@ -231,3 +252,6 @@ export namespace ParametersDialog {
 
 /** Index of the accepting button. */
 const ACCEPT = 1;
+
+/** What can have the focus. */
+const FOCUSABLE = 'input, textarea, select, button';

@@ -113,6 +113,13 @@ export class FormModel {
     };
   }
 
+  /** What differs from the defaults; null while some of it is wrong. */
+  get values(): Parameters | null {
+    const { changed, extraProblems, problems } = this._read();
+    const wrong = { ...problems, ...extraProblems };
+    return Object.keys(wrong).length > 0 ? null : changed;
+  }
+
   /** What the form as a whole has to say; null for nothing. */
   get message(): string | null {
     return this._message;
@@ -126,6 +133,18 @@ export class FormModel {
   /** The accepted execution; null until there is one. */
   get execution(): Execution | null {
     return this._execution;
+  }
+
+  /**
+   * Put values in place of all that stands there.
+   *
+   * @param values - Name to value; the others become the defaults.
+   */
+  fill(values: Parameters): void {
+    this._refused = {};
+    this._message = null;
+    this._data = fillForm(this.list.parameters, values);
+    this.rows = fillRows(this.list, values);
   }
 
   /** Put the defaults back into the fields and drop all rows. */

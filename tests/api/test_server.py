@@ -136,3 +136,20 @@ CALLS = [
     ("PATCH", "nowhere"),
     ("DELETE", "nowhere"),
 ]
+
+
+async def test_room_is_made_only_on_demand(client: Client) -> None:
+    notebook = make_notebook("6 * 7")
+    await client.post("executions", {"path": "a.ipynb", "notebook": notebook})
+    await client.finished(1)
+
+    would = (await client.post("gc", {"older_than_s": 0})).json
+    there = await client.get("executions/1")
+    has = (await client.post("gc", {"older_than_s": 0, "dry_run": False})).json
+
+    assert (would["dry_run"], would["n_executions"], there.code) == (True, 1, 200)
+    assert (has["dry_run"], [each["number"] for each in has["executions"]]) == (False, [1])
+    # It was only just made.
+    assert (has["freed_bytes"], has["later_bytes"] > 0) == (0, True)
+    assert (await client.get("executions/1")).code == 404
+    assert (await client.post("gc", {"keep_last": -1})).code == 400

@@ -366,3 +366,23 @@ def test_parameters_are_kept_under_a_name_and_taken_from_an_execution(
     assert json.loads(second.stdout)["parameters"] == {"n": 5, "k": 3, "word": "b"}
     assert moved.stdout == 'small  {"n": 2, "k": 3}\n'
     assert unknown.returncode == 2
+
+
+def test_room_is_made_only_with_a_yes(command: Command, folder: Path) -> None:
+    save(folder, "a.ipynb", make_notebook("1"))
+    command("run", "a.ipynb")
+    command("cancel", "1")
+    policy = ("--older-than", "0s", "--json")
+
+    would = command("gc", *policy, "--dry-run")
+    refused = command("gc", *policy)
+    there = command("show", "1", "--json")
+    done = command("gc", *policy, "--yes")
+    gone = command("show", "1")
+    nonsense = command("gc", "--older-than", "long")
+
+    assert json.loads(would.stdout)["n_executions"] == 1
+    assert (refused.returncode, there.returncode) == (2, 0)
+    assert "--yes" in refused.stderr
+    assert json.loads(done.stdout)["dry_run"] is False
+    assert (done.returncode, gone.returncode, nonsense.returncode) == (0, 2, 2)

@@ -15,5 +15,6 @@ VERBS = {
     "sweep": "sweep",
     "preset": "preset",
     "compare": "compare",
+    "gc": "gc",
     "verify": "verify",
 }

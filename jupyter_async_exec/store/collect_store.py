@@ -1,0 +1,203 @@
+"""The part of the store about what may go: the one predicate, last uses, and removing rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import sqlalchemy as sa
+
+from jupyter_async_exec.core.clock import Clock, format_at, parse_at
+from jupyter_async_exec.core.retention import Collectable
+from jupyter_async_exec.store import records
+from jupyter_async_exec.store.tables import (
+    environments,
+    execution_uses,
+    executions,
+    sweep_reuses,
+    sweeps,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from jupyter_async_exec.store.writer import Writer
+
+ResultT = TypeVar("ResultT")
+
+#: Rows per transaction: others write in between.
+BATCH = 100
+
+#: Sweeps that are not over: their executions, and the results they took over, stay.
+_UNFINISHED = sa.select(sweeps.c.id).where(sweeps.c.finished_at.is_(None))
+#: What may go, said once; whatever else must keep an execution belongs here.
+MAY_GO = sa.and_(
+    executions.c.status.in_(("succeeded", "failed", "cancelled")),
+    executions.c.finished_at.is_not(None),
+    executions.c.starred == 0,
+    executions.c.pinned == 0,
+    sa.or_(executions.c.sweep_id.is_(None), executions.c.sweep_id.not_in(_UNFINISHED)),
+    executions.c.number.not_in(
+        sa.select(sweep_reuses.c.number).where(sweep_reuses.c.sweep_id.in_(_UNFINISHED))
+    ),
+)
+
+_N_LATER = sa.func.row_number().over(
+    partition_by=(executions.c.notebook_path, executions.c.deleted_at.is_(None)),
+    order_by=executions.c.number.desc(),
+)
+_RANKED = sa.select(executions.c.number, (_N_LATER - 1).label("n_later")).subquery()
+_COLLECTABLE = (
+    sa.select(
+        executions.c.number,
+        executions.c.id,
+        executions.c.title,
+        executions.c.notebook_path,
+        executions.c.finished_at,
+        executions.c.deleted_at,
+        execution_uses.c.used_at,
+        _RANKED.c.n_later,
+    )
+    .select_from(
+        executions.join(_RANKED, _RANKED.c.number == executions.c.number).outerjoin(
+            execution_uses, execution_uses.c.number == executions.c.number
+        )
+    )
+    .where(MAY_GO)
+)
+
+
+class _Read(Protocol):
+    def __call__(self, work: Callable[[sa.Connection], ResultT], /) -> ResultT: ...
+
+
+class CollectStore:
+    """What may go, in the same file as executions; as safe for threads and processes.
+
+    Parameters
+    ----------
+    writer
+        Runs pieces of work in durable transactions.
+    read
+        Runs pieces of work that only read.
+    clock
+        Gives the present moment.
+    """
+
+    def __init__(self, writer: Writer, read: _Read, *, clock: Clock) -> None:
+        self._writer = writer
+        self._read = read
+        self._clock = clock
+
+    def note_uses(self, numbers: Sequence[int]) -> None:
+        """Remember that executions were of use now; those that have gone are passed over."""
+        now = format_at(self._clock())
+
+        def work(connection: sa.Connection) -> None:
+            for batch in _batches(numbers):
+                there = sa.select(executions.c.number, sa.literal(now)).where(
+                    executions.c.number.in_(batch)
+                )
+                connection.execute(
+                    sa.insert(execution_uses)
+                    .prefix_with("OR REPLACE")
+                    .from_select(["number", "used_at"], there)
+                )
+
+        if numbers:
+            self._writer.run(work)
+
+    def collectable(self) -> list[Collectable]:
+        """Return every execution that may go, the trash included, by number."""
+
+        def work(connection: sa.Connection) -> list[Collectable]:
+            return [_load(row) for row in connection.execute(_COLLECTABLE).mappings()]
+
+        return sorted(self._read(work), key=lambda each: each.number)
+
+    def trash(self, numbers: Sequence[int]) -> int:
+        """Move those that may still go to the trash, in steps; return how many were moved."""
+        n_moved = 0
+        for batch in _batches(numbers):
+
+            def work(connection: sa.Connection, batch: Sequence[int] = batch) -> int:
+                now = self._clock()
+                moved = _still(connection, batch, executions.c.deleted_at.is_(None))
+                for number in moved:
+                    old = records.read(connection, number)
+                    new = records.save(connection, old, replace(old, deleted_at=now))
+                    records.note_history(connection, new, "trashed", now)
+                return len(moved)
+
+            n_moved += self._writer.run(work)
+        return n_moved
+
+    def remove(self, numbers: Sequence[int]) -> int:
+        """Remove those that are in the trash and may still go; return how many.
+
+        Whoever took one out of the trash meanwhile has it back. Of a removed
+        execution no row is left; its number is never used again.
+        """
+        n_removed = 0
+        for batch in _batches(numbers):
+
+            def work(connection: sa.Connection, batch: Sequence[int] = batch) -> int:
+                gone = _still(connection, batch, executions.c.deleted_at.is_not(None))
+                if gone:
+                    # Tags, metrics, history and the rest go with it.
+                    connection.execute(sa.delete(executions).where(executions.c.number.in_(gone)))
+                return len(gone)
+
+            n_removed += self._writer.run(work)
+        if n_removed:
+            self._writer.run(_remove_lonely)
+        return n_removed
+
+    def sweep_snapshots(self) -> list[str]:
+        """Return the snapshots that sweeps refer to, whether they have executions or not."""
+        statement = sa.select(sweeps.c.snapshot_id).distinct()
+        return self._read(lambda each: list(each.execute(statement).scalars()))
+
+
+def _still(
+    connection: sa.Connection, numbers: Sequence[int], condition: sa.ColumnElement[bool]
+) -> list[int]:
+    """Return those that may go at this moment, in the transaction in which they do."""
+    statement = sa.select(executions.c.number).where(
+        executions.c.number.in_(numbers), MAY_GO, condition
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def _remove_lonely(connection: sa.Connection) -> None:
+    """Remove sweeps without executions or results, and environments that nothing ran in."""
+    known = sa.select(executions.c.sweep_id).where(executions.c.sweep_id.is_not(None))
+    connection.execute(
+        sa.delete(sweeps).where(
+            sweeps.c.finished_at.is_not(None),
+            sweeps.c.id.not_in(known),
+            sweeps.c.id.not_in(sa.select(sweep_reuses.c.sweep_id)),
+        )
+    )
+    used = sa.select(executions.c.environment_id).where(executions.c.environment_id.is_not(None))
+    connection.execute(sa.delete(environments).where(environments.c.id.not_in(used)))
+
+
+def _batches(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(numbers), BATCH):
+        yield numbers[start : start + BATCH]
+
+
+def _load(row: sa.RowMapping) -> Collectable:
+    finished_at = parse_at(row["finished_at"])
+    used_at = finished_at if row["used_at"] is None else parse_at(row["used_at"])
+    return Collectable(
+        number=row["number"],
+        id=row["id"],
+        title=row["title"],
+        notebook_path=row["notebook_path"],
+        n_later=row["n_later"],
+        finished_at=finished_at,
+        used_at=max(finished_at, used_at),
+        deleted_at=None if row["deleted_at"] is None else parse_at(row["deleted_at"]),
+    )

@@ -68,6 +68,9 @@ export namespace CommandIDs {
   /** Change how many executions may run at once (`plugins/slots`). */
   export const changeSlots = 'jupyter-async-exec:change-slots';
 
+  /** Show what could be removed, and remove it (`plugins/space`). */
+  export const freeSpace = 'jupyter-async-exec:free-space';
+
   /** Turn desktop notifications on or off (`plugins/notices`). */
   export const toggleDesktopNotices =
     'jupyter-async-exec:toggle-desktop-notices';

@@ -8,6 +8,7 @@ import { modelPlugin } from './plugins/model';
 import { noticesPlugin } from './plugins/notices';
 import { columnsPlugin, sidebarPlugin } from './plugins/sidebar';
 import { slotsPlugin } from './plugins/slots';
+import { spacePlugin } from './plugins/space';
 import { submitPlugin } from './plugins/submit';
 import { viewerPlugin } from './plugins/viewer';
 
@@ -22,7 +23,8 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   viewerPlugin,
   submitPlugin,
   sidebarPlugin,
-  slotsPlugin
+  slotsPlugin,
+  spacePlugin
 ];
 
 export default plugins;

@@ -29,7 +29,9 @@ ResultT = TypeVar("ResultT")
 BATCH = 100
 
 #: Sweeps that are not over: their executions, and the results they took over, stay.
-_UNFINISHED = sa.select(sweeps.c.id).where(sweeps.c.finished_at.is_(None))
+_UNFINISHED = sa.select(sweeps.c.id).where(
+    sa.or_(sweeps.c.finished_at.is_(None), sweeps.c.to_come > 0)
+)
 #: What may go, said once; whatever else must keep an execution belongs here.
 MAY_GO = sa.and_(
     executions.c.status.in_(("succeeded", "failed", "cancelled")),

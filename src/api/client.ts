@@ -6,6 +6,7 @@ import { ServerConnection } from '@jupyterlab/services';
 
 import type {
   Artifact,
+  Collection,
   Comparison,
   Curve,
   Execution,
@@ -22,6 +23,7 @@ import type {
   Problem,
   Receipt,
   Rerun,
+  Retention,
   ServerStatus,
   Sweep,
   Submission
@@ -205,6 +207,9 @@ export interface IExecutionsClient {
 
   /** Forget a preset. */
   deletePreset(path: string, name: string): Promise<void>;
+
+  /** Remove what may go, or, unless `dry_run` is false, say what that would be. */
+  makeRoom(retention: Retention): Promise<Collection>;
 
   /** Queue, slots, disk use, version. */
   getStatus(): Promise<ServerStatus>;
@@ -400,6 +405,10 @@ export class ExecutionsClient implements IExecutionsClient {
   async deletePreset(path: string, name: string): Promise<void> {
     const place = `${notebookPath(path, 'presets')}/${encodeURIComponent(name)}`;
     await this._send('DELETE', place);
+  }
+
+  makeRoom(retention: Retention): Promise<Collection> {
+    return this._send('POST', 'gc', retention);
   }
 
   getStatus(): Promise<ServerStatus> {

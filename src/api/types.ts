@@ -1,7 +1,7 @@
 /**
  * Friendly names for the generated wire types. Fields keep their wire names.
  */
-import type { components } from './schema';
+import type { components, operations } from './schema';
 
 type Schemas = components['schemas'];
 
@@ -67,6 +67,13 @@ export type ParameterList = Schemas['ParameterList'];
 
 /** The metric by which executions of a notebook are told good from bad. */
 export type Goal = Schemas['Goal'];
+
+/** What was removed to make room, or would be. */
+export type Collection = Schemas['Collection'];
+
+/** What may be removed. */
+export type Retention =
+  operations['makeRoom']['requestBody']['content']['application/json'];
 
 /** Parameter values under a name. */
 export type Preset = Schemas['Preset'];

@@ -4,6 +4,7 @@ import type {
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 
+// eslint-disable-next-line jupyter/prefer-lazy-imports -- asks from the start
 import { ExecutionsClient } from '../api/client';
 import { EventSocket } from '../api/eventsocket';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- listens from the start

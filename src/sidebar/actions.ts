@@ -114,3 +114,23 @@ export function fillMenu(
     present.forEach(command => menu.addItem({ command, args }));
   }
 }
+
+/**
+ * Fill a menu with what concerns all executions.
+ *
+ * @param menu - the menu.
+ * @param commands - where the commands are; those that are not there are left out.
+ * @param usedBytes - the room that executions take; null while nobody knows.
+ */
+export function fillOwnMenu(
+  menu: Menu,
+  commands: CommandRegistry,
+  usedBytes: number | null
+): void {
+  menu.clearItems();
+  for (const command of [CommandIDs.freeSpace, CommandIDs.changeSlots]) {
+    if (commands.hasCommand(command)) {
+      menu.addItem({ command, args: { usedBytes } });
+    }
+  }
+}

@@ -2,7 +2,11 @@
  * The top of the sidebar: whose executions, which words, which status.
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { HTMLSelect, InputGroup } from '@jupyterlab/ui-components';
+import {
+  ellipsesIcon,
+  HTMLSelect,
+  InputGroup
+} from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Status } from '../api/types';
@@ -17,6 +21,9 @@ export interface IHeaderProps {
   /** The choices. */
   controls: ListControls;
 
+  /** Open the menu of what concerns all executions, at a place. */
+  openMenu: (x: number, y: number) => void;
+
   /** The words. */
   trans: TranslationBundle;
 }
@@ -26,7 +33,11 @@ export interface IHeaderProps {
  *
  * @param props - the choices and the words.
  */
-export function Header({ controls, trans }: IHeaderProps): JSX.Element {
+export function Header({
+  controls,
+  openMenu,
+  trans
+}: IHeaderProps): JSX.Element {
   const scopes: [Scope, string][] = [
     ['notebook', trans.__('This notebook')],
     ['all', trans.__('All')]
@@ -70,6 +81,19 @@ export function Header({ controls, trans }: IHeaderProps): JSX.Element {
             </option>
           ))}
         </HTMLSelect>
+        <button
+          type="button"
+          className="jp-ExecutionsPanel-more"
+          aria-label={trans.__('More about all executions')}
+          aria-haspopup="menu"
+          onClick={event => {
+            const { left, bottom } =
+              event.currentTarget.getBoundingClientRect();
+            openMenu(left, bottom);
+          }}
+        >
+          <ellipsesIcon.react tag="span" elementPosition="center" />
+        </button>
       </div>
       <SearchField
         q={controls.q}

@@ -16,7 +16,7 @@ import { queueIcon } from '../icons';
 import { statusLabel } from '../model/labels';
 import type { UnseenModel } from '../model/unseen';
 import type { IColumnRegistry, IExecutionsModel } from '../tokens';
-import { fillMenu, rowActions } from './actions';
+import { fillMenu, fillOwnMenu, rowActions } from './actions';
 import type { ListControls } from './controls';
 import { Header } from './header';
 import { LogModel } from './logmodel';
@@ -101,7 +101,11 @@ export class ExecutionsPanel extends ReactWidget {
     const log = this._log;
     return (
       <>
-        <Header controls={controls} trans={trans} />
+        <Header
+          controls={controls}
+          openMenu={(x, y) => void this._openOwnMenu(x, y)}
+          trans={trans}
+        />
         <Messages
           model={model}
           unseen={unseen}
@@ -217,6 +221,16 @@ export class ExecutionsPanel extends ReactWidget {
   private _openMenu(execution: Execution, x: number, y: number): void {
     this._options.state.select(execution.id);
     fillMenu(this._menu, this._options.commands, execution);
+    this._menu.open(x, y);
+  }
+
+  private async _openOwnMenu(x: number, y: number): Promise<void> {
+    const { commands, model } = this._options;
+    const used = await model.client
+      .getStatus()
+      .then(({ disk }) => disk.used_bytes)
+      .catch(() => null);
+    fillOwnMenu(this._menu, commands, used);
     this._menu.open(x, y);
   }
 

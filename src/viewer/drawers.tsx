@@ -5,7 +5,8 @@ import React from 'react';
 
 import type { Artifact, Receipt } from '../api/types';
 import type { ResultLog } from './resultlog';
-import { madeByNotebook, sizeLabel } from './words';
+import { sizeLabel } from '../model/sizes';
+import { madeByNotebook } from './words';
 
 /** How close to its end a log counts as read to the end, in pixels. */
 const AT_END_PX = 20;

@@ -1,12 +1,12 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
+import { sizeLabel } from '../../model/sizes';
 import {
   errorLine,
   madeByNotebook,
   parameterLabel,
   promptLabel,
-  shortId,
-  sizeLabel
+  shortId
 } from '../../viewer/words';
 
 const trans = nullTranslator.load('jupyter_async_exec');

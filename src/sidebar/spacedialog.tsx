@@ -1,0 +1,116 @@
+/** The dialog that makes room: a choice, what it would remove, and the room that would be free. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { HTMLSelect, ReactWidget, UseSignal } from '@jupyterlab/ui-components';
+import React from 'react';
+
+import type { Collection } from '../api/types';
+import { sizeLabel } from '../model/sizes';
+import type { Choice, SpaceModel } from './space';
+import { choiceLabel, CHOICES, KEPT } from './space';
+
+/** So many executions are named. */
+const N_NAMED = 8;
+
+/** What the body of the dialog shows. */
+export interface ISpaceProps {
+  model: SpaceModel;
+  trans: TranslationBundle;
+}
+
+function Body({ model, trans }: ISpaceProps): JSX.Element {
+  return (
+    <>
+      <HTMLSelect
+        aria-label={trans.__('What may go')}
+        value={model.choice}
+        onChange={event => {
+          model.choice = event.target.value as Choice;
+        }}
+      >
+        {CHOICES.map(choice => (
+          <option key={choice} value={choice}>
+            {choiceLabel(choice, trans)}
+          </option>
+        ))}
+      </HTMLSelect>
+      {model.choice !== 'deleted' && (
+        <label className="jp-ExecutionsSpace-keep">
+          <input
+            type="checkbox"
+            checked={model.keepsLast}
+            onChange={event => {
+              model.keepsLast = event.target.checked;
+            }}
+          />
+          {trans.__('Keep the latest %1 of each notebook', KEPT)}
+        </label>
+      )}
+      <div role="status">
+        {model.problem ??
+          (model.plan === null
+            ? trans.__('Looking…')
+            : planLabel(model.plan, trans))}
+      </div>
+      {model.plan !== null && model.plan.executions.length > 0 && (
+        <ul
+          className="jp-ExecutionsSpace-list"
+          aria-label={trans.__('What would go')}
+        >
+          {model.plan.executions.slice(0, N_NAMED).map(each => (
+            <li key={each.id}>{`#${each.number} ${each.title}`}</li>
+          ))}
+          {model.plan.n_executions > N_NAMED && (
+            <li>
+              {trans.__('… and %1 more', model.plan.n_executions - N_NAMED)}
+            </li>
+          )}
+        </ul>
+      )}
+      <p className="jp-ExecutionsSpace-note">
+        {trans.__(
+          'What is starred, pinned, waiting or running stays. What goes cannot be taken back.'
+        )}
+      </p>
+    </>
+  );
+}
+
+/**
+ * What would go, in a sentence.
+ *
+ * @param plan - The server's answer.
+ * @param trans - The words.
+ */
+export function planLabel(plan: Collection, trans: TranslationBundle): string {
+  const used = trans.__('Executions use %1.', sizeLabel(plan.used_bytes));
+  const goes = trans._n(
+    '%1 execution would go, and %2 be free.',
+    '%1 executions would go, and %2 be free.',
+    plan.n_executions,
+    sizeLabel(plan.freed_bytes)
+  );
+  const later =
+    plan.later_bytes > 0
+      ? trans.__(
+          '%1 more become free a day later.',
+          sizeLabel(plan.later_bytes)
+        )
+      : null;
+  return [used, goes, later, plan.message].filter(Boolean).join(' ');
+}
+
+/** The body of the dialog. */
+export class SpaceBody extends ReactWidget {
+  constructor(private _props: ISpaceProps) {
+    super();
+    this.addClass('jp-ExecutionsSpace');
+  }
+
+  protected render(): JSX.Element {
+    return (
+      <UseSignal signal={this._props.model.changed}>
+        {() => <Body {...this._props} />}
+      </UseSignal>
+    );
+  }
+}

@@ -16,6 +16,7 @@ from bench.topics import (
     responsiveness,
     stalls,
     submit,
+    sweeps,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ TOPICS: dict[str, Callable[[Context], Section]] = {
     "burst": burst.measure,
     "submit": submit.measure,
     "lists": lists.measure,
+    "sweeps": sweeps.measure,
     "idle": idle.measure,
     "responsiveness": responsiveness.measure,
     # Last: it tells what the servers of all others did.

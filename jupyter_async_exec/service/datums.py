@@ -79,9 +79,17 @@ def find_files(pattern: str, *, folder: Path | None, root: Path | None) -> list[
 
 def _matches(base: Path, pattern: str, root: Path) -> list[Path]:
     found: list[Path] = []
+    #: Whether it may be looked into, found once for the thousands of files it may hold.
+    folders: dict[str, bool] = {}
     for path in base.glob(pattern):
-        hidden = any(part.startswith(".") for part in path.relative_to(base).parts)
-        if hidden or not path.is_file() or not path.resolve().is_relative_to(root):
+        folder = str(path)[: -len(path.name)]
+        if folder not in folders:
+            is_hidden = any(part.startswith(".") for part in path.parent.relative_to(base).parts)
+            folders[folder] = not is_hidden and Path(folder).resolve().is_relative_to(root)
+        is_inside = folders[folder] and not path.name.startswith(".")
+        if is_inside and path.is_symlink():
+            is_inside = path.resolve().is_relative_to(root)
+        if not is_inside or not path.is_file():
             continue
         found.append(path)
         if len(found) > MAX_TRIALS:
@@ -125,9 +133,9 @@ def read_datums(
     """
     known = {file.path: file for file in captured}
     datums: dict[str, Datum] = {}
-    for path in paths:
+    for path, inside in tree_paths(paths, folder=folder, root=root).items():
         local = folder / path
-        file = known.get(tree_path(path, folder=folder, root=root) or "")
+        file = known.get(inside or "")
         if file is not None:
             datums[path] = Datum(
                 path=path, sha256=file.object_id, size_bytes=file.size_bytes, captured=True
@@ -145,13 +153,18 @@ def read_datums(
     return datums
 
 
-def tree_path(path: str, *, folder: Path, root: Path | None) -> str | None:
-    """Return where a file is in the captured tree, None if it is outside."""
+def tree_paths(paths: Iterable[str], *, folder: Path, root: Path | None) -> dict[str, str | None]:
+    """Return, for each of `paths`, where the file is in the captured tree; None if outside."""
     if root is None:
-        return None
-    whole = os.path.normpath(folder.resolve() / path)
-    relative = os.path.relpath(whole, root.resolve()).replace(os.sep, "/")
-    return None if relative.startswith("../") else relative
+        return dict.fromkeys(paths)
+    # Once, not for each of thousands.
+    base, top = str(folder.resolve()), str(root.resolve())
+    found: dict[str, str | None] = {}
+    for path in paths:
+        whole = os.path.normpath(f"{base}/{path}")
+        relative = os.path.relpath(whole, top).replace(os.sep, "/")
+        found[path] = None if relative.startswith("../") else relative
+    return found
 
 
 def is_as_it_was(datum: Datum, *, folder: Path, stat_cache: StatCache | None) -> bool:

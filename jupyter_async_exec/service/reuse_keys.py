@@ -13,7 +13,7 @@ from jupyter_async_exec.service.datums import (
     find_files,
     is_as_it_was,
     read_datums,
-    tree_path,
+    tree_paths,
 )
 from jupyter_async_exec.snapshots.capture import N_LINKED_LISTED, linked_from_json
 
@@ -171,7 +171,7 @@ class Files:
             root, files = captured.tree_root, captured.manifest.files
             datums = self._read(datum_paths, folder, root, files)
             others = self._read(chosen, folder, root, files)
-            own = {tree_path(path, folder=folder, root=root) for path in (*datum_paths, *chosen)}
+            own = set(tree_paths((*datum_paths, *chosen), folder=folder, root=root).values())
         rest = captured.manifest
         if own:
             rest = replace(rest, files=tuple(file for file in rest.files if file.path not in own))

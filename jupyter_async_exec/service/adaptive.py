@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Searches are looked at this often although nobody said that anything changed.
 LOOK_INTERVAL_S = 5.0
+#: Who does not dispatch looks this often whether that has changed.
+STANDBY_INTERVAL_S = 1.0
 
 LOGGER = logging.getLogger("jupyter_async_exec.searches")
 
@@ -62,8 +64,7 @@ class Searches:
         self._changed = changed
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        #: What was said last of each sweep that cannot go on, so that it is said once.
-        self._said: dict[str, str] = {}
+        self._stopping = False
 
     def wake(self) -> None:
         """Look now; for the loop's own thread."""
@@ -82,22 +83,26 @@ class Searches:
 
     async def stop(self) -> None:
         """Stop; a choice that is being made comes to its end."""
+        self._stopping = True
+        self._wake.set()
         if self._task is not None:
-            self._task.cancel()
+            # Not cancelled: the store must not be closed under a choice.
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
     async def _run(self, is_active: Callable[[], bool]) -> None:
-        while True:
+        while not self._stopping:
             if is_active():
                 try:
-                    if await asyncio.shield(asyncio.to_thread(self.go_on)):
+                    if await asyncio.to_thread(self.go_on):
                         self._changed()
                 except Exception:
                     LOGGER.exception("A search met something unexpected and goes on.")
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), LOOK_INTERVAL_S)
-            self._wake.clear()
+            if not self._stopping:
+                with contextlib.suppress(TimeoutError):
+                    limit_s = LOOK_INTERVAL_S if is_active() else STANDBY_INTERVAL_S
+                    await asyncio.wait_for(self._wake.wait(), limit_s)
+                self._wake.clear()
 
     def go_on(self) -> bool:
         """Choose what there is room for in every search; return whether anything was added.
@@ -108,11 +113,11 @@ class Searches:
         for sweep, members in self._store.sweeps.choosing():
             try:
                 has_added |= self._choose(sweep, members)
-                self._said.pop(sweep.id, None)
             except AsyncExecError as error:
-                if self._said.get(sweep.id) != error.message:
-                    self._said[sweep.id] = error.message
+                message = f"The search waits: {error.message}"
+                if message != sweep.message:
                     LOGGER.warning("The search %s waits: %s", sweep.id, error)
+                    self._store.sweeps.say(sweep.id, message)
         return has_added
 
     def _choose(self, sweep: Sweep, members: Sequence[Execution]) -> bool:

@@ -226,9 +226,16 @@ class SweepStore:
                 return []
             sweep_rows.set_to_come(connection, sweep_id, to_come - len(submissions))
             sweep = sweep_rows.read(connection, sweep_id)
+            if sweep.message is not None:
+                # Why it waited is over.
+                sweep_rows.change(connection, sweep_id, message=None)
             return sweep_rows.add(connection, submissions, sweep=sweep, is_new=False)
 
         return self._writer.run(work, is_essential=False)
+
+    def say(self, sweep_id: str, message: str) -> None:
+        """Note in one sentence how a sweep stands."""
+        self._writer.run(lambda each: sweep_rows.change(each, sweep_id, message=message))
 
     def extend(self, sweep_id: str, n: int) -> Sweep:
         """Let an adaptive sweep choose `n` more executions; it is then not over any more."""

@@ -372,10 +372,14 @@ async def test_without_optuna_a_search_is_refused_and_one_that_began_waits(
     for _ in range(2):
         assert not service.searches.go_on()
 
-    assert (await service.sweeps.get(sweep.id))[0].counts.to_come == 3
-    assert (
-        len([line for line in caplog.messages if "waits: Adaptive sweeps need Optuna" in line]) == 1
-    )
+    waiting = (await service.sweeps.get(sweep.id))[0]
+    assert waiting.counts.to_come == 3
+    assert (waiting.message or "").startswith("The search waits: Adaptive sweeps need Optuna")
+    said = [line for line in caplog.messages if "waits: Adaptive sweeps need Optuna" in line]
+    assert len(said) == 1
+    monkeypatch.undo()
+    assert service.searches.go_on()
+    assert (await service.sweeps.get(sweep.id))[0].message is None
 
 
 async def test_the_loop_goes_on_by_itself_where_executions_are_dispatched(

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Float, Integer, Unicode, default
+from traitlets import Bool, Float, Integer, Unicode, default
 
 from jupyter_async_exec.api.base import OPENER_KEY
 from jupyter_async_exec.api.contents_files import ContentsFiles
 from jupyter_async_exec.api.routes import routes
-from jupyter_async_exec.defaults import STORE_FILE, default_data_dir, default_slots
+from jupyter_async_exec.defaults import STORE_FILE, default_data_dir, default_mlflow, default_slots
 from jupyter_async_exec.errors import UnavailableError
 from jupyter_async_exec.events.publisher import Publisher
 
@@ -93,6 +93,11 @@ class AsyncExecApp(ExtensionApp):
         help="Runners kept ready, kernel included, for each kernel used in the last ten minutes "
         "(0 or 1): executions then begin at once, for the memory of an idle kernel.",
     ).tag(config=True)
+    mlflow = Bool(
+        help="Whether what notebooks log with MLflow is kept in a store of ours, without a "
+        "server; an address in MLFLOW_TRACKING_URI stays. (default: the variable "
+        "JUPYTER_ASYNC_EXEC_MLFLOW)",
+    ).tag(config=True)
     max_file_bytes = Integer(
         10_000_000,
         min=0,
@@ -147,6 +152,10 @@ class AsyncExecApp(ExtensionApp):
         help="While fewer bytes are free on the disk of the data folder, nothing is accepted. "
         "None: 1 GB, or 5 % of a disk below 20 GB.",
     ).tag(config=True)
+
+    @default("mlflow")
+    def _default_mlflow(self) -> bool:
+        return default_mlflow()
 
     @default("slots")
     def _default_slots(self) -> int:
@@ -272,6 +281,7 @@ class AsyncExecApp(ExtensionApp):
             slots=self.slots,
             nice=self.nice,
             spares=self.spares,
+            mlflow=self.mlflow,
             capture_limits=CaptureLimits(
                 file_bytes=self.max_file_bytes,
                 total_bytes=self.max_snapshot_bytes,

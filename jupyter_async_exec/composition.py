@@ -18,11 +18,13 @@ from jupyter_async_exec.defaults import (
     DATA_DIR_VARIABLE,
     STORE_FILE,
     default_data_dir,
+    default_mlflow,
     default_slots,
 )
 from jupyter_async_exec.dispatcher import Dispatcher
 from jupyter_async_exec.errors import NotFoundError, UnavailableError
 from jupyter_async_exec.objects.local import LocalObjectStore
+from jupyter_async_exec.runner.mlflow_store import MLFLOW_DIR
 from jupyter_async_exec.runner.vault import SECRETS, Vault
 from jupyter_async_exec.service import (
     ExecutionService,
@@ -71,6 +73,8 @@ class Settings:
     nice: int = 5
     #: Runners kept ready for each kernel used lately (0 or 1).
     spares: int = 1
+    #: Whether MLflow's runs are kept in a store of ours.
+    mlflow: bool = field(default_factory=default_mlflow)
 
 
 class InstalledKernels(KernelCatalog):
@@ -186,7 +190,11 @@ def compose(
     store = ExecutionStore(f"sqlite:///{data_dir / STORE_FILE}")
     objects = LocalObjectStore(data_dir / "objects")
     local = LocalBackend(
-        data_dir / "attempts", objects=objects, nice=settings.nice, spares=settings.spares
+        data_dir / "attempts",
+        objects=objects,
+        nice=settings.nice,
+        spares=settings.spares,
+        mlflow_dir=data_dir / MLFLOW_DIR if settings.mlflow else None,
     )
     backends: dict[str, Backend] = {local.name: local}
     vault = Vault(data_dir / SECRETS)

@@ -9,6 +9,11 @@ from pathlib import Path
 DATA_DIR_VARIABLE = "JUPYTER_ASYNC_EXEC_DATA_DIR"
 #: Names, inside an execution, the file to which `log_metric` appends.
 METRICS_VARIABLE = "JUPYTER_ASYNC_EXEC_METRICS"
+#: Wants MLflow's runs in a store of ours, for commands and Python.
+MLFLOW_VARIABLE = "JUPYTER_ASYNC_EXEC_MLFLOW"
+#: By which MLflow's runs name the execution they are part of.
+MLFLOW_ID_TAG = "jupyter_async_exec.id"
+MLFLOW_NUMBER_TAG = "jupyter_async_exec.number"
 #: The store's file in the data folder.
 STORE_FILE = "store.sqlite"
 
@@ -28,3 +33,8 @@ def default_slots() -> int:
     except AttributeError:  # macOS and Windows have no affinity
         cores = os.cpu_count() or 1
     return max(1, cores - 1)
+
+
+def default_mlflow() -> bool:
+    """Return whether MLflow's runs are kept in a store of ours."""
+    return os.environ.get(MLFLOW_VARIABLE, "").strip().lower() in {"1", "true", "yes"}

@@ -31,6 +31,7 @@ from jupyter_async_exec.runner.conclude import conclude_attempt
 from jupyter_async_exec.runner.journal import iterate_journal, read_events
 from jupyter_async_exec.runner.launch import launch, terminate
 from jupyter_async_exec.runner.lock import is_held, take_lock
+from jupyter_async_exec.runner.mlflow_store import mlflow_variables
 from jupyter_async_exec.runner.rebuild import rebuild_notebook
 from jupyter_async_exec.runner.recorder import notebook_pieces
 from jupyter_async_exec.runner.result import conclude_lost, read_evidence, read_result
@@ -82,6 +83,8 @@ class LocalBackend(Backend):
         Added niceness of a runner (0 to 19), so that interactive kernels stay responsive.
     spares
         Runners kept ready for each kernel used lately, 0 or 1.
+    mlflow_dir
+        Where MLflow's runs are kept; `None` leaves MLflow as it is.
     patience_s
         How long what an attempt left may be unreadable before that is believed.
     """
@@ -95,9 +98,11 @@ class LocalBackend(Backend):
         objects: ObjectStore,
         nice: int = 5,
         spares: int = 0,
+        mlflow_dir: Path | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._directory = directory
+        self._mlflow_dir = mlflow_dir
         self._objects = objects
         self._nice = nice
         self._vault = Vault(directory.with_name(SECRETS))
@@ -237,8 +242,16 @@ class LocalBackend(Backend):
                 parameters=execution.parameters,
                 secrets_path=self._secrets_path(execution),
                 limits=execution.limits,
+                environment=self._variables(execution),
                 nice=self._nice,
             ),
+        )
+
+    def _variables(self, execution: Execution) -> dict[str, str]:
+        if self._mlflow_dir is None:
+            return {}
+        return mlflow_variables(
+            self._mlflow_dir, execution_id=execution.id, number=execution.number
         )
 
     def _secrets_path(self, execution: Execution) -> str | None:

@@ -17,6 +17,7 @@ from jupyter_async_exec.core.clock import Clock, utc_now
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.core.reuse import ReusePolicy
 from jupyter_async_exec.errors import AsyncExecError, InvalidRequestError
+from jupyter_async_exec.runner.mlflow_store import MLFLOW_DIR
 from jupyter_async_exec.runner.vault import SECRETS, Vault
 from jupyter_async_exec.service.adaptive import Searches
 from jupyter_async_exec.service.admission import Admission, RoomLimits
@@ -35,6 +36,7 @@ from jupyter_async_exec.service.titles import Titles
 from jupyter_async_exec.snapshots.capture import CaptureLimits
 from jupyter_async_exec.snapshots.notebook import normalise
 from jupyter_async_exec.snapshots.parameters import ParameterList, find_parameters
+from jupyter_async_exec.store.mlflow_runs import find_runs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -434,6 +436,7 @@ class ExecutionService:
             if environment is None
             else {"id": environment.id, **environment.to_json()},
             "since_success": self._comparer.since_success(execution) if has_failed else None,
+            "mlflow_runs": find_runs(self._data_dir / MLFLOW_DIR, execution.id),
         }
 
     async def compare(self, *, ids: str | None = None, sweep: str | None = None) -> JSONObject:

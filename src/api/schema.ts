@@ -1036,6 +1036,8 @@ export interface components {
     };
     Receipt: {
       execution: components['schemas']['Execution'];
+      /** @description Ids of the MLflow runs that it logged to our store; each is tagged `jupyter_async_exec.id`. */
+      mlflow_runs: string[];
       snapshot: {
         id: string;
         /** @description Folder the captured paths are relative to, as a Jupyter path. */

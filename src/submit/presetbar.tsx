@@ -18,26 +18,40 @@ export interface IPresetBarProps {
  * @param props - The presets and the words.
  */
 export function PresetBar(props: IPresetBarProps): JSX.Element {
-  const { model, trans } = props;
   return (
-    <UseSignal signal={model.changed}>
-      {() => (
-        <fieldset
-          className="jp-ParametersForm-presets"
-          aria-label={trans.__('Presets')}
-          disabled={props.disabled}
-        >
-          {model.draft === null ? (
-            <Choice {...props} />
-          ) : (
-            <NameOfNew {...props} name={model.draft} />
-          )}
-          <div className="jp-ParametersForm-presetMessage" role="status">
-            {model.message}
-          </div>
-        </fieldset>
-      )}
+    <UseSignal signal={props.model.changed}>
+      {() => <Bar {...props} />}
     </UseSignal>
+  );
+}
+
+function Bar(props: IPresetBarProps): JSX.Element {
+  const { model, trans } = props;
+  const { draft } = model;
+  const save = React.useRef<HTMLButtonElement>(null);
+  const before = React.useRef(draft);
+  React.useEffect(() => {
+    // The field that had the focus is gone, and the dialog needs it for its keys.
+    if (before.current !== null && draft === null) {
+      save.current?.focus();
+    }
+    before.current = draft;
+  });
+  return (
+    <fieldset
+      className="jp-ParametersForm-presets"
+      aria-label={trans.__('Presets')}
+      disabled={props.disabled}
+    >
+      {draft === null ? (
+        <Choice {...props} save={save} />
+      ) : (
+        <NameOfNew {...props} name={draft} />
+      )}
+      <div className="jp-ParametersForm-presetMessage" role="status">
+        {model.message}
+      </div>
+    </fieldset>
   );
 }
 
@@ -55,7 +69,13 @@ export function isForPreset(event: Event): boolean {
   );
 }
 
-function Choice({ model, trans }: IPresetBarProps): JSX.Element {
+function Choice({
+  model,
+  save,
+  trans
+}: IPresetBarProps & {
+  save: React.RefObject<HTMLButtonElement>;
+}): JSX.Element {
   const { chosen } = model;
   return (
     <>
@@ -78,6 +98,7 @@ function Choice({ model, trans }: IPresetBarProps): JSX.Element {
       </HTMLSelect>
       <Button
         label={trans.__('Save as…')}
+        buttonRef={save}
         run={() => {
           model.draft = chosen?.name ?? '';
         }}
@@ -86,7 +107,10 @@ function Choice({ model, trans }: IPresetBarProps): JSX.Element {
         <Button
           label={trans.__('Delete')}
           description={trans.__('Delete the preset %1', chosen.name)}
-          run={() => void model.remove()}
+          run={() => {
+            save.current?.focus();
+            void model.remove();
+          }}
         />
       )}
     </>
@@ -138,10 +162,12 @@ function NameOfNew({
 function Button(props: {
   label: string;
   description?: string;
+  buttonRef?: React.RefObject<HTMLButtonElement>;
   run: () => void;
 }): JSX.Element {
   return (
     <button
+      ref={props.buttonRef}
       type="button"
       className="jp-Button jp-mod-styled jp-mod-minimal"
       aria-label={props.description}

@@ -61,6 +61,11 @@ export function Facts(props: {
           </span>
         </Fact>
       )}
+      {receipt?.mlflow_runs.map(run => (
+        <Fact key={run} name={trans.__('MLflow run')}>
+          <span title={run}>{shortId(run)}</span>
+        </Fact>
+      ))}
     </dl>
   );
 }

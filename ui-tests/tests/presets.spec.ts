@@ -68,3 +68,36 @@ test('values are offered, checked, and kept under a name', async ({
   await expect(activation).toHaveValue('tanh');
   await page.keyboard.press('Escape');
 });
+
+test('room is shown, and made after a look at what would go', async ({
+  page,
+  executions,
+  server
+}) => {
+  const path = await server.write('space.ipynb', notebook(['print(1)']));
+  await page.notebook.openByPath(path);
+  await executions.openSidebar();
+  const { number } = await executions.accepted(() =>
+    executions.button.click()
+  );
+  await executions.expectStatus(number, 'Succeeded');
+  const dialog = page.getByRole('dialog');
+
+  await page.getByRole('button', { name: 'More about all executions' }).click();
+  await page
+    .getByRole('menuitem', { name: /Free Up Space…$/ })
+    .click();
+  await expect(dialog).toContainText('0 executions would go');
+  await dialog
+    .getByRole('combobox', { name: 'What may go' })
+    .selectOption('all');
+  await expect(dialog).toContainText('0 executions would go');
+  await dialog.getByRole('checkbox').uncheck();
+  await expect(dialog).toContainText('1 execution would go');
+  await expect(
+    dialog.getByRole('list', { name: 'What would go' })
+  ).toContainText(`#${number}`);
+  await dialog.getByRole('button', { name: 'Remove' }).click();
+
+  await expect(executions.row(number)).toHaveCount(0);
+});

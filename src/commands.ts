@@ -60,10 +60,12 @@ export namespace CommandIDs {
 
   /**
    * Open executions side by side (`plugins/compare`): `{ ids: string[] }`, full
-   * ids or numbers, or `{ sweep: string }`. Without arguments those that are
-   * chosen in the sidebar.
+   * ids or numbers, or `{ sweep: string }`.
    */
   export const compare = 'jupyter-async-exec:compare';
+
+  /** Open an execution beside the one before it (`plugins/compare`). */
+  export const compareWithBefore = 'jupyter-async-exec:compare-with-before';
 
   /** Change how many executions may run at once (`plugins/slots`). */
   export const changeSlots = 'jupyter-async-exec:change-slots';

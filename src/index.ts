@@ -3,6 +3,7 @@
  */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
+import { comparePlugin } from './plugins/compare';
 import { goalsPlugin } from './plugins/goals';
 import { modelPlugin } from './plugins/model';
 import { noticesPlugin } from './plugins/notices';
@@ -24,7 +25,8 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   submitPlugin,
   sidebarPlugin,
   slotsPlugin,
-  spacePlugin
+  spacePlugin,
+  comparePlugin
 ];
 
 export default plugins;

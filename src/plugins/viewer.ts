@@ -56,7 +56,9 @@ export const viewerPlugin: JupyterFrontEndPlugin<IResultTracker> = {
         preview: (id, name) =>
           run(OPEN_DOCUMENT, { path: artifactPath(id, name) }),
         rerun: id => run(CommandIDs.rerun, { id }),
-        restore: id => run(CommandIDs.restore, { id })
+        restore: id => run(CommandIDs.restore, { id }),
+        compare: ids =>
+          run(CommandIDs.compare, { ids: [...ids], view: 'differences' })
       }
     });
     notebooks?.widgetAdded.connect((_, panel) => tabs.add(panel));

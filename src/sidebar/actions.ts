@@ -41,6 +41,7 @@ const MENU_GROUPS: readonly (readonly string[])[] = [
     CommandIDs.rerunWithParameters,
     CommandIDs.copyParameters
   ],
+  [CommandIDs.compareWithBefore],
   [CommandIDs.restore, CommandIDs.rename, CommandIDs.star],
   [CommandIDs.deleteExecution]
 ];

@@ -17,6 +17,7 @@ import { statusLabel } from '../model/labels';
 import type { UnseenModel } from '../model/unseen';
 import type { IColumnRegistry, IExecutionsModel } from '../tokens';
 import { fillMenu, fillOwnMenu, rowActions } from './actions';
+import { ChosenBar } from './chosenbar';
 import type { ListControls } from './controls';
 import { Header } from './header';
 import { LogModel } from './logmodel';
@@ -116,6 +117,12 @@ export class ExecutionsPanel extends ReactWidget {
         <div className="jp-ExecutionsPanel-hidden" role="status">
           {this._announcement}
         </div>
+        <ChosenBar
+          n={state.chosenIds.size}
+          onCompare={() => this._compare()}
+          onClear={() => state.choose([])}
+          trans={trans}
+        />
         {empty ? (
           <Empty model={model} controls={controls} trans={trans} />
         ) : (
@@ -126,10 +133,12 @@ export class ExecutionsPanel extends ReactWidget {
             now={() => model.now()}
             label={trans.__('Executions, newest first')}
             selected={selected || null}
+            chosenIds={state.chosenIds}
             renamingId={state.renamingId}
             focusRequests={state.focusRequests}
             onLook={(first, end) => model.look(first, end)}
             onMove={execution => state.focus(execution.id)}
+            onExtend={(from, to) => this._extend(from, to)}
             onKey={(execution, key) => this._onKey(execution, key)}
             onMenu={(...where) => this._openMenu(...where)}
           />
@@ -169,7 +178,11 @@ export class ExecutionsPanel extends ReactWidget {
           run: (command, { id }) => this._run(command, id),
           openMenu: (...where) => this._openMenu(...where)
         }),
-      onOpen: ({ id }) => this._run(CommandIDs.open, id),
+      onOpen: ({ id }) => {
+        state.choose([]);
+        this._run(CommandIDs.open, id);
+      },
+      onChoose: (execution, how) => this._choose(execution, how),
       onSelect: ({ id }) => state.select(id),
       onRename: (execution, title) => void this._rename(execution, title)
     };
@@ -182,6 +195,48 @@ export class ExecutionsPanel extends ReactWidget {
     if (commands.hasCommand(command)) {
       void commands.execute(command, id === undefined ? {} : { id });
     }
+  }
+
+  /** Show what is chosen side by side. */
+  private _compare(): void {
+    const { commands, state } = this._options;
+    void commands.execute(CommandIDs.compare, { ids: [...state.chosenIds] });
+  }
+
+  private _choose(execution: Execution, how: 'one' | 'range'): void {
+    const { model, state } = this._options;
+    if (how === 'one') {
+      state.toggle(execution.id);
+      return;
+    }
+    const selected = state.selectedId && model.find(state.selectedId);
+    const rows = model.executions;
+    this._anchor = selected ? selected.number : execution.number;
+    this._chooseTo(rows.positionOf(execution.number));
+  }
+
+  /** As Shift and an arrow key do: from where it began to where the keys lead. */
+  private _extend(from: Execution, to: number): void {
+    const { state } = this._options;
+    if (this._anchor === null || state.chosenIds.size === 0) {
+      this._anchor = from.number;
+    }
+    this._chooseTo(to);
+  }
+
+  private _chooseTo(position: number): void {
+    const { model, state } = this._options;
+    const rows = model.executions;
+    const from = rows.positionOf(this._anchor ?? 0);
+    const [first, last] = [Math.min(from, position), Math.max(from, position)];
+    const ids: string[] = [];
+    for (let at = first; at <= last && ids.length < MOST_COMPARED; at++) {
+      const { execution } = rows.at(at);
+      if (execution !== null) {
+        ids.push(execution.id);
+      }
+    }
+    state.choose(ids);
   }
 
   private async _rename(
@@ -211,6 +266,7 @@ export class ExecutionsPanel extends ReactWidget {
         this._run(CommandIDs.rename, id);
         return true;
       case 'Escape':
+        this._options.state.choose([]);
         this._options.state.peek(null);
         return true;
       default:
@@ -313,6 +369,7 @@ export class ExecutionsPanel extends ReactWidget {
     }
   };
 
+  private _anchor: number | null = null;
   private _announcement = '';
   private _frame = 0;
   private _lastContext: IRowContext | null = null;
@@ -347,6 +404,9 @@ export namespace ExecutionsPanel {
     trans: TranslationBundle;
   }
 }
+
+/** More are not compared at once. */
+const MOST_COMPARED = 1000;
 
 /** Marks the icon while there are results that nobody looked at. */
 const BADGE = 'jp-ExecutionsPanel-unseen';

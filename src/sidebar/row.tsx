@@ -39,6 +39,9 @@ export interface IRowContext {
   /** Open the result. */
   onOpen: (execution: Execution) => void;
 
+  /** Choose it together with others: one more, or all up to here. */
+  onChoose: (execution: Execution, how: 'one' | 'range') => void;
+
   /** The row has the focus now. */
   onSelect: (execution: Execution) => void;
 
@@ -69,6 +72,9 @@ export interface IRowProps {
   /** Whether it is the selected row. */
   isSelected: boolean;
 
+  /** Whether it is chosen together with others. */
+  isChosen: boolean;
+
   /** Whether Tab stops here. */
   isTabStop: boolean;
 
@@ -86,6 +92,9 @@ function drawRow(props: IRowProps): JSX.Element {
   const classes = ['jp-ExecutionsPanel-row', `jp-mod-${status}`];
   if (props.isSelected) {
     classes.push('jp-mod-selected');
+  }
+  if (props.isChosen) {
+    classes.push('jp-mod-chosen');
   }
   return (
     <li
@@ -110,7 +119,21 @@ function drawRow(props: IRowProps): JSX.Element {
           className="jp-ExecutionsPanel-main"
           tabIndex={props.isTabStop ? 0 : -1}
           title={tooltip(execution, context.trans)}
-          onClick={() => context.onOpen(execution)}
+          aria-pressed={props.isChosen || undefined}
+          onMouseDown={event => {
+            if (howChosen(event) !== null) {
+              // The focus stays where the range begins, and no text is marked.
+              event.preventDefault();
+            }
+          }}
+          onClick={event => {
+            const how = howChosen(event);
+            if (how === null) {
+              context.onOpen(execution);
+            } else {
+              context.onChoose(execution, how);
+            }
+          }}
           onFocus={() => context.onSelect(execution)}
         >
           <FirstLine {...props} />
@@ -120,6 +143,14 @@ function drawRow(props: IRowProps): JSX.Element {
       {(isHovered || props.isSelected) && <Actions {...props} />}
     </li>
   );
+}
+
+/** As in other lists: with Ctrl or Cmd one more, with Shift a range. */
+function howChosen(event: React.MouseEvent): 'one' | 'range' | null {
+  if (event.shiftKey) {
+    return 'range';
+  }
+  return event.ctrlKey || event.metaKey ? 'one' : null;
 }
 
 /** What a row on its way looks like. */

@@ -31,6 +31,9 @@ export interface IRowsProps {
   /** The selected execution. */
   selected: Pick<Execution, 'id' | 'number'> | null;
 
+  /** The ids of the rows that are chosen together. */
+  chosenIds: ReadonlySet<string>;
+
   /** The id of the row being renamed. */
   renamingId: string | null;
 
@@ -42,6 +45,9 @@ export interface IRowsProps {
 
   /** A row wants to be selected and focused. */
   onMove: (execution: Execution) => void;
+
+  /** Choose together what lies between a row and the one at a position. */
+  onExtend: (from: Execution, to: number) => void;
 
   /** A key that means an action was pressed on a row. */
   onKey: (execution: Execution, key: string) => boolean;
@@ -132,6 +138,7 @@ export function Rows(props: IRowsProps): JSX.Element {
               setSize={rows.isComplete ? count : -1}
               top={top}
               isSelected={execution.id === selected?.id}
+              isChosen={props.chosenIds.has(execution.id)}
               isTabStop={position === clamp(tabStop, first, end - 1)}
               isRenaming={execution.id === renamingId}
             />
@@ -291,10 +298,18 @@ function onKeyDown(
 ): void {
   const { onKey, rows } = props;
   const at = positionOf(event.target) ?? goal.position;
-  if (at === null || event.altKey || event.ctrlKey || event.metaKey) {
+  if (at === null || event.altKey) {
     return;
   }
   const position = clamp(at, 0, rows.length - 1);
+  if (event.ctrlKey || event.metaKey) {
+    const row = rows.at(position).execution;
+    if (event.key === ' ' && row !== null) {
+      props.context.onChoose(row, 'one');
+      event.preventDefault();
+    }
+    return;
+  }
   const moves: Record<string, number> = {
     ArrowDown: position + 1,
     ArrowUp: position - 1,
@@ -305,6 +320,9 @@ function onKeyDown(
   };
   const { execution } = rows.at(position);
   if (event.key in moves) {
+    if (event.shiftKey && execution !== null) {
+      props.onExtend(execution, clamp(moves[event.key], 0, rows.length - 1));
+    }
     goal.go(moves[event.key]);
   } else if (event.key === 'ArrowRight' || event.key === 'ArrowLeft') {
     focusSibling(event.target as Element, event.key === 'ArrowRight' ? 1 : -1);

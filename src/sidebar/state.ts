@@ -16,6 +16,11 @@ export class SidebarState {
     return this._selectedId;
   }
 
+  /** The ids of the rows that were chosen together, to be compared. */
+  get chosenIds(): ReadonlySet<string> {
+    return this._chosenIds;
+  }
+
   /** The id of the row whose title is being edited. */
   get renamingId(): string | null {
     return this._renamingId;
@@ -56,6 +61,33 @@ export class SidebarState {
       this._selectedId = id;
       this._changed.emit();
     }
+  }
+
+  /**
+   * Choose rows together, in place of those chosen before.
+   *
+   * @param ids - their executions; none ends it.
+   */
+  choose(ids: Iterable<string>): void {
+    const chosen = new Set(ids);
+    if (chosen.size > 0 || this._chosenIds.size > 0) {
+      this._chosenIds = chosen;
+      this._changed.emit();
+    }
+  }
+
+  /**
+   * Choose one more row, or one less.
+   *
+   * @param id - its execution.
+   */
+  toggle(id: string): void {
+    const chosen = new Set(this._chosenIds);
+    if (!chosen.delete(id)) {
+      chosen.add(id);
+    }
+    this._selectedId = id;
+    this.choose(chosen);
   }
 
   /**
@@ -140,6 +172,7 @@ export class SidebarState {
   }
 
   private _changed = new Signal<this, void>(this);
+  private _chosenIds: ReadonlySet<string> = new Set();
   private _deleted: Execution[] = [];
   private _focusRequests = 0;
   private _peekedId: string | null = null;

@@ -1,4 +1,5 @@
 /** The receipt: what an execution was made from and what became of it, at a glance. */
+import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { UseSignal } from '@jupyterlab/ui-components';
 import React from 'react';
@@ -9,6 +10,8 @@ import { statusIcons } from '../icons';
 import { progressLabel, reasonLabel, statusLabel } from '../model/labels';
 import { ArtifactsDrawer, FilesDrawer, LogDrawer } from './drawers';
 import { Facts, ParameterChips, Remarks } from './facts';
+import { MetricsDrawer } from './metricsdrawer';
+import type { MetricsModel } from './metricsmodel';
 import type { ReceiptModel } from './receiptmodel';
 import type { ResultLog } from './resultlog';
 import type { CellFinder } from './words';
@@ -26,6 +29,8 @@ export interface IReceiptActions {
   rerun: () => void;
   /** Write the source as a new notebook. */
   restore: () => void;
+  /** Lay it and another one, by number, side by side. */
+  compare: (number: number) => void;
   /** Put the full snapshot id on the clipboard. */
   copySnapshotId: () => void;
 }
@@ -36,6 +41,10 @@ export interface IReceiptProps {
   model: ReceiptModel;
   /** What the notebook printed. */
   log: ResultLog;
+  /** The points of its metrics. */
+  metrics: MetricsModel;
+  /** Draws them. */
+  rendermime: IRenderMimeRegistry;
   /** Knows where artifacts are. */
   client: IExecutionsClient;
   /** What people can do. */
@@ -48,7 +57,7 @@ export interface IReceiptProps {
   trans: TranslationBundle;
 }
 
-type Drawer = 'log' | 'artifacts' | 'files';
+type Drawer = 'log' | 'metrics' | 'artifacts' | 'files';
 
 /**
  * The whole receipt, kept up to date.
@@ -90,6 +99,13 @@ function Loaded(props: IReceiptProps): JSX.Element {
       <ParameterChips execution={execution} trans={trans} />
       <Bar {...props} open={drawer} toggle={toggle} />
       {drawer === 'log' && <LogDrawer log={props.log} trans={trans} />}
+      {drawer === 'metrics' && (
+        <MetricsDrawer
+          metrics={props.metrics}
+          rendermime={props.rendermime}
+          trans={trans}
+        />
+      )}
       {drawer === 'artifacts' && receipt && (
         <ArtifactsDrawer
           artifacts={receipt.artifacts}
@@ -182,10 +198,25 @@ function Outcome(props: IPart): JSX.Element | null {
               </Action>
             )}
           </p>
+          <SinceSuccess {...props} />
           <Remarks execution={execution} trans={trans} />
         </>
       );
   }
+}
+
+/** What changed since the same notebook last succeeded. */
+function SinceSuccess(props: IPart): JSX.Element | null {
+  const { actions, model, trans } = props;
+  const since = model.receipt?.since_success ?? null;
+  return since === null ? null : (
+    <p className="jp-Receipt-outcome">
+      {since.sentence}{' '}
+      <Action onClick={() => actions.compare(since.number)}>
+        {trans.__('Compare with #%1', since.number)}
+      </Action>
+    </p>
+  );
 }
 
 function failure(
@@ -211,6 +242,7 @@ function Bar(
   const { model, actions, open, toggle, trans } = props;
   const artifacts = model.receipt?.artifacts ?? [];
   const nMade = madeByNotebook(artifacts).length;
+  const nMetrics = Object.keys(model.execution?.metrics ?? {}).length;
   const drawer = (name: Drawer, text: string): JSX.Element => (
     <Action onClick={() => toggle(name)} isOpen={open === name}>
       {text}
@@ -223,6 +255,7 @@ function Bar(
       aria-label={trans.__('About this execution')}
     >
       {drawer('log', trans.__('Log'))}
+      {nMetrics > 0 && drawer('metrics', trans.__('Metrics (%1)', nMetrics))}
       {artifacts.length > 0 &&
         drawer(
           'artifacts',

@@ -7,15 +7,17 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 
+import { disarm } from '../disarm';
 import type { IExecutionsModel, IResultTracker } from '../tokens';
 import { ReceiptHeader } from './header';
 import { LiveNotebook } from './livenotebook';
+import { MetricsModel } from './metricsmodel';
 import type { IResultPath } from './paths';
 import { parseResultPath } from './paths';
 import { ReceiptModel } from './receiptmodel';
 import type { IReceiptActions } from './receiptview';
 import { ResultLog } from './resultlog';
-import { disarm, keepSealed } from './seal';
+import { keepSealed } from './seal';
 
 /** What result tabs need. */
 export interface IResultTabsOptions {
@@ -29,6 +31,7 @@ export interface IResultTabsOptions {
     preview: (id: string, name: string) => void;
     rerun: (id: string) => void;
     restore: (id: string) => void;
+    compare: (numbers: readonly number[]) => void;
   };
   /** The words. */
   trans: TranslationBundle;
@@ -88,6 +91,7 @@ class ResultTab implements IDisposable {
     this._isSource = path.kind === 'source';
     this._model = new ReceiptModel(path.id, executions);
     this._log = new ResultLog(path.id, executions.client);
+    this._metrics = new MetricsModel(path.id, executions.client);
     this._live = this._isSource
       ? null
       : new LiveNotebook(_panel, this._model, contents);
@@ -97,6 +101,8 @@ class ResultTab implements IDisposable {
     const header = new ReceiptHeader({
       model: this._model,
       log: this._log,
+      metrics: this._metrics,
+      rendermime: _panel.content.rendermime,
       client: executions.client,
       actions: this._actions(),
       cellOf: count => this._cellOf(count),
@@ -115,6 +121,7 @@ class ResultTab implements IDisposable {
   dispose(): void {
     this._live?.dispose();
     this._log.dispose();
+    this._metrics.dispose();
     this._model.dispose();
   }
 
@@ -186,6 +193,8 @@ class ResultTab implements IDisposable {
       preview: name => actions.preview(id(), name),
       rerun: () => actions.rerun(id()),
       restore: () => actions.restore(id()),
+      compare: number =>
+        actions.compare([number, this._model.execution?.number ?? number]),
       copySnapshotId: () =>
         Clipboard.copyToSystem(this._model.execution?.snapshot_id ?? '')
     };
@@ -194,6 +203,7 @@ class ResultTab implements IDisposable {
   private _isSource: boolean;
   private _model: ReceiptModel;
   private _log: ResultLog;
+  private _metrics: MetricsModel;
   private _live: LiveNotebook | null;
 }
 

@@ -17,6 +17,7 @@ let host: HTMLElement;
 let root: Root;
 let log: string[];
 let looked: number[];
+let chosen: string[];
 let columns: readonly IColumn[];
 let context: IRowContext;
 
@@ -49,9 +50,11 @@ function show(
         now={() => Date.parse('2026-01-01T10:01:00Z')}
         label="Executions"
         selected={selected}
+        chosenIds={new Set(chosen)}
         renamingId={null}
         focusRequests={0}
         onLook={(first, end) => (looked = [first, end])}
+        onExtend={({ number }, to) => log.push(`extend ${number} to ${to}`)}
         onMove={({ number }) => log.push(`move ${number}`)}
         onKey={({ number }, key) => log.push(`${key} ${number}`) > 0}
         onMenu={({ number }) => log.push(`menu ${number}`)}
@@ -62,17 +65,31 @@ function show(
 
 const rows = (): HTMLElement[] => [...host.querySelectorAll('li')];
 
-const press = (row: HTMLElement, key: string): void =>
+const press = (
+  row: HTMLElement,
+  key: string,
+  held: KeyboardEventInit = {}
+): void =>
   act(() => {
     row
       .querySelector('button')
-      ?.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+      ?.dispatchEvent(
+        new KeyboardEvent('keydown', { key, bubbles: true, ...held })
+      );
+  });
+
+const click = (row: HTMLElement, held: MouseEventInit = {}): void =>
+  act(() => {
+    row
+      .querySelector('button')
+      ?.dispatchEvent(new MouseEvent('click', { bubbles: true, ...held }));
   });
 
 beforeEach(() => {
   // React asks for this in tests that use `act`.
   Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true });
   log = [];
+  chosen = [];
   columns = [];
   context = {
     trans,
@@ -81,6 +98,7 @@ beforeEach(() => {
     usualDuration: () => 240,
     actions: () => [],
     onOpen: ({ number }) => log.push(`open ${number}`),
+    onChoose: ({ number }, how) => log.push(`choose ${how} ${number}`),
     onSelect: () => undefined,
     onRename: () => undefined
   };
@@ -118,6 +136,33 @@ describe('Rows', () => {
     expect(rows()[0].textContent).toBe('#2');
     expect(rows()[0].getAttribute('aria-hidden')).toBe('true');
     expect(host.querySelector('ul')?.getAttribute('aria-busy')).toBe('true');
+  });
+
+  it('chooses several rows as lists do, and opens with a plain click', () => {
+    const executions = [3, 2, 1].map(number => makeExecution(number));
+    chosen = [executions[1].id];
+    show(executions, executions[0]);
+
+    click(rows()[0]);
+    click(rows()[1], { ctrlKey: true });
+    click(rows()[2], { metaKey: true });
+    click(rows()[2], { shiftKey: true });
+    press(rows()[0], ' ', { ctrlKey: true });
+    press(rows()[0], 'ArrowDown', { shiftKey: true });
+
+    expect(log).toEqual([
+      'open 3',
+      'choose one 2',
+      'choose one 1',
+      'choose range 1',
+      'choose one 3',
+      'extend 3 to 1',
+      'move 2'
+    ]);
+    const pressed = rows().map(row =>
+      row.querySelector('button')?.getAttribute('aria-pressed')
+    );
+    expect(pressed).toEqual([null, 'true', null]);
   });
 
   it('brings the focus to the end when the end is here', () => {

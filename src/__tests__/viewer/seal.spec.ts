@@ -1,4 +1,5 @@
-import { disarm, isSealed } from '../../viewer/seal';
+import { disarm } from '../../disarm';
+import { isSealed } from '../../viewer/seal';
 
 describe('isSealed', () => {
   it('knows the cells of a result, with and without parameters', () => {

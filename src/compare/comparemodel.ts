@@ -1,0 +1,329 @@
+/**
+ * What a comparison shows, kept up to date while its executions run.
+ */
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { IDisposable } from '@lumino/disposable';
+import { Poll } from '@lumino/polling';
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+
+import type {
+  ComparedRow,
+  Comparison,
+  Execution,
+  Goal,
+  Submission
+} from '../api/types';
+import { Coalescer, Pace } from '../model/coalescer';
+import { rankByGoal } from '../model/goals';
+import { isFinal } from '../model/labels';
+import type { ExecutionsChange, IExecutionsModel, IGoals } from '../tokens';
+import type { ICompareColumn, IOrder } from './columns';
+import { columnsOf, sortRows } from './columns';
+import type { CompareSet } from './sets';
+import { queryOf } from './sets';
+
+/** In a burst of news the table is fetched every two seconds. */
+const PACE = { quickMs: 200, slowMs: 2000, nQuick: 2, withinMs: 5000 };
+
+/** Within a long cell there is no news, but there may be metrics. */
+const TICK_MS = 5000;
+
+/** Several executions side by side. */
+export class CompareModel implements IDisposable {
+  /**
+   * Create it; nothing is fetched before it `isShown`.
+   *
+   * @param _options - which executions, and where news comes from.
+   */
+  constructor(private _options: CompareModel.IOptions) {
+    // The titles of a sweep say what its columns say.
+    this._hidden = new Set('sweep' in _options.set ? ['title'] : []);
+    _options.executions.changed.connect(this._onChanged, this);
+    _options.goals.changed.connect(this._onGoal, this);
+    this._poll = new Poll({
+      name: 'jupyter_async_exec:compare',
+      auto: false,
+      factory: () => this.refresh(),
+      frequency: { interval: TICK_MS, backoff: true, max: 60_000 },
+      standby: () => document.hidden || !this._isShown || !this.isLive
+    });
+    void this._poll.start();
+  }
+
+  /** Which executions. */
+  get set(): CompareSet {
+    return this._options.set;
+  }
+
+  /** As the server told it last; null before it did. */
+  get comparison(): Comparison | null {
+    return this._comparison;
+  }
+
+  /** Why it could not be loaded; null when it could. */
+  get error(): Error | null {
+    return this._error;
+  }
+
+  /** Emitted after every change. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** Whether the model is gone. */
+  get isDisposed(): boolean {
+    return this._poll.isDisposed;
+  }
+
+  /** Whether something of it may still change. */
+  get isLive(): boolean {
+    return this._rows.some(({ status }) => !isFinal(status));
+  }
+
+  /** Whether somebody looks; what was missed meanwhile is fetched. */
+  get isShown(): boolean {
+    return this._isShown;
+  }
+  set isShown(isShown: boolean) {
+    this._isShown = isShown;
+    if (isShown && this._isStale) {
+      void this.refresh();
+    }
+  }
+
+  /** Milliseconds on the server's clock. */
+  now(): number {
+    return this._options.executions.now();
+  }
+
+  // ---------------------------------------------------------------- the table
+
+  /** All columns. */
+  get columns(): readonly ICompareColumn[] {
+    return this._columns;
+  }
+
+  /** The columns that show. */
+  get shownColumns(): ICompareColumn[] {
+    const { _hidden, _isBrief } = this;
+    const brief = _isBrief && this._rows.length > 1;
+    return this._columns.filter(
+      ({ differs, id }) => !_hidden.has(id) && (differs || !brief)
+    );
+  }
+
+  /** All executions, in the chosen order. */
+  get rows(): readonly ComparedRow[] {
+    return this._sorted;
+  }
+
+  /** Whether columns in which nothing differs are left out. */
+  get isBrief(): boolean {
+    return this._isBrief;
+  }
+  set isBrief(isBrief: boolean) {
+    this._isBrief = isBrief;
+    this._changed.emit();
+  }
+
+  /** Whether a column was hidden by the person. */
+  isHidden(id: string): boolean {
+    return this._hidden.has(id);
+  }
+
+  /** Hide a column, or show it again. */
+  hide(id: string, isHidden: boolean): void {
+    this._hidden[isHidden ? 'add' : 'delete'](id);
+    this._changed.emit();
+  }
+
+  /** The order of the rows. */
+  get order(): IOrder {
+    return this._order;
+  }
+  set order(order: IOrder) {
+    this._order = order;
+    this._sort();
+    this._changed.emit();
+  }
+
+  // ------------------------------------------------------------------ the goal
+
+  /** The metric that counts; null while nobody named one. */
+  get goal(): Goal | null {
+    const [first] = this._rows;
+    return first === undefined
+      ? null
+      : this._options.goals.find(first.notebook_path);
+  }
+
+  /** Name the metric that counts, for all notebooks of the comparison. */
+  async setGoal(goal: Goal | null): Promise<void> {
+    const paths = new Set(this._rows.map(row => row.notebook_path));
+    for (const path of paths) {
+      await this._options.goals.set(path, goal);
+    }
+  }
+
+  /** Those with the metric that counts, best first; what failed is left out. */
+  get ranked(): ComparedRow[] {
+    const { goal } = this;
+    const fit = this._rows.filter(
+      ({ status }) => status === 'succeeded' || status === 'running'
+    );
+    return goal === null ? [] : rankByGoal(fit, goal);
+  }
+
+  // ------------------------------------------------------------- the selection
+
+  /** Whether an execution is selected. */
+  isSelected(id: string): boolean {
+    return this._selected.has(id);
+  }
+
+  /** The selected executions, in the order of the rows. */
+  get selected(): ComparedRow[] {
+    return this._sorted.filter(({ id }) => this._selected.has(id));
+  }
+
+  /** Select these, or no longer. */
+  select(ids: readonly string[], isSelected = true): void {
+    ids.forEach(id => this._selected[isSelected ? 'add' : 'delete'](id));
+    this._changed.emit();
+  }
+
+  /** Select these and no others. */
+  selectOnly(ids: readonly string[]): void {
+    this._selected = new Set(ids);
+    this._changed.emit();
+  }
+
+  // ------------------------------------------------------------------- actions
+
+  /** Ask for the end of what still runs or waits in the sweep. */
+  async stopTheRest(): Promise<void> {
+    if ('sweep' in this.set) {
+      await this._options.executions.client.cancelSweep(this.set.sweep);
+      await this.refresh();
+    }
+  }
+
+  /** Run another notebook, which is given the selected executions. */
+  async collect(path: string): Promise<Execution> {
+    const { executions } = this._options;
+    const submission = {
+      path,
+      collect: { executions: this.selected.map(({ id }) => id) }
+    };
+    const execution = await executions.client.submit(submission as Submission);
+    executions.submitted(execution);
+    return execution;
+  }
+
+  /** Fetch all of it again; calls in between become one. */
+  async refresh(): Promise<void> {
+    await this._refresher.run();
+  }
+
+  /** Let go of everything. */
+  dispose(): void {
+    this._poll.dispose();
+    Signal.clearData(this);
+  }
+
+  private async _fetch(): Promise<void> {
+    const { client } = this._options.executions;
+    this._isStale = false;
+    try {
+      this._comparison = await client.compare(queryOf(this.set));
+      this._error = null;
+    } catch (error) {
+      this._isStale = true;
+      this._error = error instanceof Error ? error : new Error(String(error));
+    }
+    if (this.isDisposed) {
+      return;
+    }
+    if (this._comparison !== null) {
+      this._columns = columnsOf(this._comparison, this._options.trans);
+    }
+    this._sort();
+    this._changed.emit();
+  }
+
+  private _sort(): void {
+    const { column, isDescending } = this._order;
+    const by = this._columns.find(({ id }) => id === column);
+    this._sorted =
+      by === undefined
+        ? this._rows
+        : sortRows(this._rows, by, isDescending, this.now());
+  }
+
+  private _onChanged(_: IExecutionsModel, change: ExecutionsChange): void {
+    const isNews =
+      change.type === 'execution'
+        ? this._isOurs(change.execution)
+        : change.type === 'removed' &&
+          this._rows.some(({ id }) => id === change.id);
+    if (!isNews) {
+      return;
+    }
+    this._isStale = true;
+    if (this._isShown) {
+      void this.refresh();
+    }
+  }
+
+  private _isOurs(execution: Execution): boolean {
+    if ('sweep' in this.set && execution.sweep_id === this.set.sweep) {
+      return true;
+    }
+    return this._rows.some(({ id }) => id === execution.id);
+  }
+
+  private _onGoal(): void {
+    this._changed.emit();
+  }
+
+  private get _rows(): readonly ComparedRow[] {
+    return this._comparison?.executions ?? [];
+  }
+
+  private _changed = new Signal<this, void>(this);
+  private _columns: readonly ICompareColumn[] = [];
+  private _comparison: Comparison | null = null;
+  private _error: Error | null = null;
+  private _hidden: Set<string>;
+  private _isBrief = true;
+  private _isShown = false;
+  private _isStale = true;
+  private _order: IOrder = { column: 'number', isDescending: false };
+  private _pace = new Pace(PACE);
+  private _poll: Poll;
+  private _refresher = new Coalescer(
+    () => this._fetch(),
+    () => (this._comparison === null ? 0 : this._pace.next())
+  );
+  private _selected = new Set<string>();
+  private _sorted: readonly ComparedRow[] = [];
+}
+
+/** A namespace for `CompareModel` statics. */
+export namespace CompareModel {
+  /** What a comparison needs. */
+  export interface IOptions {
+    /** Which executions. */
+    set: CompareSet;
+
+    /** Where news comes from. */
+    executions: IExecutionsModel;
+
+    /** Which metric counts. */
+    goals: IGoals;
+
+    /** The words. */
+    trans: TranslationBundle;
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * What is compared, which metric counts, and what can be done with all of it.
+ */
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { Goal } from '../api/types';
+import { metricLabel } from '../model/goals';
+import { isFinal } from '../model/labels';
+import type { CompareModel } from './comparemodel';
+
+/** How many the button for the best selects. */
+const TOP = 3;
+
+/** What a comparison can ask of the rest of the application. */
+export interface ICompareActions {
+  /** Open the result of an execution. */
+  open: (id: string) => void;
+
+  /** Save a text as a file. */
+  download: (name: string, text: string) => void;
+
+  /** Ask for a notebook and give it the selected executions. */
+  collect: () => Promise<void>;
+
+  /** Say that something failed. */
+  report: (problem: string) => void;
+}
+
+/** What the header shows. */
+export interface IHeaderProps {
+  model: CompareModel;
+  actions: ICompareActions;
+  trans: TranslationBundle;
+}
+
+/**
+ * The lines above the views.
+ *
+ * @param props - what they show.
+ */
+export function Header(props: IHeaderProps): JSX.Element {
+  return (
+    <div className="jp-Compare-header">
+      <Summary {...props} />
+      <div className="jp-Compare-bar">
+        <GoalChoice {...props} />
+        <SelectBest {...props} />
+        <span className="jp-Compare-gapfill" />
+        <Actions {...props} />
+      </div>
+    </div>
+  );
+}
+
+function Summary({ model, trans }: IHeaderProps): JSX.Element {
+  const { goal, rows } = model;
+  const done = rows.filter(({ status }) => isFinal(status)).length;
+  const running = rows.filter(({ status }) => status === 'running').length;
+  const failed = rows.filter(({ status }) => status === 'failed').length;
+  const [best] = model.ranked;
+  const bestLabel =
+    goal === null || best === undefined
+      ? ''
+      : `${goal.metric} ${metricLabel(best.metrics[goal.metric])}`;
+  const parts = [
+    trans._n('%1 execution', '%1 executions', rows.length),
+    ...(model.isLive
+      ? [trans.__('%1 done', done), trans.__('%1 running', running)]
+      : []),
+    ...(failed > 0 ? [trans.__('%1 failed', failed)] : []),
+    ...(bestLabel !== ''
+      ? [
+          model.isLive
+            ? trans.__('best so far %1 (#%2)', bestLabel, best.number)
+            : trans.__('best %1 (#%2)', bestLabel, best.number)
+        ]
+      : [])
+  ];
+  return <p className="jp-Compare-summary">{parts.join(' · ')}</p>;
+}
+
+function GoalChoice({ actions, model, trans }: IHeaderProps): JSX.Element {
+  const { goal } = model;
+  const names = model.columns
+    .filter(({ kind }) => kind === 'metric')
+    .map(({ label }) => label);
+  if (goal !== null && !names.includes(goal.metric)) {
+    names.push(goal.metric);
+  }
+  const set = (next: Goal | null): void => {
+    model.setGoal(next).catch(error => actions.report(String(error.message)));
+  };
+  return (
+    <span className="jp-Compare-goalchoice">
+      <label>
+        {trans.__('Goal')}
+        <select
+          className="jp-mod-styled"
+          value={goal?.metric ?? ''}
+          onChange={({ target: { value } }) =>
+            set(
+              value === ''
+                ? null
+                : {
+                    metric: value,
+                    direction: goal?.direction ?? usualDirection(value)
+                  }
+            )
+          }
+        >
+          <option value="">{trans.__('no metric')}</option>
+          {names.map(name => (
+            <option key={name} value={name}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      {goal !== null && (
+        <select
+          className="jp-mod-styled"
+          aria-label={trans.__('Which values are better')}
+          value={goal.direction}
+          onChange={({ target: { value } }) =>
+            set({ ...goal, direction: value as Goal['direction'] })
+          }
+        >
+          <option value="maximise">{trans.__('higher is better')}</option>
+          <option value="minimise">{trans.__('lower is better')}</option>
+        </select>
+      )}
+    </span>
+  );
+}
+
+/**
+ * The direction that a metric of this name most often has; one click changes it.
+ *
+ * @param metric - its name.
+ */
+export function usualDirection(metric: string): Goal['direction'] {
+  return /loss|err|mse|mae|perplexity|time|duration|latency|cost/i.test(metric)
+    ? 'minimise'
+    : 'maximise';
+}
+
+function SelectBest({ model, trans }: IHeaderProps): JSX.Element | null {
+  const { goal, ranked } = model;
+  const n = Math.min(TOP, ranked.length);
+  return goal === null || n === 0 || model.rows.length < 2 ? null : (
+    <Button
+      onClick={() => model.selectOnly(ranked.slice(0, n).map(({ id }) => id))}
+    >
+      {trans.__('Top %1 by %2', n, goal.metric)}
+    </Button>
+  );
+}
+
+function Actions({ actions, model, trans }: IHeaderProps): JSX.Element {
+  const [isStopping, setStopping] = React.useState(false);
+  const n = model.selected.length;
+  const stop = async (): Promise<void> => {
+    setStopping(true);
+    try {
+      await model.stopTheRest();
+    } catch (error) {
+      actions.report((error as Error).message);
+    }
+    setStopping(false);
+  };
+  return (
+    <>
+      {n > 0 && (
+        <Button
+          title={trans.__(
+            'Run another notebook, which is given what these executions left'
+          )}
+          onClick={() => void actions.collect()}
+        >
+          {trans.__('Collect %1 with notebook…', n)}
+        </Button>
+      )}
+      {'sweep' in model.set && model.isLive && (
+        <Button
+          title={trans.__(
+            'Cancel all executions of this sweep that are not over'
+          )}
+          isDisabled={isStopping}
+          onClick={() => void stop()}
+        >
+          {trans.__('Stop the rest')}
+        </Button>
+      )}
+    </>
+  );
+}
+
+/** What a button does. */
+export interface IButtonProps {
+  onClick: () => void;
+  title?: string;
+  isDisabled?: boolean;
+  children: React.ReactNode;
+}
+
+/**
+ * A button of the comparison.
+ *
+ * @param props - what it does.
+ */
+export function Button(props: IButtonProps): JSX.Element {
+  return (
+    <button
+      type="button"
+      className="jp-Button jp-mod-styled jp-mod-minimal jp-Compare-button"
+      title={props.title}
+      disabled={props.isDisabled}
+      onClick={props.onClick}
+    >
+      {props.children}
+    </button>
+  );
+}

@@ -5,7 +5,6 @@ import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { MimeModel } from '@jupyterlab/rendermime';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { PartialJSONObject } from '@lumino/coreutils';
-import { MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import * as React from 'react';
 
@@ -55,7 +54,8 @@ export function VegaChart(props: IVegaChartProps): JSX.Element {
       canvas.current.draw(node.current, { ...drawing, config });
     }
   }, [rendermime, spec, theme, width]);
-  React.useEffect(
+  // Before React takes the place away.
+  React.useLayoutEffect(
     () => () => {
       canvas.current?.dispose();
       canvas.current = null;
@@ -107,6 +107,8 @@ class Canvas {
     }
     const renderer = this._rendermime.createRenderer(VEGALITE);
     renderer.addClass('jp-mod-drawing');
+    // The place around it has a name; its parts have none.
+    renderer.node.setAttribute('aria-hidden', 'true');
     Widget.attach(renderer, host);
     const model = new MimeModel({
       trusted: true,
@@ -132,13 +134,9 @@ class Canvas {
     if (renderer === null || renderer.isDisposed) {
       return;
     }
-    // React may have taken the place away: a widget that is not in the document
-    // cannot be detached.
-    if (renderer.isAttached && renderer.node.isConnected) {
-      Widget.detach(renderer);
-    } else {
-      renderer.node.remove();
-      MessageLoop.clearData(renderer);
+    if (!renderer.node.isConnected) {
+      // The place was taken away: what is not in the document cannot be detached.
+      renderer.clearFlag(Widget.Flag.IsAttached);
     }
     renderer.dispose();
   }

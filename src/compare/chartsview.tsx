@@ -139,16 +139,22 @@ function CurvesChart(
   );
   return (
     <>
-      <VegaChart
-        rendermime={rendermime}
-        spec={spec}
-        height={HEIGHT}
-        label={trans.__(
-          '%1 of %2 executions over steps',
-          metric,
-          curves.length
-        )}
-      />
+      {curves.length === 0 ? (
+        <p className="jp-Compare-note" style={{ minHeight: HEIGHT }}>
+          {trans.__('Nothing to draw yet.')}
+        </p>
+      ) : (
+        <VegaChart
+          rendermime={rendermime}
+          spec={spec}
+          height={HEIGHT}
+          label={trans.__(
+            '%1 of %2 executions over steps',
+            metric,
+            curves.length
+          )}
+        />
+      )}
       {isPart && (
         <p className="jp-Compare-note">
           {trans.__(

@@ -63,7 +63,11 @@ export function columnsOf(
   return [
     own('number', trans.__('Number')),
     own('status', trans.__('Status')),
-    own('title', trans.__('Title')),
+    // Automatic titles say what the parameters say.
+    {
+      ...own('title', trans.__('Title')),
+      differs: differs.parameters.length === 0
+    },
     ...named('parameter', executions.map(parametersOf)),
     ...named(
       'metric',

@@ -37,8 +37,6 @@ export class CompareModel implements IDisposable {
    * @param _options - which executions, and where news comes from.
    */
   constructor(private _options: CompareModel.IOptions) {
-    // The titles of a sweep say what its columns say.
-    this._hidden = new Set('sweep' in _options.set ? ['title'] : []);
     _options.executions.changed.connect(this._onChanged, this);
     _options.goals.changed.connect(this._onGoal, this);
     this._poll = new Poll({
@@ -295,7 +293,7 @@ export class CompareModel implements IDisposable {
   private _columns: readonly ICompareColumn[] = [];
   private _comparison: Comparison | null = null;
   private _error: Error | null = null;
-  private _hidden: Set<string>;
+  private _hidden = new Set<string>();
   private _isBrief = true;
   private _isShown = false;
   private _isStale = true;

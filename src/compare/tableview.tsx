@@ -245,7 +245,7 @@ function Cell(
       const isGoal = model.goal?.metric === column.label;
       return (
         <td
-          className={className}
+          className={isGoal ? `${className} jp-mod-goal` : className}
           title={String(row.metrics[column.label] ?? '')}
         >
           {isGoal && isBest && (

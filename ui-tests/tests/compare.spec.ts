@@ -104,7 +104,7 @@ for (const theme of ['JupyterLab Light', 'JupyterLab Dark']) {
     const download = page.waitForEvent('download');
     await view.getByRole('button', { name: 'Download CSV' }).click();
     const csv = readFileSync(await (await download).path(), 'utf8');
-    expect(csv).toContain('number,status,title,rate,units,loss,val_acc,duration_s');
+    expect(csv).toContain('number,status,rate,units,loss,val_acc,duration_s');
     expect(csv.trim().split('\r\n')).toHaveLength(4);
 
     await tab('Charts').click();
@@ -142,6 +142,11 @@ test('a comparison follows what runs, stops it, and is there after a reload', as
   const last = await server.sweep(path, { rate: '0.1, 0.2, 0.3' });
   await executions.expectStatus(last - 2, 'Succeeded');
   const { sweep_id } = await server.execution(String(last));
+  const saved = page.waitForRequest(
+    request =>
+      request.method() === 'PUT' &&
+      (request.postData() ?? '').includes('jupyter-async-exec-compare')
+  );
   await page.evaluate(
     sweep =>
       window.jupyterapp.commands.execute('jupyter-async-exec:compare', {
@@ -152,7 +157,8 @@ test('a comparison follows what runs, stops it, and is there after a reload', as
 
   const view = comparison(page);
   await expect(view).toContainText('3 executions · 1 done');
-  await page.reload({ waitForIsReady: false } as object);
+  await saved;
+  await executions.reload();
   await expect(view).toContainText('3 executions · 1 done');
   await view.getByRole('button', { name: 'Stop the rest' }).click();
   await expect(view.getByText('Cancelled', { exact: true })).toHaveCount(2);

@@ -48,7 +48,12 @@ export function TableView(props: ITableProps): JSX.Element {
   const label = (row: ComparedRow, column: ICompareColumn): string =>
     labelOf(row, column, now, trans);
   const widths = shownColumns.map(column =>
-    widthOf(column, rows, row => label(row, column))
+    widthOf(
+      column,
+      rows,
+      column.kind === 'metric' && model.goal?.metric === column.label,
+      row => label(row, column)
+    )
   );
   const toggle = (
     row: ComparedRow,
@@ -294,10 +299,11 @@ function startsDescending(
 function widthOf(
   column: ICompareColumn,
   rows: readonly ComparedRow[],
+  isGoal: boolean,
   label: (row: ComparedRow) => string
 ): number {
-  // The arrow, an icon and the word "best" take some room.
-  const extra = column.kind === 'metric' ? 5 : column.kind === 'status' ? 3 : 0;
+  // An icon and the word "best" take some room.
+  const extra = isGoal ? 5 : column.kind === 'status' ? 3 : 0;
   const longest = rows.reduce(
     (most, row) => Math.max(most, label(row).length + extra),
     column.label.length + 2

@@ -76,7 +76,8 @@ class Comparer:
         if sweep:
             query = ExecutionQuery(sweep=sweep, newest_first=False, limit=MOST_COMPARED)
             page = self._store.find(query)
-            found += page.executions
+            # What it took over are results of its own.
+            found += [*self._store.sweeps.reused(sweep), *page.executions]
             if page.next_cursor is not None:
                 _check_number([*found, *page.executions])
         each_once = list({execution.id: execution for execution in found}.values())

@@ -529,3 +529,24 @@ def test_a_result_counts_only_if_what_ran_is_what_was_submitted(
     )
     python.write_text("#! another")
     assert not vouch(replace(execution, provenance={"environment_key": key}))
+
+
+async def test_the_results_of_a_sweep_are_complete_however_often_it_ran(
+    service: ExecutionService, store: ExecutionStore, root: Path
+) -> None:
+    await submit(service)
+    end_all(store)
+    for place in (1, 2, 3):
+        (root / f"study/data/{place}.csv").write_text("changed")
+    sweep, executions = await submit(service)
+    end_all(store, Status.FAILED)
+    await service.sweeps.retry(sweep.id)
+    end_all(store)
+
+    document = await service.compare(sweep=sweep.id)
+
+    succeeded = [row for row in document["executions"] if row["status"] == "succeeded"]
+    assert len(executions) == 3
+    assert sorted(row["parameters"]["path"] for row in succeeded) == [
+        f"data/{place}.csv" for place in range(5)
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -105,8 +106,9 @@ class Place:
     def age_objects(self) -> None:
         """Let all objects be as old as if they had been put days ago."""
         for path in (self.folder / "objects").rglob("*"):
-            if path.is_file():
-                os.utime(path, (0, 0))
+            with contextlib.suppress(FileNotFoundError):
+                if path.is_file():
+                    os.utime(path, (0, 0))
 
     def numbers(self) -> list[int]:
         return [each.number for each in self.store.iterate()]
@@ -271,6 +273,77 @@ async def test_a_snapshot_is_kept_while_it_is_run_again(place: Place) -> None:
     assert all(touched)
     assert place.numbers() == [again.number]
     assert place.damages() == []
+
+
+@pytest.mark.parametrize("moment", ["stat", "replace", "unlink"])
+@pytest.mark.parametrize("comes", ["before", "after"])
+@pytest.mark.parametrize("act", ["put", "touch", "get"])
+def test_who_needs_an_object_at_any_moment_of_its_removal_has_it(
+    tmp_path: Path, moment: str, comes: str, act: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another server does so right before or after each step of the removal."""
+    objects, other = LocalObjectStore(tmp_path), LocalObjectStore(tmp_path)
+    object_id = objects.put(b"x")
+    os.utime(tmp_path / object_id[:2] / object_id[2:], (0, 0))
+    real = getattr(os, moment)
+    has_it: list[bool] = []
+
+    def step(*arguments: Any, **named: Any) -> Any:
+        if has_it:
+            return real(*arguments, **named)
+        has_it.append(False)
+        if comes == "after":
+            answer = real(*arguments, **named)
+        if act == "put":
+            has_it[0] = other.put(b"x") == object_id
+        elif act == "touch":
+            has_it[0] = other.touch(object_id)
+        else:
+            with contextlib.suppress(NotFoundError):
+                has_it[0] = other.get(object_id) == b"x"
+        return answer if comes == "after" else real(*arguments, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"jupyter_async_exec.objects.local.os.{moment}", step)
+        objects.discard_unused(object_id, since_s=time.time() - 60)
+
+    is_gone = (moment, comes) == ("unlink", "after")
+    assert has_it == [act == "put" or not is_gone]
+    if act != "get" and has_it[0]:
+        assert objects.get(object_id) == b"x"
+    assert objects.strangers() == ()
+
+
+@pytest.mark.parametrize("step", ["replace", "unlink"])
+def test_a_process_that_dies_while_it_removes_takes_nothing_that_is_needed(
+    tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects = LocalObjectStore(tmp_path)
+    needed, unused = objects.put(b"needed"), objects.put(b"unused")
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            os.utime(path, (0, 0))
+
+    class DiedError(BaseException):
+        """The process is gone."""
+
+    def die(*_: object) -> None:
+        raise DiedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"jupyter_async_exec.objects.local.os.{step}", die)
+        for object_id in (needed, unused):
+            with pytest.raises(DiedError):
+                objects.discard_unused(object_id, since_s=time.time())
+    # Another server needs one of them meanwhile, and collects afterwards.
+    other = LocalObjectStore(tmp_path)
+    assert other.touch(needed)
+    for object_id in set(other.ids()) - {needed}:
+        other.discard_unused(object_id, since_s=time.time())
+
+    assert other.get(needed) == b"needed"
+    assert list(other.ids()) == [needed]
+    assert other.strangers() == ()
 
 
 async def test_whoever_comes_second_is_told_so(place: Place) -> None:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_async_exec.cli.local_files import root_for
 from jupyter_async_exec.cli.session import WAIT_INTERVAL_S, open_house_at
+from jupyter_async_exec.core.execution import Collect
+from jupyter_async_exec.core.fan_in import read_when, with_when
 from jupyter_async_exec.service import SubmitRequest
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 
     from jupyter_async_exec.composition import House
     from jupyter_async_exec.core.execution import Artifact, CellError, Execution, Status
@@ -37,6 +39,10 @@ def run(
     silence_limit_s: float | None = None,
     memory_limit_bytes: int | None = None,
     output_limit_bytes: int | None = None,
+    after: Iterable[SubmittedExecution | int | str] = (),
+    collect: Iterable[SubmittedExecution | int | str] | None = None,
+    collect_as: str = "executions",
+    when: str = "all",
     data_dir: str | os.PathLike[str] | None = None,
 ) -> SubmittedExecution:
     """Submit a notebook as an execution, as it lies on the disk now.
@@ -62,6 +68,16 @@ def run(
         To find it by.
     run_time_limit_s, silence_limit_s, memory_limit_bytes, output_limit_bytes
         What it may use; `None` is as configured.
+    after
+        Executions that have to succeed before it starts: what `run` returned,
+        numbers, ids, or ranges such as ``"18..41"``.
+    collect
+        Likewise: executions that are handed to the notebook, a list of those
+        that succeeded, with their parameters, metrics and files.
+    collect_as
+        The parameter that takes this list.
+    when
+        When to collect: ``"all"``, ``"first:3"`` or ``"within:1h"``.
     data_dir
         Where executions are kept; by default as the server's.
 
@@ -97,12 +113,22 @@ def run(
         backend=backend,
         tags=tuple(tags),
         limits={field: limit for field, limit in limits.items() if limit is not None},
+        after=_references(after),
+        collect=None
+        if collect is None
+        else with_when(
+            Collect(executions=_references(collect), parameter=collect_as), read_when(when)
+        ),
     )
 
     async def submit(house: House) -> Execution:
         return await house.service.submit(await house.service.presets.fill(request, preset))
 
     return SubmittedExecution(place, place.do(submit))
+
+
+def _references(given: Iterable[SubmittedExecution | int | str]) -> tuple[str, ...]:
+    return tuple(each.id if isinstance(each, SubmittedExecution) else str(each) for each in given)
 
 
 class SubmittedExecution:

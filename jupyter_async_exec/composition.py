@@ -236,6 +236,7 @@ def compose(
         slots=service.slots,
         changed=moved,
         vouch=Voucher(kernels, stat_cache, service.environments),
+        hand_over=service.fan_in.hand_over,
     )
     ears += [dispatcher.wake, service.searches.wake]
     return House(

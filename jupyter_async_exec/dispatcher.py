@@ -35,6 +35,7 @@ from jupyter_async_exec.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from jupyter_async_exec.backends.base import Backend
@@ -124,6 +125,9 @@ class Dispatcher:
     vouch
         Tells, in a thread, whether an execution that succeeded computed what
         its key for reuse says.
+    hand_over
+        Seals, in a thread, what an execution that collects others is handed,
+        and returns it with that.
     clock
         The present moment.
     start_pause_s
@@ -139,6 +143,7 @@ class Dispatcher:
         slots: Callable[[], int],
         changed: Callable[[], None] = lambda: None,
         vouch: Callable[[Execution], bool] = lambda _: True,
+        hand_over: Callable[[Execution], Execution] = lambda execution: execution,
         clock: Clock = utc_now,
         start_pause_s: float = 5.0,
     ) -> None:
@@ -148,9 +153,12 @@ class Dispatcher:
         self._slots = slots
         self._changed = changed
         self._vouch = vouch
+        self._hand_over = hand_over
         self._clock = clock
         self._start_pause_s = start_pause_s
         self._claim_after_s = 0.0
+        #: The next moment that an execution in the queue waits for.
+        self._due_at: datetime | None = None
         self._followed: dict[str, _Followed] = {}
         self._followers: set[asyncio.Task[None]] = set()
         #: What an earlier dispatcher left behind its end, being cleared.
@@ -246,6 +254,9 @@ class Dispatcher:
 
     async def _round(self) -> None:
         """Act on what changed in the store, by us or by another process."""
+        if self._due_at is not None and self._clock() >= self._due_at:
+            await asyncio.to_thread(self._store.fan_in.consider_due)
+            self._look_again()
         version = await asyncio.to_thread(self._store.data_version)
         if version == self._seen_version:
             return
@@ -254,6 +265,7 @@ class Dispatcher:
         try:
             await self._notice_cancels()
             await self._fill_slots()
+            self._due_at = await asyncio.to_thread(self._store.fan_in.next_due)
         except BaseException:
             self._seen_version = None
             raise
@@ -280,6 +292,7 @@ class Dispatcher:
 
     async def _adopt(self) -> None:
         """Take over what an earlier dispatcher left running, and clear its leftovers."""
+        await asyncio.to_thread(self._store.fan_in.consider_all)
         known = set()
         for execution in await asyncio.to_thread(self._store.running):
             backend = self._backends.get(execution.backend)
@@ -358,6 +371,8 @@ class Dispatcher:
     async def _start(self, followed: _Followed) -> bool:
         """Start the attempt; return whether that failed and it is over."""
         try:
+            if followed.execution.collect is not None:
+                followed.execution = await asyncio.to_thread(self._hand_over, followed.execution)
             await followed.backend.start(followed.execution)
         except StartCancelledError:
             await self._return_to_queue(followed)

@@ -25,7 +25,12 @@ class _SweepAnswer(AsyncExecHandler):
         """Answer with a sweep of any size without halting the server."""
         reused = await self.service.sweeps.reused(sweep)
         reason = None if sweep.status.is_final else await self.service.waiting_reason()
-        await self.write_large_json(lambda: wire.sweep_to_json(sweep, executions, reused, reason))
+        then = await self.service.sweeps.then(sweep)
+        if any(not each.is_final for each in then):
+            reason = await self.service.waiting_reason()
+        await self.write_large_json(
+            lambda: wire.sweep_to_json(sweep, executions, reused, reason, then)
+        )
 
 
 class SweepsHandler(_SweepAnswer):

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.core.clock import format_at
-from jupyter_async_exec.core.execution import Hold, Status
+from jupyter_async_exec.core.execution import Collect, Hold, Status
+from jupyter_async_exec.core.fan_in import with_when
 from jupyter_async_exec.core.goal import Direction, Goal
 from jupyter_async_exec.core.parameter_rules import ValueRule
 from jupyter_async_exec.core.parameters import wanted
@@ -17,6 +18,7 @@ from jupyter_async_exec.core.secret_parameters import takes_secret
 from jupyter_async_exec.core.sweeps import Mode, SweepDefinition
 from jupyter_async_exec.errors import InvalidRequestError
 from jupyter_async_exec.service import SubmitRequest, SweepRequest
+from jupyter_async_exec.service.fan_in import collect_to_json
 from jupyter_async_exec.store import ExecutionQuery
 
 if TYPE_CHECKING:
@@ -94,6 +96,8 @@ def execution_to_json(execution: Execution, waiting_reason: str | None) -> JSONO
         "pinned": execution.pinned,
         "cancel_requested": execution.cancel_requested,
         "waiting_reason": _waits_for(execution, waiting_reason),
+        "after": list(execution.after),
+        "collects": None if execution.collect is None else collect_to_json(execution.collect),
     }
 
 
@@ -123,8 +127,9 @@ def sweep_to_json(
     executions: Sequence[Execution],
     reused: Sequence[Execution],
     waiting_reason: str | None,
+    then: Sequence[Execution],
 ) -> JSONObject:
-    """Return the JSON of a sweep with its executions and the earlier results it took over."""
+    """Return the JSON of a sweep, its executions, results it took over, and what collects it."""
     goal = goal_of(sweep.definition)
     found = None if goal is None else best([*reused, *executions], goal)
     return {
@@ -149,6 +154,7 @@ def sweep_to_json(
         else {"id": found[0].id, "number": found[0].number, "value": found[1]},
         "executions": [execution_to_json(each, waiting_reason) for each in executions],
         "reused": [execution_to_json(each, None) for each in reused],
+        "then": [execution_to_json(each, waiting_reason) for each in then],
     }
 
 
@@ -290,7 +296,20 @@ def submit_request(body: JSONObject, *, submitted_by: str) -> SubmitRequest:
         request_id=body.get("request_id"),
         submitted_by=submitted_by,
         reuse=_reuse_policy(body.get("reuse")),
+        after=tuple(str(ref) for ref in body.get("after", ())),
+        collect=_collect(body.get("collect")),
     )
+
+
+def _collect(body: JSONObject | None) -> Collect | None:
+    if body is None:
+        return None
+    collect = Collect(
+        executions=tuple(str(ref) for ref in body.get("executions", ())),
+        sweep_id=None if body.get("sweep") is None else str(body["sweep"]),
+        **{name: body[name] for name in ("parameter",) if name in body},
+    )
+    return with_when(collect, body.get("when"))
 
 
 def _reuse_policy(body: JSONObject | None) -> ReusePolicy | None:
@@ -310,7 +329,15 @@ def sweep_request(body: JSONObject, *, submitted_by: str) -> SweepRequest:
         definition=sweep_definition(body),
         canary=body.get("canary"),
         stop_after=body.get("stop_after_failures"),
+        then=_then(body.get("then"), submitted_by=submitted_by),
     )
+
+
+def _then(body: JSONObject | None, *, submitted_by: str) -> SubmitRequest | None:
+    if body is None:
+        return None
+    collected = {name: body[name] for name in ("parameter", "when") if name in body}
+    return submit_request({**body, "collect": collected}, submitted_by=submitted_by)
 
 
 def sweep_definition(body: JSONObject) -> SweepDefinition:
@@ -363,6 +390,8 @@ def execution_query(query: dict[str, Any]) -> ExecutionQuery:
 def _waits_for(execution: Execution, reason: str | None) -> str | None:
     if execution.status is not Status.QUEUED:
         return None
+    if execution.hold is Hold.OTHERS:
+        return execution.waits_for
     return reason if execution.hold is None else HOLDS[execution.hold]
 
 

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -40,6 +41,7 @@ from jupyter_async_exec.runner.vault import SECRETS, Vault
 from jupyter_async_exec.runner.warm.pool import WarmPool
 from jupyter_async_exec.snapshots.capture import linked_from_json
 from jupyter_async_exec.snapshots.collect import Baseline, Collected, collect, record_baseline
+from jupyter_async_exec.snapshots.handed import lay_out_handed
 from jupyter_async_exec.snapshots.manifest import load_manifest
 from jupyter_async_exec.snapshots.materialise import materialise
 from jupyter_async_exec.snapshots.working_tree import WorkingTree
@@ -226,6 +228,15 @@ class LocalBackend(Backend):
             linked=linked_from_json(provenance.get("linked", [])),
             go_on=lambda: self._check_cancel(key),
         )
+        handed = provenance.get("handed")
+        if handed is not None:
+            lay_out_handed(
+                tree.folder,
+                handed["files"],
+                objects=self._objects,
+                go_on=lambda: self._check_cancel(key),
+            )
+            tree = replace(tree, notes=(*tree.notes, *filter(None, (handed["note"],))))
         source = self._objects.get(manifest.notebook_object)
         files.write_whole(directory / files.SOURCE, source, durable=False)
         baseline = {"tree": tree.to_json(), "baseline": record_baseline(tree).to_json()}

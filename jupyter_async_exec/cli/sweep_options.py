@@ -168,7 +168,7 @@ def _read_csv(text: str, declared: ParameterList) -> list[dict[str, Any]]:
 
 
 async def wait_for_sweep(house: House, sweep: Sweep) -> None:
-    """Dispatch until all executions of `sweep` are over."""
+    """Dispatch until all executions of `sweep`, and those that collect it, are over."""
     from tqdm import tqdm
 
     house.start()
@@ -181,9 +181,11 @@ async def wait_for_sweep(house: House, sweep: Sweep) -> None:
         file=sys.stderr,
     )
     with bar:
-        while not sweep.status.is_final:
+        then = await house.service.sweeps.then(sweep)
+        while not (sweep.status.is_final and all(each.is_final for each in then)):
             await asyncio.sleep(WAIT_INTERVAL_S)
             sweep = await asyncio.to_thread(house.store.sweeps.get, sweep.id)
+            then = await house.service.sweeps.then(sweep)
             bar.total, bar.n = sweep.counts.total, sweep.counts.n_final
             bar.refresh()
 
@@ -200,7 +202,8 @@ async def report_sweep(
     if as_json:
         reason = None if sweep.status.is_final else await house.service.waiting_reason()
         reused = await house.service.sweeps.reused(sweep)
-        print_json(wire.sweep_to_json(sweep, executions, reused, reason))
+        then = await house.service.sweeps.then(sweep)
+        print_json(wire.sweep_to_json(sweep, executions, reused, reason, then))
     else:
         say(summary_of_sweep(sweep))
         goal = goal_of(sweep.definition)

@@ -50,6 +50,8 @@ class Hold(StrEnum):
 
     #: The first execution of its sweep, which shows whether the others make sense.
     CANARY = "canary"
+    #: The executions it follows or collects.
+    OTHERS = "others"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,22 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Collect:
+    """Which executions an execution is handed, as the value of a parameter, and when."""
+
+    #: Ids; none where it is a sweep.
+    executions: tuple[str, ...] = ()
+    #: All executions of this sweep, also those added to it meanwhile.
+    sweep_id: str | None = None
+    #: The name of the parameter.
+    parameter: str = "executions"
+    #: As soon as so many of them succeeded (>= 1), and only these; None: all of them.
+    first: int | None = None
+    #: So long after the submission, in seconds, those that succeeded till then; None: no limit.
+    within_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
     """One immutable run of one snapshot with one set of parameter values."""
 
@@ -139,6 +157,12 @@ class Execution:
     cancel_requested: bool = False
     #: Why it may not start although it is queued; None: as soon as it is its turn.
     hold: Hold | None = None
+    #: While others hold it up: what it waits for, as a sentence.
+    waits_for: str | None = None
+    #: Ids of the executions it follows: it starts if all of them succeed.
+    after: tuple[str, ...] = ()
+    #: What it is handed; once it has been, the value is among the parameters.
+    collect: Collect | None = None
     deleted_at: datetime | None = None
     submitted_by: str = ""
     limits: Limits = field(default_factory=Limits)
@@ -181,6 +205,10 @@ class Submission:
     provenance: JSONObject = field(default_factory=dict)
     #: Equal for what would compute the same, see `core.reuse`; None if that cannot be told.
     reuse_key: str | None = None
+    after: tuple[str, ...] = ()
+    collect: Collect | None = None
+    #: Of a rerun: what its parent was handed, see `core.fan_in`.
+    handed: JSONObject | None = None
     created_at: datetime
 
 

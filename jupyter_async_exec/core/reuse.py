@@ -110,10 +110,15 @@ def read_policy(text: str, files: Sequence[str] = ()) -> ReusePolicy:
         return ReusePolicy()
     if text == "exact":
         return ReusePolicy(wanted=True, files=tuple(files))
-    age = _AGE.fullmatch(text.strip())
-    if age is None:
+    max_age_s = read_span_s(text)
+    if max_age_s is None:
         raise InvalidRequestError(
             f"'reuse' is never, exact, or an age such as 30m, 12h or 7d, not {text[:40]!r}."
         )
-    max_age_s = float(int(age[1]) * _UNITS_S[age[2]])
     return ReusePolicy(wanted=True, max_age_s=max_age_s, files=tuple(files))
+
+
+def read_span_s(text: str) -> float | None:
+    """Return how many seconds `30m`, `12h` or `7d` are, None if the text is no such time."""
+    span = _AGE.fullmatch(text.strip())
+    return None if span is None else float(int(span[1]) * _UNITS_S[span[2]])

@@ -84,6 +84,7 @@ def _finished(execution: Execution, event: ExecutionFinished) -> Execution:
         error=event.error,
         finished_at=_not_before(event.at, execution),
         current_cell=None,
+        waits_for=None,
         output_object=event.output_object,
         journal_object=event.journal_object,
         log_object=event.log_object,

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from jupyter_async_exec.core.execution import Collect
     from jupyter_async_exec.core.json_types import JSONObject, JSONValue
     from jupyter_async_exec.core.reuse import ReusePolicy
     from jupyter_async_exec.core.sweeps import SweepDefinition
@@ -70,6 +71,10 @@ class SubmitRequest:
     submitted_by: str = ""
     #: Whether the result of an earlier execution will do; None: as it is usual.
     reuse: ReusePolicy | None = None
+    #: Executions, by number or id, that have to succeed before it starts.
+    after: tuple[str, ...] = ()
+    #: What it is handed of others, these by number or id.
+    collect: Collect | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +89,8 @@ class SweepRequest:
     canary: bool | None = None
     #: Nothing more is started after so many failures (>= 1); None is no limit.
     stop_after: int | None = None
+    #: What is run with its results; its `collect` says which parameter takes them, and when.
+    then: SubmitRequest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

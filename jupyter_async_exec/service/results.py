@@ -121,6 +121,10 @@ class ResultReader:
         """Return the files an execution produced; the executed notebook is the first."""
         return await asyncio.to_thread(self._artifacts, execution)
 
+    def kept_files(self, execution: Execution) -> tuple[Artifact, ...]:
+        """Return what `artifacts` does; reads headers of objects."""
+        return self._artifacts(execution)
+
     async def artifact(self, execution: Execution, name: str) -> Artifact:
         """Return one artifact; `NotFoundError` if there is none of that name."""
         for artifact in await self.artifacts(execution):

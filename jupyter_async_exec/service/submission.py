@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any
 from jupyter_async_exec.core.clock import Clock, utc_now
 from jupyter_async_exec.core.execution import Execution, Limits, Submission, new_id
 from jupyter_async_exec.core.parameters import coerce_parameters
-from jupyter_async_exec.core.secret_names import hidden_names, missing_secrets
+from jupyter_async_exec.core.secret_names import hidden_names, is_secret, missing_secrets
 from jupyter_async_exec.core.secret_parameters import take_secrets
-from jupyter_async_exec.errors import KernelMissingError, NotFoundError
+from jupyter_async_exec.errors import (
+    InvalidParametersError,
+    KernelMissingError,
+    NotFoundError,
+)
 from jupyter_async_exec.runner.parameters import translate
 from jupyter_async_exec.service.reuse_keys import Files
 from jupyter_async_exec.service.titles import default_title
@@ -23,6 +27,7 @@ from jupyter_async_exec.snapshots.parameters import find_parameters
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from jupyter_async_exec.core.execution import Collect
     from jupyter_async_exec.core.json_types import JSONObject, JSONValue
     from jupyter_async_exec.objects.base import ObjectStore
     from jupyter_async_exec.runner.vault import Vault
@@ -38,6 +43,17 @@ if TYPE_CHECKING:
     from jupyter_async_exec.snapshots.capture import Capture
     from jupyter_async_exec.snapshots.parameters import ParameterList
     from jupyter_async_exec.snapshots.stat_cache import StatCache
+
+#: What a notebook is handed of one execution, to see whether its language can say it.
+EXAMPLE: JSONObject = {
+    "number": 1,
+    "id": "0" * 32,
+    "status": "succeeded",
+    "parameters": {"x": [1, None]},
+    "metrics": {"y": 0.5},
+    "notebook": "a.ipynb",
+    "artifacts": {"b.csv": "b.csv"},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +148,21 @@ class Sealer:
     ) -> tuple[Opened, Submission]:
         opened = self.open(request, notebook)
         declared = opened.declared
-        parameters = coerce_parameters(opened.parameters, declared.parameters, typed=declared.typed)
+        if request.collect is not None:
+            parameters = self._beside_collected(opened, request.collect)
+        else:
+            parameters = coerce_parameters(
+                opened.parameters, declared.parameters, typed=declared.typed
+            )
         sealed, captured = self.capture(request, opened, parameters, is_kept=is_kept)
+        if request.after or request.collect is not None:
+            # What it will be handed, or find, is not known yet: it is the same as nothing.
+            return opened, replace(
+                sealed,
+                after=request.after,
+                collect=request.collect,
+                provenance={**sealed.provenance, "environment_key": None},
+            )
         maker = self.files.key_maker(request.path, opened.kernel, captured, policy=request.reuse)
         sealed = replace(
             sealed,
@@ -141,6 +170,32 @@ class Sealer:
             provenance={**sealed.provenance, **maker.to_json()},
         )
         return opened, sealed
+
+    def _beside_collected(self, opened: Opened, collect: Collect) -> dict[str, JSONValue]:
+        """Return the parameters besides the one that takes what is collected.
+
+        Raises
+        ------
+        InvalidParametersError
+            The notebook has no such parameter, or it takes something else.
+        """
+        name, declared = collect.parameter, opened.declared
+        if name in opened.parameters:
+            raise _not_yours(name)
+        if is_secret(name, "text"):
+            raise _unfit(name, f"`{name}` is the name of a secret, and cannot take executions.")
+        if declared.typed and name not in {each.name for each in declared.parameters}:
+            sentence = (
+                f"The notebook has no parameter `{name}` to take the executions: "
+                "declare it in the cell tagged `parameters`, or name another."
+            )
+            raise _unfit(name, sentence)
+        parameters = coerce_parameters(
+            {**opened.parameters, name: []}, declared.parameters, typed=declared.typed
+        )
+        del parameters[name]
+        self.check_translation(opened, {**parameters, name: [EXAMPLE]})
+        return parameters
 
     def open(self, request: SubmitRequest, notebook: JSONObject) -> Opened:
         """Read what `notebook` is and declares; nothing is captured.
@@ -283,12 +338,20 @@ class Sealer:
         self.refresh(parent.snapshot_id)
         source = self.source_of(parent.snapshot_id)
         kernel = self._kernel_for(source, parent.kernel_name)
+        parent, handed = _without_handed(parent)
         chosen: dict[str, JSONValue] = parent.parameters
         secrets: dict[str, JSONValue] = {}
         if parameters is not None:
             declared = find_parameters(source)
             shown, secrets = self._take_secrets(parameters, declared)
-            chosen = coerce_parameters(shown, declared.parameters, typed=declared.typed)
+            opened = Opened(
+                source=source, kernel=kernel, declared=declared, parameters=shown, secrets=secrets
+            )
+            if parent.collect is not None:
+                _leave_out_handed(opened.parameters, parent.collect, handed)
+                chosen = self._beside_collected(opened, parent.collect)
+            else:
+                chosen = coerce_parameters(shown, declared.parameters, typed=declared.typed)
             translate(chosen | secrets, kernel_name=kernel.name, language=kernel.language)
         elif missing := hidden_names(chosen):
             raise missing_secrets(missing)
@@ -320,12 +383,16 @@ class Sealer:
             tags=parent.tags,
             submitted_by=submitted_by,
             limits=replace(parent.limits, **limits),
-            reuse_key=maker.key(chosen, datum_names),
+            # What was collected is part of no key.
+            reuse_key=None if parent.collect else maker.key(chosen, datum_names),
             provenance={
                 **parent.provenance,
                 **maker.to_json(),
                 **maker.datums_to_json(chosen, datum_names),
             },
+            # The same again if it was handed anything; else it waits like its parent.
+            collect=parent.collect,
+            handed=handed,
             created_at=self._clock(),
         )
 
@@ -371,3 +438,30 @@ class Sealer:
             },
             "notes": list(captured.notes),
         }
+
+
+def _without_handed(parent: Execution) -> tuple[Execution, JSONObject | None]:
+    """Part what an execution was handed from what was chosen for it."""
+    provenance = dict(parent.provenance)
+    handed = provenance.pop("handed", None)
+    if parent.collect is None or handed is None:
+        return parent, None
+    parameters = dict(parent.parameters)
+    parameters.pop(parent.collect.parameter, None)
+    return replace(parent, parameters=parameters, provenance=provenance), handed
+
+
+def _leave_out_handed(
+    parameters: dict[str, object], collect: Collect, handed: JSONObject | None
+) -> None:
+    """Let the value that was handed over stand for itself; refuse another."""
+    if handed is not None and parameters.get(collect.parameter) == handed["value"]:
+        del parameters[collect.parameter]
+
+
+def _not_yours(name: str) -> InvalidParametersError:
+    return _unfit(name, f"`{name}` takes what is collected; leave its value out.")
+
+
+def _unfit(name: str, sentence: str) -> InvalidParametersError:
+    return InvalidParametersError(sentence, {"fields": {name: sentence}})

@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.core.clock import utc_now
-from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.core.execution import Collect, Status
+from jupyter_async_exec.core.fan_in import check_collect
 from jupyter_async_exec.core.search import MAX_SEARCHED, Search
 from jupyter_async_exec.core.sweep_values import MAX_TRIALS
 from jupyter_async_exec.core.sweeps import Mode, parameters_key
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.sweeps import Sweep, SweepDefinition
     from jupyter_async_exec.service.admission import Admission
     from jupyter_async_exec.service.ports import SubmitRequest, SweepRequest
+    from jupyter_async_exec.service.submission import Sealer
     from jupyter_async_exec.service.sweep_submission import Sealed, SweepSealer
     from jupyter_async_exec.store import ExecutionStore
 
@@ -48,6 +50,8 @@ class SweepService:
         Captures notebooks.
     admission
         Refuses what there is no room for.
+    seal_then
+        Captures what is run with the results of one.
     read_source
         Gives the notebook a request is about; refuses what makes no sense.
     slots
@@ -64,6 +68,7 @@ class SweepService:
         store: ExecutionStore,
         sealer: SweepSealer,
         admission: Admission,
+        seal_then: Sealer,
         read_source: Callable[[SubmitRequest], Awaitable[JSONObject]],
         slots: Callable[[], int],
         changed: Callable[[], None],
@@ -72,6 +77,7 @@ class SweepService:
         self._store = store
         self._sealer = sealer
         self._admission = admission
+        self._seal_then = seal_then
         self._read_source = read_source
         self._slots = slots
         self._changed = changed
@@ -87,7 +93,8 @@ class SweepService:
         """
         _check(request)
         notebook = await self._read_source(request.base)
-        return await asyncio.to_thread(self._plan, request, notebook)
+        then = None if request.then is None else await self._read_source(request.then)
+        return await asyncio.to_thread(self._plan, request, notebook, then)
 
     async def submit(self, request: SweepRequest) -> tuple[Sweep, list[Execution]]:
         """Seal the notebook once and queue all executions; return once that is durable.
@@ -104,23 +111,29 @@ class SweepService:
         """
         _check(request)
         notebook = await self._read_source(request.base)
+        then_notebook = None if request.then is None else await self._read_source(request.then)
 
         def accept() -> tuple[Sweep, list[Execution]]:
             self._admission.check()
             sweep, sealed, reused = self._seal(request, notebook)
+            follower = _follower(request, sweep, sealed.n_all + len(reused))
+            then = None
+            if follower is not None and then_notebook is not None:
+                then = self._seal_then.seal(follower, then_notebook)
+            made = [*sealed.submissions, *filter(None, (then,))]
             try:
-                if sealed.submissions:
-                    self._admission.check(len(sealed.submissions))
+                if made:
+                    self._admission.check(len(made))
                 self._sealer.keep(sealed)
                 accepted, executions, is_new = self._store.sweeps.accept(
-                    sweep, sealed.submissions, reused=reused
+                    sweep, sealed.submissions, reused=reused, then=then
                 )
             except BaseException:
-                self._sealer.forget(sealed.submissions)
+                self._sealer.forget(made)
                 raise
             if not is_new:
                 # It had been accepted before, with secrets of its own.
-                self._sealer.forget(sealed.submissions)
+                self._sealer.forget(made)
             self._store.collect.note_uses(reused)
             return accepted, executions
 
@@ -145,6 +158,10 @@ class SweepService:
     async def reused(self, sweep: Sweep) -> list[Execution]:
         """Return the earlier results that count as those of a sweep."""
         return await asyncio.to_thread(self._store.sweeps.reused, sweep.id)
+
+    async def then(self, sweep: Sweep) -> list[Execution]:
+        """Return the executions that collect a sweep."""
+        return await asyncio.to_thread(self._store.fan_in.collecting_sweep, sweep.id)
 
     async def cancel(self, ref: str) -> tuple[Sweep, list[Execution]]:
         """Ask for the end of all of it; what waits is cancelled at once."""
@@ -277,8 +294,13 @@ class SweepService:
         keys = [each.reuse_key for each in sealed.submissions if each.reuse_key is not None]
         return self._store.sweeps.find_reusable(keys, not_before=_not_before(sealed.policy))
 
-    def _plan(self, request: SweepRequest, notebook: JSONObject) -> SweepPlan:
+    def _plan(
+        self, request: SweepRequest, notebook: JSONObject, then: JSONObject | None
+    ) -> SweepPlan:
         sweep, sealed, reused = self._seal(request, notebook)
+        follower = _follower(request, sweep, sealed.n_all + len(reused))
+        if follower is not None and then is not None:
+            self._seal_then.find_key(follower, then)
         n = sealed.n_all
         one_s = self._store.sweeps.usual_duration_s(request.base.path)
         duration_s = None
@@ -312,6 +334,15 @@ def _not_before(policy: ReusePolicy) -> datetime | None:
     if policy.max_age_s is None:
         return None
     return utc_now() - timedelta(seconds=policy.max_age_s)
+
+
+def _follower(request: SweepRequest, sweep: Sweep, n_sources: int) -> SubmitRequest | None:
+    """Return what is run with the results of a sweep, now that it has an id."""
+    if request.then is None:
+        return None
+    collect = replace(request.then.collect or Collect(), sweep_id=sweep.id)
+    check_collect(collect, n_sources)
+    return replace(request.then, collect=collect)
 
 
 def _check(request: SweepRequest) -> None:

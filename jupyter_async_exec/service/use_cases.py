@@ -25,6 +25,7 @@ from jupyter_async_exec.service.collection import Collector
 from jupyter_async_exec.service.compare import Comparer
 from jupyter_async_exec.service.disk_use import DiskUse
 from jupyter_async_exec.service.environment_key import EnvironmentKeys
+from jupyter_async_exec.service.fan_in import FanIn
 from jupyter_async_exec.service.goals import Goals
 from jupyter_async_exec.service.metrics import Cursor, MetricsPiece, make_piece
 from jupyter_async_exec.service.presets import Presets
@@ -125,6 +126,8 @@ class ExecutionService:
         self.environments = EnvironmentKeys()
         self._comparer = Comparer(store, objects)
         self._goals = Goals(store)
+        #: What executions wait for, and are handed.
+        self.fan_in = FanIn(store, objects, self._results)
         self._sealer = Sealer(
             objects=objects,
             kernels=kernels,
@@ -149,6 +152,7 @@ class ExecutionService:
             store=store,
             sealer=sweep_sealer,
             admission=self._admission,
+            seal_then=self._sealer,
             read_source=self._read_source,
             slots=self.slots,
             changed=self._has_changed,
@@ -170,14 +174,18 @@ class ExecutionService:
         Raises
         ------
         NotFoundError
-            No saved notebook at the path, and none was sent.
-        InvalidRequestError, KernelMissingError, InvalidParametersError, SnapshotTooBigError
+            No saved notebook at the path, and none was sent; or nothing to wait for.
+        InvalidRequestError, KernelMissingError, InvalidParametersError, RefusedError, \
+        SnapshotTooBigError
             Refused; nothing was accepted.
         QueueFullError, DiskFullError, UnavailableError
             It could not be stored; nothing was accepted.
         """
         notebook = await self._read_source(request)
-        return await self._accept(request.request_id, self._sealer.seal, request, notebook)
+        return await self._accept(request.request_id, self._seal, request, notebook)
+
+    def _seal(self, request: SubmitRequest, notebook: JSONObject) -> Submission:
+        return self._sealer.seal(self.fan_in.resolve(request), notebook)
 
     async def find_same(self, request: SubmitRequest) -> Execution | None:
         """Return the latest successful execution that computed what this one would.
@@ -196,7 +204,8 @@ class ExecutionService:
         notebook = await self._read_source(request)
 
         def find() -> Execution | None:
-            found = self.sweeps.find_same(self._sealer.find_key(asked, notebook), policy)
+            key = self._sealer.find_key(self.fan_in.resolve(asked), notebook)
+            found = self.sweeps.find_same(key, policy)
             if found is not None and asked == request:
                 self.collector.uses.note(found)
             return found
@@ -437,6 +446,7 @@ class ExecutionService:
             else {"id": environment.id, **environment.to_json()},
             "since_success": self._comparer.since_success(execution) if has_failed else None,
             "mlflow_runs": find_runs(self._data_dir / MLFLOW_DIR, execution.id),
+            **self.fan_in.relations(execution),
         }
 
     async def compare(self, *, ids: str | None = None, sweep: str | None = None) -> JSONObject:

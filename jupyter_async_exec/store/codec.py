@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from jupyter_async_exec.core.clock import format_at, parse_at
 from jupyter_async_exec.core.execution import (
     Artifact,
     CellError,
+    Collect,
     Execution,
     Hold,
     Limits,
@@ -47,8 +49,8 @@ def dump(execution: Execution) -> Row:
         "parent_id": execution.parent_id,
         "attempt": execution.attempt,
         "created_at": format_at(execution.created_at),
-        "started_at": _moment(execution.started_at),
-        "finished_at": _moment(execution.finished_at),
+        "started_at": moment(execution.started_at),
+        "finished_at": moment(execution.finished_at),
         "cells_done": execution.cells_done,
         "cells_total": execution.cells_total,
         "current_cell": execution.current_cell,
@@ -61,7 +63,10 @@ def dump(execution: Execution) -> Row:
         "pinned": int(execution.pinned),
         "cancel_requested": int(execution.cancel_requested),
         "hold": None if execution.hold is None else execution.hold.value,
-        "deleted_at": _moment(execution.deleted_at),
+        "waits_for": execution.waits_for,
+        "after_ids": dump_json(list(execution.after)) if execution.after else None,
+        "collect": None if execution.collect is None else dump_json(asdict(execution.collect)),
+        "deleted_at": moment(execution.deleted_at),
         "submitted_by": clean(execution.submitted_by),
         "limits": dump_json(_limits(execution.limits)),
         "provenance": dump_json(execution.provenance),
@@ -105,6 +110,9 @@ def load(row: RowMapping | Mapping[str, Any]) -> Execution:
         pinned=bool(row["pinned"]),
         cancel_requested=bool(row["cancel_requested"]),
         hold=None if row["hold"] is None else Hold(row["hold"]),
+        waits_for=row["waits_for"],
+        after=() if row["after_ids"] is None else tuple(json.loads(row["after_ids"])),
+        collect=None if row["collect"] is None else _load_collect(json.loads(row["collect"])),
         deleted_at=_parsed(row["deleted_at"]),
         submitted_by=row["submitted_by"],
         limits=Limits(**json.loads(row["limits"])),
@@ -123,6 +131,11 @@ def load(row: RowMapping | Mapping[str, Any]) -> Execution:
 def load_all(rows: Iterable[RowMapping]) -> list[Execution]:
     """Return the executions whose columns are `rows`."""
     return [load(row) for row in rows]
+
+
+def moment(at: datetime | None) -> str | None:
+    """Return a moment as text; texts are in the order of time."""
+    return None if at is None else format_at(at)
 
 
 def clean(text: str) -> str:
@@ -176,10 +189,6 @@ def _is_strange(text: str) -> bool:
     return False
 
 
-def _moment(moment: datetime | None) -> str | None:
-    return None if moment is None else format_at(moment)
-
-
 def _parsed(text: str | None) -> datetime | None:
     return None if text is None else parse_at(text)
 
@@ -199,6 +208,10 @@ def _error(error: CellError) -> dict[str, object]:
 
 def _load_error(error: dict[str, Any]) -> CellError:
     return CellError(**{**error, "traceback": tuple(error["traceback"])})
+
+
+def _load_collect(collect: dict[str, Any]) -> Collect:
+    return Collect(**{**collect, "executions": tuple(collect["executions"])})
 
 
 def _remark(remark: Remark) -> dict[str, object]:

@@ -30,6 +30,7 @@ from jupyter_async_exec.errors import ConflictError, DiskFullError, NotFoundErro
 from jupyter_async_exec.store import (
     codec,
     database,
+    fan_in_rows,
     metric_points,
     queries,
     records,
@@ -38,13 +39,20 @@ from jupyter_async_exec.store import (
 )
 from jupyter_async_exec.store.ballast import Ballast
 from jupyter_async_exec.store.collect_store import CollectStore
+from jupyter_async_exec.store.fan_in_store import FanInStore
 from jupyter_async_exec.store.health import StoreHealth
 from jupyter_async_exec.store.migrate import migrate
 from jupyter_async_exec.store.pages import Counts, ExecutionPage, ExecutionQuery
 from jupyter_async_exec.store.preset_store import PresetStore
 from jupyter_async_exec.store.sweep_rows import CANCELLED_EARLY
 from jupyter_async_exec.store.sweep_store import SweepStore
-from jupyter_async_exec.store.tables import environments, executions, listed_columns, settings
+from jupyter_async_exec.store.tables import (
+    environments,
+    executions,
+    handed,
+    listed_columns,
+    settings,
+)
 from jupyter_async_exec.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -169,6 +177,8 @@ class ExecutionStore:
         self.presets = PresetStore(self._writer, self._read)
         #: The part about what may go.
         self.collect = CollectStore(self._writer, self._read, clock=clock)
+        #: The part about executions that wait for others.
+        self.fan_in = FanInStore(self._writer, self._read, clock=clock)
         self._watch_lock = threading.Lock()
         self._is_closed = False
         self._watch = sqlite3.connect(
@@ -219,7 +229,7 @@ class ExecutionStore:
                 earlier = connection.execute(_BY_REQUEST, asked).scalar()
                 if earlier is not None:
                     return records.read(connection, earlier, include_deleted=True), False
-            return records.insert(connection, submission), True
+            return fan_in_rows.insert(connection, submission, self._clock()), True
 
         return self._writer.run(work, is_essential=False)
 
@@ -416,6 +426,7 @@ class ExecutionStore:
                 raise ConflictError(f"#{old.number} is {old.status.value}. Cancel it first.")
             new = records.save(connection, old, replace(old, deleted_at=self._clock()))
             records.note_history(connection, new, "trashed", new.deleted_at or self._clock())
+            fan_in_rows.sources_changed(connection, [new], self._clock())
             return new
 
         return self._writer.run(work)
@@ -435,6 +446,7 @@ class ExecutionStore:
                 return old
             new = records.save(connection, old, replace(old, deleted_at=None))
             records.note_history(connection, new, "untrashed", self._clock())
+            fan_in_rows.sources_changed(connection, [new], self._clock())
             return new
 
         return self._writer.run(work)
@@ -577,6 +589,8 @@ class ExecutionStore:
             kept = (execution.output_object, execution.journal_object, execution.log_object)
             yield from (object_id for object_id in kept if object_id is not None)
             yield from (artifact.object_id for artifact in execution.artifacts)
+            if execution.collect is not None:
+                yield from self._handed_objects(execution.number)
 
     @property
     def health(self) -> StoreHealth:
@@ -613,6 +627,12 @@ class ExecutionStore:
         self._writer.run(work)
 
     # ------------------------------------------------------------ inside
+
+    def _handed_objects(self, number: int) -> list[str]:
+        statement = sa.select(handed.c.content).where(handed.c.number == number)
+        text = self._read(lambda connection: connection.execute(statement).scalar())
+        files = [] if text is None else json.loads(text)["files"]
+        return [file["object_id"] for file in files]
 
     def _after(self, number: int) -> list[Execution]:
         statement = (
@@ -658,8 +678,11 @@ def _apply_all(
     for moved, event in noted:
         line = replace(moved, rev=saved.rev)
         records.note_history(connection, line, _NOTED[type(event)], event.at)
-    if saved.is_final and not execution.is_final and saved.sweep_id is not None:
-        saved = sweep_rows.member_ended(connection, saved)
+    if saved.is_final and not execution.is_final:
+        if saved.sweep_id is not None:
+            saved = sweep_rows.member_ended(connection, saved)
+        assert saved.finished_at is not None
+        fan_in_rows.sources_changed(connection, [saved], saved.finished_at)
     return saved
 
 

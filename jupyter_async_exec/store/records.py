@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from jupyter_async_exec.core.clock import format_at, parse_at
 from jupyter_async_exec.core.events import ExecutionFinished
-from jupyter_async_exec.core.execution import Execution, Status, Submission
+from jupyter_async_exec.core.execution import Execution, Hold, Status, Submission
+from jupyter_async_exec.core.fan_in import due_at
 from jupyter_async_exec.core.transitions import apply
 from jupyter_async_exec.errors import NotFoundError
 from jupyter_async_exec.store import codec, numbers, search, turns
@@ -18,6 +19,7 @@ from jupyter_async_exec.store.tables import (
     SEARCH_TABLE,
     execution_tags,
     executions,
+    handed,
     history,
     listed_columns,
     revision,
@@ -27,8 +29,6 @@ from jupyter_async_exec.store.tables import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
-
-    from jupyter_async_exec.core.execution import Hold
 
 ID_LENGTH = 32
 #: SQLite's largest integer has 19 digits.
@@ -41,7 +41,10 @@ SEARCHED_COLUMNS = frozenset(
     {"status", "message", "error", "title", "note", "tags", "starred", "deleted_at"}
 )
 #: What changes when one ends that never started.
-ENDING_COLUMNS = ("rev", "status", "message", "finished_at", "cancel_requested", "hold")
+ENDING_COLUMNS = (
+    *("rev", "status", "message", "finished_at", "cancel_requested"),
+    *("hold", "waits_for"),
+)
 
 # Built once: building a statement costs more than running it.
 _SELECT_BY_ID = sa.select(executions).where(executions.c.id == sa.bindparam("value"))
@@ -53,6 +56,7 @@ _INSERT_HISTORY = sa.insert(history)
 _SELECT_REV = sa.select(revision.c.rev)
 _COUNT_UP = sa.update(revision).values(rev=revision.c.rev + sa.bindparam("n_changes"))
 _SELECT_SHARED = sa.select(sweeps.c.provenance).where(sweeps.c.id == sa.bindparam("sweep_id"))
+_SELECT_HANDED = sa.select(handed.c.content).where(handed.c.number == sa.bindparam("its_number"))
 _SELECT_LAST_NUMBER = sa.text("SELECT seq FROM sqlite_sequence WHERE name = 'executions'")
 _INSERT_TAGS = sa.insert(execution_tags)
 _INSERT_WORDS = sa.text(f"INSERT INTO {SEARCH_TABLE} (rowid, words) VALUES (:number, :words)")  # noqa: S608
@@ -89,13 +93,28 @@ def read(connection: sa.Connection, ref: str | int, *, include_deleted: bool = F
 
 
 def whole(connection: sa.Connection, execution: Execution) -> Execution:
-    """Return `execution` with what all of its sweep share, which is stored once."""
+    """Return `execution` with what is stored elsewhere: what it was handed, or shares."""
+    if execution.collect is not None:
+        return _with_handed(connection, execution, execution.collect.parameter)
     if execution.sweep_id is None:
         return execution
     shared = connection.execute(_SELECT_SHARED, {"sweep_id": execution.sweep_id}).scalar()
     if shared is None:
         return execution
     return replace(execution, provenance={**json.loads(shared), **execution.provenance})
+
+
+def _with_handed(connection: sa.Connection, execution: Execution, parameter: str) -> Execution:
+    """Return `execution` with the value that it collected, if it has begun."""
+    text = connection.execute(_SELECT_HANDED, {"its_number": execution.number}).scalar()
+    if text is None:
+        return execution
+    content = json.loads(text)
+    return replace(
+        execution,
+        parameters={**execution.parameters, parameter: content["value"]},
+        provenance={**execution.provenance, "handed": content},
+    )
 
 
 def read_all(
@@ -125,9 +144,11 @@ def read_all(
 
 
 def insert(connection: sa.Connection, submission: Submission) -> Execution:
-    """Add a queued execution and return it with its number."""
+    """Add a queued execution, which others may hold up, and return it with its number."""
     turn = turns.next_single(connection, submission.backend)
-    (inserted,) = insert_all(connection, (submission,), (turn,), (None,))
+    waits = bool(submission.after) or (submission.collect and submission.handed is None)
+    hold = Hold.OTHERS if waits else None
+    (inserted,) = insert_all(connection, (submission,), (turn,), (hold,))
     return inserted
 
 
@@ -154,6 +175,7 @@ def insert_all(
                 "request_id": request_id,
                 "turn": turn,
                 "reuse_key": submission.reuse_key,
+                **_collecting(submission),
             }
         )
         # What a reader will see, strange characters made harmless.
@@ -164,6 +186,16 @@ def insert_all(
         _INSERT_HISTORY, [_history_line(each, "accepted", each.created_at) for each in added]
     )
     return added
+
+
+def _collecting(submission: Submission) -> dict[str, str | None]:
+    """Return what finds those that wait for the end of a sweep, or for a moment."""
+    collect = submission.collect
+    until = None if collect is None else due_at(collect, submission.created_at)
+    return {
+        "collect_sweep_id": None if collect is None else collect.sweep_id,
+        "due_at": None if until is None else format_at(until),
+    }
 
 
 def _queued(submission: Submission, hold: Hold | None, *, number: int, rev: int) -> Execution:
@@ -181,6 +213,8 @@ def _queued(submission: Submission, hold: Hold | None, *, number: int, rev: int)
         parent_id=submission.parent_id,
         tags=tuple(dict.fromkeys(submission.tags)),
         hold=hold,
+        after=submission.after,
+        collect=submission.collect,
         submitted_by=submission.submitted_by,
         limits=submission.limits,
         provenance=submission.provenance,
@@ -229,7 +263,7 @@ def end_unstarted(
     rows, words, lines = [], [], []
     for place, old in enumerate(waiting):
         rev = first_rev + place
-        asked = replace(old, rev=rev, hold=None, cancel_requested=was_asked)
+        asked = replace(old, rev=rev, hold=None, waits_for=None, cancel_requested=was_asked)
         new = apply(asked, end)
         row = codec.dump(new)
         rows.append({"its_number": new.number, **{name: row[name] for name in ENDING_COLUMNS}})

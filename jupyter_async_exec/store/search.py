@@ -129,7 +129,10 @@ def _texts(execution: Execution) -> Iterator[str]:
         yield execution.error.evalue
     if execution.message is not None:
         yield execution.message
+    handed = None if execution.collect is None else execution.collect.parameter
     for name, value in execution.parameters.items():
+        if name == handed:
+            continue  # Nobody would find anything by the words of hundreds.
         text = value if isinstance(value, str) else repr(value)
         yield f"{name}={text}"
     yield execution.note

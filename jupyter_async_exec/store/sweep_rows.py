@@ -15,7 +15,7 @@ from jupyter_async_exec.core.search import goal_of, without_objective
 from jupyter_async_exec.core.sweeps import Sweep, SweepCounts, parameters_key
 from jupyter_async_exec.core.transitions import apply
 from jupyter_async_exec.errors import ConflictError, NotFoundError
-from jupyter_async_exec.store import codec, records, turns
+from jupyter_async_exec.store import codec, fan_in_rows, records, turns
 from jupyter_async_exec.store.tables import executions, listed_columns, sweep_reuses, sweeps
 
 if TYPE_CHECKING:
@@ -260,6 +260,8 @@ def close_if_over(connection: sa.Connection, sweep_id: str, at: datetime) -> Non
     is_waiting = counted & {Status.QUEUED.value, Status.RUNNING.value}
     if not is_waiting and not to_come(connection, sweep_id):
         change(connection, sweep_id, finished_at=format_at(at))
+        # Whatever made it end, perhaps only that nothing more is to come.
+        fan_in_rows.sweep_ended(connection, sweep_id, at)
 
 
 def to_come(connection: sa.Connection, sweep_id: str) -> int:
@@ -279,6 +281,7 @@ def cancel(connection: sa.Connection, sweep_id: str, at: datetime) -> None:
     found = members(connection, sweep_id)
     waiting = [each for each in found if each.status is Status.QUEUED]
     records.end_unstarted(connection, waiting, at, CANCELLED_EARLY, was_asked=True)
+    fan_in_rows.sources_changed(connection, waiting, at)
     for execution in found:
         if execution.status is Status.RUNNING and not execution.cancel_requested:
             old = records.read(connection, execution.id)
@@ -311,5 +314,6 @@ def _stop(connection: sa.Connection, ended: Execution, why: str) -> None:
     if n_waiting:
         records.end_unstarted(connection, waiting, ended.finished_at, f"Not started: {why}")
         set_to_come(connection, ended.sweep_id, 0)
+        fan_in_rows.sources_changed(connection, waiting, ended.finished_at)
         n = f"{n_waiting:,} of its executions were" if n_waiting > 1 else "One of them was"
         change(connection, ended.sweep_id, message=f"{n} not started: {why}")

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from jupyter_async_exec.core.clock import Clock, format_at, parse_at
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.errors import ConflictError
-from jupyter_async_exec.store import codec, sweep_rows
+from jupyter_async_exec.store import codec, fan_in_rows, sweep_rows
 from jupyter_async_exec.store.tables import CHOOSING, REUSABLE, executions, listed_columns, sweeps
 
 if TYPE_CHECKING:
@@ -85,7 +85,12 @@ class SweepStore:
         self._clock = clock
 
     def accept(
-        self, sweep: Sweep, submissions: Sequence[Submission], *, reused: Sequence[int] = ()
+        self,
+        sweep: Sweep,
+        submissions: Sequence[Submission],
+        *,
+        reused: Sequence[int] = (),
+        then: Submission | None = None,
     ) -> tuple[Sweep, list[Execution], bool]:
         """Record a sweep and all of its executions durably, all or nothing.
 
@@ -99,6 +104,8 @@ class SweepStore:
             `sweep` and not repeated in theirs. None only if something is reused.
         reused
             Numbers of earlier executions whose results count as the sweep's.
+        then
+            What collects the sweep, if anything does.
 
         Returns
         -------
@@ -121,6 +128,8 @@ class SweepStore:
             added = []
             if submissions:
                 added = sweep_rows.add(connection, submissions, sweep=sweep, is_new=True)
+            if then is not None:
+                fan_in_rows.insert(connection, then, self._clock())
             return sweep_rows.read(connection, sweep.id), added, True
 
         return self._writer.run(work, is_essential=False)

@@ -55,6 +55,11 @@ executions = sa.Table(
     sa.Column("hold", sa.Text),
     sa.Column("replaced", sa.Integer, nullable=False, server_default=sa.text("0")),
     sa.Column("reuse_key", sa.Text),
+    sa.Column("after_ids", sa.Text),
+    sa.Column("collect", sa.Text),
+    sa.Column("collect_sweep_id", sa.Text),
+    sa.Column("due_at", sa.Text),
+    sa.Column("waits_for", sa.Text),
     sqlite_autoincrement=True,
 )
 
@@ -99,6 +104,15 @@ sa.Index(
     executions.c.number,
     sqlite_where=CLAIMABLE,
 )
+#: What waits for others, likewise.
+WAITING = sa.text("hold = 'others' AND status = 'queued'")
+sa.Index("ix_executions_waiting", executions.c.due_at, executions.c.number, sqlite_where=WAITING)
+sa.Index(
+    "ix_executions_collect_sweep",
+    executions.c.collect_sweep_id,
+    executions.c.number,
+    sqlite_where=sa.text("collect_sweep_id IS NOT NULL"),
+)
 #: What may be reused, likewise.
 REUSABLE = sa.text("reuse_key IS NOT NULL AND status = 'succeeded' AND deleted_at IS NULL")
 sa.Index(
@@ -106,6 +120,36 @@ sa.Index(
     executions.c.reuse_key,
     executions.c.number,
     sqlite_where=REUSABLE,
+)
+
+#: Which execution follows (`after`), was to collect (`collect`) and was handed (`handed`) which.
+execution_links = sa.Table(
+    "execution_links",
+    metadata,
+    sa.Column(
+        "number",
+        sa.Integer,
+        sa.ForeignKey("executions.number", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("role", sa.Text, primary_key=True, nullable=False),
+    # Stays when what it names is gone.
+    sa.Column("source", sa.Integer, primary_key=True, nullable=False),
+    sqlite_with_rowid=False,
+)
+sa.Index("ix_execution_links_source", execution_links.c.source, execution_links.c.role)
+
+#: What executions that collect were handed, sealed when they started; may be large.
+handed = sa.Table(
+    "handed",
+    metadata,
+    sa.Column(
+        "number",
+        sa.Integer,
+        sa.ForeignKey("executions.number", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("content", sa.Text, nullable=False),
 )
 
 #: Which earlier results a sweep took over instead of computing them again.

@@ -57,6 +57,8 @@ export function makeExecution(
     pinned: false,
     cancel_requested: false,
     waiting_reason: null,
+    after: [],
+    collects: null,
     ...fields
   };
 }

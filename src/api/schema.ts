@@ -647,6 +647,58 @@ export interface components {
       reuse?: components['schemas']['Reuse'];
       /** @description Only say whether it ran already. */
       dry_run?: boolean;
+      /** @description It starts once all of these have succeeded; it is cancelled if one of them does not. */
+      after?: components['schemas']['ExecutionRefs'];
+      collect?: components['schemas']['CollectRequest'];
+    };
+    /** @description Executions, each by id or number. */
+    ExecutionRefs: (number | string)[];
+    /** @description `all`, if left out: when all of them are over; `first`: as soon as so many of them have succeeded, and only these; `within_s`: after so long, those that have succeeded by then. It never waits longer than until all of them are over. */
+    When:
+      | 'all'
+      | {
+          first: number;
+        }
+      | {
+          within_s: number;
+        };
+    /** @description Hands the executions that succeeded to the notebook, as the value of a parameter: a list of objects with `number`, `id`, `status`, `parameters`, `metrics`, `notebook` and `artifacts` (name to path). Paths lead from the notebook's folder to read-only copies. */
+    CollectRequest: {
+      executions?: components['schemas']['ExecutionRefs'];
+      /** @description In place of `executions`: all of this sweep, by its id or the number of one of its executions. */
+      sweep?: string | null;
+      /** @description The parameter that takes the list; `executions` if left out. */
+      parameter?: string;
+      when?: components['schemas']['When'];
+    };
+    /** @description What an execution is handed, and when. */
+    Collects: {
+      /** @description Their ids; empty where it is a sweep. */
+      executions: string[];
+      sweep: string | null;
+      parameter: string;
+      when: components['schemas']['When'];
+    };
+    /** @description An execution, as others name it. */
+    Related: {
+      id: string;
+      number: number;
+      title: string;
+      status: components['schemas']['Status'];
+    };
+    /** @description A notebook that is run with the results of the sweep, sealed with it and queued behind it. */
+    Then: {
+      /** @description Jupyter path of the notebook. */
+      path: string;
+      /** @description The notebook as it is in memory; left out, the saved file is read. */
+      notebook?: components['schemas']['Notebook'] | null;
+      parameters?: components['schemas']['Parameters'];
+      /** @description The parameter that takes the list; `executions` if left out. */
+      parameter?: string;
+      when?: components['schemas']['When'];
+      kernel_name?: string | null;
+      title?: string | null;
+      options?: components['schemas']['Options'];
     };
     /** @description Whether the result of an earlier execution will do: one with equal code, captured files, parameters, kernel and packages. Left out: never; for sweeps over files: `exact`. */
     Reuse: {
@@ -733,6 +785,7 @@ export interface components {
       canary?: boolean | null;
       /** @description Nothing more is started after so many failures. */
       stop_after_failures?: number | null;
+      then?: components['schemas']['Then'];
       /** @description Only say what it would be. */
       dry_run?: boolean;
       kernel_name?: string | null;
@@ -805,6 +858,8 @@ export interface components {
       executions: components['schemas']['Execution'][];
       /** @description Earlier executions whose results count as the sweep's. */
       reused: components['schemas']['Execution'][];
+      /** @description Executions that collect it. */
+      then: components['schemas']['Execution'][];
     };
     ExecutionEdit: {
       title?: string;
@@ -834,6 +889,7 @@ export interface components {
       message: string | null;
       notebook_path: string;
       title: string;
+      /** @description The list that was collected is only among them where one execution is asked for. */
       parameters: components['schemas']['Parameters'];
       kernel_name: string;
       backend: string;
@@ -867,6 +923,9 @@ export interface components {
       cancel_requested: boolean;
       /** @description Why it is still queued, as a sentence. */
       waiting_reason: string | null;
+      /** @description Ids of the executions that it follows. */
+      after: string[];
+      collects: components['schemas']['Collects'] | null;
     };
     ExecutionPage: {
       executions: components['schemas']['Execution'][];
@@ -1086,6 +1145,23 @@ export interface components {
       /** @description Sentences about the submission, such as that only the notebook could be captured. */
       notes: string[];
       artifacts: components['schemas']['Artifact'][];
+      /** @description What it follows. */
+      after: components['schemas']['Related'][];
+      /** @description What follows it. */
+      then: components['schemas']['Related'][];
+      /** @description What it was handed, or will be; null if it collects nothing. */
+      collects: {
+        executions: components['schemas']['Related'][];
+        sweep: string | null;
+        parameter: string;
+        when: components['schemas']['When'];
+        /** @description How many executions it was handed, also those deleted since; null until it starts. */
+        handed: number | null;
+        /** @description What was left out and why. */
+        note: string | null;
+      } | null;
+      /** @description What was handed it, or will be. */
+      collected_by: components['schemas']['Related'][];
     };
     Parameter: {
       name: string;

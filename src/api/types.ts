@@ -56,6 +56,9 @@ export type CapturedFile = Schemas['CapturedFile'];
 /** A file that was used where it lies. */
 export type LinkedFile = Schemas['LinkedFile'];
 
+/** An execution, as receipts of others name it. */
+export type Related = Schemas['Related'];
+
 /** Everything that made an execution. */
 export type Receipt = Schemas['Receipt'];
 

@@ -55,6 +55,7 @@ export const viewerPlugin: JupyterFrontEndPlugin<IResultTracker> = {
           run(CommandIDs.openSource, { id, beside: panel.id }),
         preview: (id, name) =>
           run(OPEN_DOCUMENT, { path: artifactPath(id, name) }),
+        open: id => run(CommandIDs.open, { id }),
         rerun: id => run(CommandIDs.rerun, { id }),
         restore: id => run(CommandIDs.restore, { id }),
         compare: ids =>

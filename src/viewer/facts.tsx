@@ -88,7 +88,11 @@ export function ParameterChips(props: {
   execution: Execution;
   trans: TranslationBundle;
 }): JSX.Element | null {
-  const parameters = Object.entries(props.execution.parameters);
+  // What was collected stands above, by its numbers.
+  const collected = props.execution.collects?.parameter;
+  const parameters = Object.entries(props.execution.parameters).filter(
+    ([name]) => name !== collected
+  );
   return parameters.length === 0 ? null : (
     <ul
       className="jp-Receipt-parameters"

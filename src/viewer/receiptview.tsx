@@ -13,6 +13,7 @@ import { Facts, ParameterChips, Remarks } from './facts';
 import { MetricsDrawer } from './metricsdrawer';
 import type { MetricsModel } from './metricsmodel';
 import type { ReceiptModel } from './receiptmodel';
+import { Relations } from './relations';
 import type { ResultLog } from './resultlog';
 import type { CellFinder } from './words';
 import { errorLine, madeByNotebook, promptLabel } from './words';
@@ -25,6 +26,8 @@ export interface IReceiptActions {
   openSource?: () => void;
   /** Open an artifact in a tab of its own. */
   preview: (name: string) => void;
+  /** Open the result of another execution. */
+  open: (id: string) => void;
   /** Run the same snapshot again. */
   rerun: () => void;
   /** Write the source as a new notebook. */
@@ -96,6 +99,13 @@ function Loaded(props: IReceiptProps): JSX.Element {
         copySnapshotId={props.actions.copySnapshotId}
         trans={trans}
       />
+      {receipt && (
+        <Relations
+          receipt={receipt}
+          open={props.actions.open}
+          trans={trans}
+        />
+      )}
       <ParameterChips execution={execution} trans={trans} />
       <Bar {...props} open={drawer} toggle={toggle} />
       {drawer === 'log' && <LogDrawer log={props.log} trans={trans} />}

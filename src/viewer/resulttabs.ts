@@ -29,6 +29,7 @@ export interface IResultTabsOptions {
   actions: {
     openSource: (id: string, panel: NotebookPanel) => void;
     preview: (id: string, name: string) => void;
+    open: (id: string) => void;
     rerun: (id: string) => void;
     restore: (id: string) => void;
     compare: (numbers: readonly number[]) => void;
@@ -191,6 +192,7 @@ class ResultTab implements IDisposable {
             openSource: () => actions.openSource(id(), this._panel)
           }),
       preview: name => actions.preview(id(), name),
+      open: actions.open,
       rerun: () => actions.rerun(id()),
       restore: () => actions.restore(id()),
       compare: number =>

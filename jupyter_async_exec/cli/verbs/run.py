@@ -12,6 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.api import wire
+from jupyter_async_exec.cli.fan_in_options import (
+    add_fan_in_options,
+    read_after,
+    read_collect,
+    read_then,
+)
 from jupyter_async_exec.cli.limits import add_limit_options, read_limits
 from jupyter_async_exec.cli.local_files import root_for
 from jupyter_async_exec.cli.session import (
@@ -61,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--title", help="in place of the automatic one")
     parser.add_argument("--tag", action="append", default=[], help="may be given several times")
     add_limit_options(parser)
+    add_fan_in_options(parser)
     parser.add_argument("--wait", action="store_true", help="stay until it is over")
     add_definition_options(parser)
     parser.add_argument(
@@ -111,6 +118,8 @@ async def run(options: argparse.Namespace) -> int:
             tags=tuple(options.tag),
             limits=limits,
             reuse=_policy(options),
+            after=read_after(options),
+            collect=read_collect(options),
         )
         definition = await asyncio.to_thread(read_definition, options, declared)
         varied = frozenset() if definition is None else definition.names
@@ -118,7 +127,10 @@ async def run(options: argparse.Namespace) -> int:
         earlier = {name: value for name, value in earlier.items() if name not in varied}
         request = replace(request, parameters={**earlier, **request.parameters})
         if definition is not None:
-            return await _run_sweep(house, request, definition, options)
+            then = read_then(options, root)
+            return await _run_sweep(house, request, definition, then, options)
+        if options.then is not None:
+            raise InvalidRequestError("--then goes together with --sweep or --table.")
         if options.dry_run:
             raise InvalidRequestError("--dry-run goes together with --sweep or --table.")
         if request.reuse is not None and request.reuse.wanted:
@@ -145,6 +157,7 @@ async def _run_sweep(
     house: House,
     base: SubmitRequest,
     definition: SweepDefinition,
+    then: SubmitRequest | None,
     options: argparse.Namespace,
 ) -> int:
     request = SweepRequest(
@@ -152,7 +165,10 @@ async def _run_sweep(
         definition=definition,
         canary=options.canary,
         stop_after=options.stop_after,
+        then=then,
     )
+    if base.after or base.collect is not None:
+        raise InvalidRequestError("A sweep follows and collects nothing; use --then with it.")
     if options.dry_run:
         plan = await house.service.sweeps.plan(request)
         if options.json:

@@ -1,0 +1,263 @@
+"""Executions that wait for others, in the store: started, held up and ended in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jupyter_async_exec.core.events import Event, ExecutionFinished
+from jupyter_async_exec.core.execution import Collect, Execution, Hold, Status
+from jupyter_async_exec.core.sweeps import SweepCounts
+from jupyter_async_exec.store import ExecutionStore
+from jupyter_async_exec.testing.factories import SOME_MOMENT, make_submission, make_sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Hands:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = SOME_MOMENT
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Hands:
+    return Hands()
+
+
+@pytest.fixture
+def store(store_file: Path, clock: Hands) -> Iterator[ExecutionStore]:
+    store = ExecutionStore(f"sqlite:///{store_file}", clock=clock)
+    yield store
+    store.close()
+
+
+def accept(store: ExecutionStore, **changes: Any) -> Execution:
+    return store.accept(make_submission(**changes))[0]
+
+
+def end(store: ExecutionStore, number: int, status: Status = Status.SUCCEEDED) -> Execution:
+    execution = store.get(number)
+    event: Event = ExecutionFinished(at=SOME_MOMENT, status=status)
+    return store.record(execution.id, execution.attempt, (event,))
+
+
+def claim(store: ExecutionStore) -> int | None:
+    execution = store.claim(backend="local")
+    return None if execution is None else execution.number
+
+
+def collecting(*others: Execution, **changes: Any) -> Collect:
+    return Collect(executions=tuple(each.id for each in others), **changes)
+
+
+def make_content(*numbers: int) -> dict[str, Any]:
+    return {"value": [{"number": n} for n in numbers], "files": [], "note": None}
+
+
+def test_one_that_waits_is_never_claimed_and_holds_up_nobody(store: ExecutionStore) -> None:
+    first = accept(store)
+    waiting = accept(store, after=(first.id,))
+    accept(store)
+
+    assert (waiting.hold, waiting.waits_for) == (Hold.OTHERS, "Waits for #1.")
+    assert [claim(store) for _ in range(3)] == [1, 3, None]
+
+    end(store, 1)
+
+    assert claim(store) == 2
+    released = store.get(2)
+    assert (released.hold, released.waits_for, released.after) == (None, None, (first.id,))
+
+
+def test_the_sentence_tells_how_far_the_others_are_as_a_change(store: ExecutionStore) -> None:
+    both = [accept(store), accept(store)]
+    waiting = accept(store, collect=collecting(*both))
+
+    end(store, 2, Status.FAILED)
+
+    now = store.get(3)
+    assert now.waits_for == "Waits for #1 and #2, 1 of 2 done."
+    assert now.rev > waiting.rev
+    assert now.rev in {each.rev for each in store.changes_since(waiting.rev)}
+
+
+def test_the_end_of_one_ends_a_whole_chain_behind_it(store: ExecutionStore) -> None:
+    last = accept(store)
+    for _ in range(30):
+        last = accept(store, after=(last.id,))
+
+    store.request_cancel(1)
+
+    ended = store.get(last.number)
+    assert (ended.status, ended.hold, ended.cancel_requested) == (Status.CANCELLED, None, False)
+    assert (
+        ended.message == f"Not started: #{last.number - 1}, which it was to follow, was cancelled."
+    )
+    assert store.counts().queued == 0
+    assert store.health.endless() == []
+
+
+def test_it_is_decided_at_acceptance_where_all_is_over_already(store: ExecutionStore) -> None:
+    good, bad = accept(store), accept(store)
+    end(store, 1)
+    end(store, 2, Status.FAILED)
+
+    assert accept(store, after=(good.id,)).hold is None
+    assert accept(store, collect=collecting(good, bad)).hold is None
+    assert accept(store, after=(good.id, bad.id)).status is Status.CANCELLED
+
+
+def test_one_that_is_deleted_is_waited_for_no_longer(store: ExecutionStore) -> None:
+    both = [accept(store), accept(store)]
+    end(store, 1)
+    waiting = accept(store, collect=collecting(*both))
+    store.trash(1)
+
+    assert store.get(waiting.id).waits_for == "Waits for #2, 0 of 1 done."
+
+    store.untrash(1)
+    end(store, 2, Status.CANCELLED)
+
+    assert store.get(waiting.id).hold is None
+    assert [each.number for each in store.fan_in.sources(waiting) if each.is_usable] == [1]
+
+
+def test_the_first_k_are_enough(store: ExecutionStore) -> None:
+    three = [accept(store) for _ in range(3)]
+    waiting = accept(store, collect=collecting(*three, first=2))
+
+    end(store, 3)
+    assert store.get(waiting.id).hold is Hold.OTHERS
+    end(store, 1)
+
+    assert store.get(waiting.id).hold is None
+
+
+def test_a_moment_is_waited_for_and_known_to_who_asks(store: ExecutionStore, clock: Hands) -> None:
+    two = [accept(store), accept(store)]
+    waiting = accept(store, collect=collecting(*two, within_s=60.0))
+    assert store.fan_in.next_due() == SOME_MOMENT + timedelta(seconds=60)
+    end(store, 2)
+
+    clock.now = SOME_MOMENT + timedelta(seconds=59)
+    store.fan_in.consider_due()
+    assert store.get(waiting.id).hold is Hold.OTHERS
+    clock.now = SOME_MOMENT + timedelta(seconds=60)
+    store.fan_in.consider_due()
+
+    assert store.get(waiting.id).hold is None
+    assert store.fan_in.next_due() is None
+
+
+def test_a_sweep_and_what_collects_it_are_accepted_together(store: ExecutionStore) -> None:
+    earlier = accept(store)
+    end(store, 1)
+    sweep = make_sweep(request_id="once")
+    members = [make_submission(sweep_id=sweep.id, parameters={"x": x}) for x in range(3)]
+    sweep = replace(sweep, canary_id=members[0].id)
+    then = make_submission(collect=Collect(sweep_id=sweep.id))
+
+    store.sweeps.accept(sweep, members, reused=[earlier.number], then=then)
+    store.sweeps.accept(sweep, members, reused=[earlier.number], then=then)
+
+    (waiting,) = store.fan_in.collecting_sweep(sweep.id)
+    assert (waiting.number, waiting.waits_for) == (5, "Waits for #1\u20134, 1 of 4 done.")
+    # The others are not started, and nothing more is to be waited for.
+    end(store, 2, Status.FAILED)
+    assert [store.get(number).status for number in (3, 4)] == [Status.CANCELLED] * 2
+    assert claim(store) == 5
+
+
+def test_what_is_added_to_a_sweep_is_waited_for_too(store: ExecutionStore) -> None:
+    sweep = make_sweep()
+    store.sweeps.accept(sweep, [make_submission(sweep_id=sweep.id, parameters={"x": 1})])
+    waiting = accept(store, collect=Collect(sweep_id=sweep.id))
+    store.sweeps.add(sweep.id, [make_submission(sweep_id=sweep.id, parameters={"x": 2})])
+
+    end(store, 1)
+    assert store.get(waiting.id).waits_for == "Waits for #1 and #3, 1 of 2 done."
+    end(store, 3)
+
+    assert store.get(waiting.id).hold is None
+
+
+def test_what_it_is_handed_is_sealed_once_and_part_of_its_record(store: ExecutionStore) -> None:
+    first = accept(store)
+    end(store, 1)
+    collect = accept(store, parameters={"top": 3}, collect=collecting(first))
+
+    sealed = store.fan_in.hand_over(collect.id, make_content(1))
+    again = store.fan_in.hand_over(collect.id, make_content(1, 2))
+
+    assert sealed.parameters == {"top": 3, "executions": [{"number": 1}]}
+    assert again == sealed
+    assert store.get(2).parameters == sealed.parameters
+    # Lists would be megabytes.
+    assert store.get_all([2])[0].parameters == {"top": 3}
+    relations = store.fan_in.relations(first)
+    assert [each.number for each in relations.collected_by] == [2]
+    assert [each.number for each in store.fan_in.relations(sealed).collects] == [1]
+    end(store, 2)
+    assert store.health.misindexed() == []
+
+
+def test_files_that_were_handed_over_are_referred_to_as_long_as_the_collect_is_there(
+    store: ExecutionStore,
+) -> None:
+    first = accept(store)
+    end(store, 1)
+    collect = accept(store, collect=collecting(first))
+    content = {**make_content(1), "files": [{"path": "a", "object_id": "ab" * 32}]}
+
+    store.fan_in.hand_over(collect.id, content)
+
+    assert "ab" * 32 in set(store.referenced_objects())
+
+
+def test_both_directions_are_known(store: ExecutionStore) -> None:
+    first = accept(store)
+    second = accept(store, after=(first.id,))
+    third = accept(store, collect=collecting(first, second))
+
+    found = store.fan_in.relations(first)
+
+    assert [each.number for each in found.then] == [2]
+    assert [each.number for each in found.collected_by] == [3]
+    assert [each.number for each in store.fan_in.relations(second).after] == [1]
+    assert [each.number for each in store.fan_in.relations(third).collects] == [1, 2]
+
+
+def test_everything_that_waits_can_be_looked_at_again(store: ExecutionStore, clock: Hands) -> None:
+    first = accept(store)
+    waiting = accept(store, collect=collecting(first, within_s=1.0))
+    clock.now = SOME_MOMENT + timedelta(hours=1)
+
+    store.fan_in.consider_all()
+
+    ended = store.get(waiting.id)
+    assert ended.status is Status.CANCELLED
+    assert ended.message is not None
+    assert ended.message.endswith("succeeded in time.")
+
+
+def test_a_search_is_collected_when_nothing_more_is_to_come(store: ExecutionStore) -> None:
+    sweep = make_sweep(counts=SweepCounts(to_come=2))
+    store.sweeps.accept(sweep, [make_submission(sweep_id=sweep.id, parameters={"x": 1})])
+    waiting = accept(store, collect=Collect(sweep_id=sweep.id))
+    end(store, 1)
+
+    assert store.get(waiting.id).waits_for == "Waits for #1 and 2 more to come, 1 of 3 done."
+
+    assert store.sweeps.choose(sweep.id, (), to_come=2) == []
+
+    assert store.get(waiting.id).hold is None

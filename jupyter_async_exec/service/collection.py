@@ -219,7 +219,8 @@ class Collector:
 
         try:
             for execution in self._store.iterate():
-                ids = frozenset((*contents(execution.snapshot_id), *_results(execution)))
+                handed = self._store.fan_in.handed_objects(execution)
+                ids = frozenset((*contents(execution.snapshot_id), *_results(execution), *handed))
                 if execution.number in numbers:
                     references.own[execution.number] = tuple(ids)
                     references.counts.update(ids)

@@ -339,6 +339,12 @@ class Sealer:
         source = self.source_of(parent.snapshot_id)
         kernel = self._kernel_for(source, parent.kernel_name)
         parent, handed = _without_handed(parent)
+        if handed is not None and not all(
+            self._objects.touch(file["object_id"]) for file in handed["files"]
+        ):
+            raise NotFoundError(
+                "What it was handed is not all kept any more; collect the executions anew."
+            )
         chosen: dict[str, JSONValue] = parent.parameters
         secrets: dict[str, JSONValue] = {}
         if parameters is not None:

@@ -12,6 +12,7 @@ from jupyter_async_exec.core.retention import Collectable
 from jupyter_async_exec.store import records
 from jupyter_async_exec.store.tables import (
     environments,
+    execution_links,
     execution_uses,
     executions,
     sweep_reuses,
@@ -32,6 +33,15 @@ BATCH = 100
 _UNFINISHED = sa.select(sweeps.c.id).where(
     sa.or_(sweeps.c.finished_at.is_(None), sweeps.c.to_come > 0)
 )
+#: Executions that are waited for, or about to be handed over: they stay until they have been.
+_UNDERWAY = executions.alias("underway")
+_is_underway = _UNDERWAY.c.status.in_(("queued", "running"))
+_WANTED = sa.select(execution_links.c.source).where(
+    execution_links.c.number.in_(sa.select(_UNDERWAY.c.number).where(_is_underway))
+)
+_WANTED_SWEEPS = sa.select(_UNDERWAY.c.collect_sweep_id).where(
+    _is_underway, _UNDERWAY.c.collect_sweep_id.is_not(None)
+)
 #: What may go, said once; whatever else must keep an execution belongs here.
 MAY_GO = sa.and_(
     executions.c.status.in_(("succeeded", "failed", "cancelled")),
@@ -40,8 +50,15 @@ MAY_GO = sa.and_(
     executions.c.pinned == 0,
     sa.or_(executions.c.sweep_id.is_(None), executions.c.sweep_id.not_in(_UNFINISHED)),
     executions.c.number.not_in(
-        sa.select(sweep_reuses.c.number).where(sweep_reuses.c.sweep_id.in_(_UNFINISHED))
+        sa.select(sweep_reuses.c.number).where(
+            sa.or_(
+                sweep_reuses.c.sweep_id.in_(_UNFINISHED),
+                sweep_reuses.c.sweep_id.in_(_WANTED_SWEEPS),
+            )
+        )
     ),
+    executions.c.number.not_in(_WANTED),
+    sa.or_(executions.c.sweep_id.is_(None), executions.c.sweep_id.not_in(_WANTED_SWEEPS)),
 )
 
 _N_LATER = sa.func.row_number().over(

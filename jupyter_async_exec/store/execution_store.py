@@ -46,13 +46,7 @@ from jupyter_async_exec.store.pages import Counts, ExecutionPage, ExecutionQuery
 from jupyter_async_exec.store.preset_store import PresetStore
 from jupyter_async_exec.store.sweep_rows import CANCELLED_EARLY
 from jupyter_async_exec.store.sweep_store import SweepStore
-from jupyter_async_exec.store.tables import (
-    environments,
-    executions,
-    handed,
-    listed_columns,
-    settings,
-)
+from jupyter_async_exec.store.tables import environments, executions, listed_columns, settings
 from jupyter_async_exec.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -590,7 +584,7 @@ class ExecutionStore:
             yield from (object_id for object_id in kept if object_id is not None)
             yield from (artifact.object_id for artifact in execution.artifacts)
             if execution.collect is not None:
-                yield from self._handed_objects(execution.number)
+                yield from self.fan_in.handed_objects(execution)
 
     @property
     def health(self) -> StoreHealth:
@@ -627,12 +621,6 @@ class ExecutionStore:
         self._writer.run(work)
 
     # ------------------------------------------------------------ inside
-
-    def _handed_objects(self, number: int) -> list[str]:
-        statement = sa.select(handed.c.content).where(handed.c.number == number)
-        text = self._read(lambda connection: connection.execute(statement).scalar())
-        files = [] if text is None else json.loads(text)["files"]
-        return [file["object_id"] for file in files]
 
     def _after(self, number: int) -> list[Execution]:
         statement = (

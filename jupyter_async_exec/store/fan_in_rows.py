@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,13 @@ def hand_over(connection: sa.Connection, number: int, content: JSONObject) -> No
     row = {"number": number, "content": codec.dump_json(content)}
     connection.execute(sa.insert(handed), row)
     _link(connection, number, HANDED, [each["number"] for each in content["value"]])
+
+
+def handed_content(connection: sa.Connection, number: int) -> JSONObject | None:
+    """Return what an execution was handed, None if it was handed nothing yet."""
+    statement = sa.select(handed.c.content).where(handed.c.number == number)
+    text = connection.execute(statement).scalar()
+    return None if text is None else json.loads(text)
 
 
 def consider(connection: sa.Connection, numbers: Iterable[int], at: datetime) -> None:

@@ -99,6 +99,13 @@ class FanInStore:
 
         return self._writer.run(work)
 
+    def handed_objects(self, execution: Execution) -> list[str]:
+        """Return the ids of the files that it was handed, which are to stay as long as it does."""
+        if execution.collect is None:
+            return []
+        content = self._read(lambda each: fan_in_rows.handed_content(each, execution.number))
+        return [] if content is None else [file["object_id"] for file in content["files"]]
+
     def relations(self, execution: Execution) -> Relations:
         """Return which executions it has to do with, as lists show them."""
 

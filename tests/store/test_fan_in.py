@@ -261,3 +261,18 @@ def test_a_search_is_collected_when_nothing_more_is_to_come(store: ExecutionStor
     assert store.sweeps.choose(sweep.id, (), to_come=2) == []
 
     assert store.get(waiting.id).hold is None
+
+
+def test_what_is_waited_for_is_not_removed_meanwhile(store: ExecutionStore) -> None:
+    first, second = accept(store), accept(store)
+    end(store, 1)
+    waiting = accept(store, collect=collecting(first, second))
+
+    assert store.collect.collectable() == []
+    store.trash(1)
+    assert store.collect.remove([1]) == 0
+
+    store.request_cancel(waiting.id)
+
+    assert [each.number for each in store.collect.collectable()] == [1, 3]
+    assert store.collect.remove([1]) == 1

@@ -224,9 +224,9 @@ def _most_alike(before: Sequence[Cell], candidates: range, cell: Cell) -> int | 
 
 
 def _lines(before: Sequence[Cell], after: Sequence[Cell], found: CellDifference) -> tuple[str, ...]:
-    if found.before is None or found.after is None:
-        return ()
-    old, new = before[found.before].source, after[found.after].source
+    # A cell that is new has nothing before it, one that is gone nothing after it.
+    old = "" if found.before is None else before[found.before].source
+    new = "" if found.after is None else after[found.after].source
     if max(len(old), len(new)) > LONGEST_CELL:
         return ()
     diff = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2)

@@ -987,7 +987,7 @@ export interface components {
       /** @description 0-based position in the earlier source notebook. */
       before: number | null;
       after: number | null;
-      /** @description Of a changed cell: a unified diff without its header. */
+      /** @description A unified diff without its header; of a cell that is new or gone, all its lines. */
       lines: string[];
     };
     ValueDifference: {

@@ -81,7 +81,10 @@ export function scatterSpec(
     height: 260,
     autosize: { type: 'fit', contains: 'padding' },
     data: {
-      values: values.filter(({ x: a, y: b }) => a !== null && b !== null)
+      values: values
+        .filter(({ x: a, y: b }) => a !== null && b !== null)
+        // What is drawn last lies on top.
+        .sort((a, b) => Number(a.best) - Number(b.best))
     },
     mark: { type: 'point', filled: true, opacity: 0.75 },
     encoding: {
@@ -192,12 +195,14 @@ export function parallelSpec(
         color: theme.text,
         limit: Math.max(60, width / axes.length - 8)
       }),
+      // On lines that cross it, a word is read by the ground around it.
       text('tick', {
-        align: 'left',
-        dx: 5,
-        color: theme.mutedText,
-        limit: 90
-      })
+        ...TICK,
+        stroke: theme.background,
+        strokeWidth: 4,
+        strokeJoin: 'round'
+      }),
+      text('tick', { ...TICK, color: theme.text })
     ]
   };
 }
@@ -274,6 +279,9 @@ class Axis {
   private _low: number;
   private _names: string[];
 }
+
+/** Where the ends of an axis are written. */
+const TICK = { align: 'left', dx: 5, limit: 90 };
 
 /** Of more names, none is written: they would lie on each other. */
 const MOST_TICKS = 12;

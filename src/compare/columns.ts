@@ -25,6 +25,9 @@ export interface ICompareColumn {
   readonly differs: boolean;
 }
 
+/** Significant digits of parameters. */
+const DIGITS = 6;
+
 /** By which column, and which end first. */
 export interface IOrder {
   readonly column: string;
@@ -141,8 +144,12 @@ export function labelOf(
       return metricLabel(value as MetricValue);
     case 'duration':
       return tookLabel(value as number, trans);
-    case 'title':
     case 'parameter':
+      // All digits of 0.1 + 0.2 help nobody; the file has them.
+      return typeof value === 'number' && !Number.isInteger(value)
+        ? String(Number(value.toPrecision(DIGITS)))
+        : plainLabel(value);
+    case 'title':
       return plainLabel(value);
   }
 }

@@ -7,7 +7,7 @@ import * as React from 'react';
 import type { ComparedRow } from '../api/types';
 import { statusIcons } from '../icons';
 import type { ICompareColumn } from './columns';
-import { labelOf } from './columns';
+import { labelOf, parametersOf, plainLabel } from './columns';
 import type { CompareModel } from './comparemodel';
 
 /** Height of a row in pixels; style/compare.css has the same number. */
@@ -264,7 +264,14 @@ function Cell(
     case 'parameter':
     case 'duration':
       return (
-        <td className={className} title={text}>
+        <td
+          className={className}
+          title={
+            column.kind === 'parameter'
+              ? plainLabel(parametersOf(row)[column.label] ?? '')
+              : text
+          }
+        >
           {text}
         </td>
       );

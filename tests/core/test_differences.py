@@ -38,7 +38,9 @@ def test_an_edited_cell_is_told_from_added_and_removed_ones() -> None:
         ("changed", 1, 2),
         ("removed", 3, None),
     ]
+    assert found[0].lines == ("@@ -0,0 +1 @@", "+entirely new")
     assert found[1].lines == ("@@ -1,2 +1,2 @@", "-rate = 0.01", "+rate = 0.003", " fit(rate)")
+    assert found[2].lines == ("@@ -1 +0,0 @@", "-gone()")
 
 
 def test_a_text_that_becomes_code_is_another_cell() -> None:

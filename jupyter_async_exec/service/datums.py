@@ -131,9 +131,10 @@ def read_datums(
     RefusedError
         One cannot be read, unless `skip_unreadable`.
     """
-    known = {file.path: file for file in captured}
     datums: dict[str, Datum] = {}
-    for path, inside in tree_paths(paths, folder=folder, root=root).items():
+    places = tree_paths(paths, folder=folder, root=root)
+    known = {file.path: file for file in captured} if places else {}
+    for path, inside in places.items():
         local = folder / path
         file = known.get(inside or "")
         if file is not None:

@@ -366,8 +366,8 @@ class _Reader:
     def read(self, files: Sequence[FoundFile]) -> list[CapturedFile]:
         captured: list[CapturedFile] = []
         unknown: list[FoundFile] = []
-        for file in files:
-            object_id = self._cache.find(file.source, file.status)
+        known = self._cache.find_all((file.source, file.status) for file in files)
+        for file, object_id in zip(files, known, strict=True):
             if object_id is not None and (self._is_cache_trusted or self._objects.touch(object_id)):
                 captured.append(_captured(file, object_id, file.status.st_size, file.status))
             else:

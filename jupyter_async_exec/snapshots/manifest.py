@@ -188,17 +188,22 @@ def _check_tree(paths: list[str]) -> None:
     seen = {check_path(path) for path in paths}
     if len(seen) != len(paths):
         raise InvalidRequestError("The manifest lists a path twice.")
+    folders: set[str] = set()
     for path in paths:
-        folder = path
-        while "/" in folder:
-            folder = folder.rpartition("/")[0]
+        folder = path.rpartition("/")[0]
+        # What is known was looked at, and all above it.
+        while folder and folder not in folders:
             if folder in seen:
                 raise InvalidRequestError(f"{folder!r:.200} is listed as a file and as a folder.")
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
 
 
 def _check_text(text: object) -> None:
     if not isinstance(text, str) or "\0" in text:
         raise InvalidRequestError(f"{text!r:.100} is not a text that a manifest can hold.")
+    if text.isascii():
+        return
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from jupyter_async_exec.objects.base import OBJECT_ID
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 #: Four projects of the largest size; about 10 MB of memory.
@@ -59,9 +60,17 @@ class StatCache:
 
     def find(self, path: str, status: os.stat_result) -> str | None:
         """Return the object id of the file if it is as it was."""
+        return self.find_all([(path, status)])[0]
+
+    def find_all(self, files: Iterable[tuple[str, os.stat_result]]) -> list[str | None]:
+        """Return the same for each of many files, given by path and status."""
         with self._lock:
-            known = self._loaded().get(path)
-        return known[1] if known is not None and known[0] == _fingerprint(status) else None
+            entries = self._loaded()
+            known = [(entries.get(path), status) for path, status in files]
+        return [
+            entry[1] if entry is not None and entry[0] == _fingerprint(status) else None
+            for entry, status in known
+        ]
 
     def record(self, path: str, status: os.stat_result, object_id: str) -> None:
         """Remember what was read while the file was as `status` says."""

@@ -85,6 +85,8 @@ export function curvesSpec(
     width,
     height: options.height,
     autosize: { type: 'fit', contains: 'padding' },
+    // The last word of the axis reaches beyond it.
+    padding: { top: 8, right: 18, bottom: 4, left: 4 },
     data: { values },
     encoding: {
       x: {

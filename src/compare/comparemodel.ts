@@ -7,13 +7,7 @@ import { Poll } from '@lumino/polling';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
-import type {
-  ComparedRow,
-  Comparison,
-  Execution,
-  Goal,
-  Submission
-} from '../api/types';
+import type { ComparedRow, Comparison, Execution, Goal } from '../api/types';
 import { Coalescer, Pace } from '../model/coalescer';
 import { rankByGoal } from '../model/goals';
 import { isFinal } from '../model/labels';
@@ -210,11 +204,10 @@ export class CompareModel implements IDisposable {
   /** Run another notebook, which is given the selected executions. */
   async collect(path: string): Promise<Execution> {
     const { executions } = this._options;
-    const submission = {
+    const execution = await executions.client.submit({
       path,
       collect: { executions: this.selected.map(({ id }) => id) }
-    };
-    const execution = await executions.client.submit(submission as Submission);
+    });
     executions.submitted(execution);
     return execution;
   }

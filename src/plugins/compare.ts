@@ -5,8 +5,10 @@ import type {
 } from '@jupyterlab/application';
 import { ILabShell, ILayoutRestorer } from '@jupyterlab/application';
 import {
+  Dialog,
   MainAreaWidget,
   Notification,
+  showDialog,
   WidgetTracker
 } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
@@ -238,8 +240,38 @@ async function askForNotebook(
   model: CompareModel,
   trans: TranslationBundle
 ): Promise<string | null> {
-  const { FileDialog } = await import('@jupyterlab/filebrowser');
   const folder = PathExt.dirname(model.selected[0]?.notebook_path ?? '');
+  const usual = PathExt.join(folder, COLLECT);
+  const { contents } = documents.services;
+  const isThere = await contents.get(usual, { content: false }).then(
+    () => true,
+    () => false
+  );
+  if (isThere) {
+    const { button } = await showDialog({
+      title: trans.__('Collect %1 executions', model.selected.length),
+      body: trans.__(
+        '%1 is run, and is given a list of them as its parameter "executions".',
+        usual
+      ),
+      buttons: [
+        Dialog.cancelButton(),
+        Dialog.okButton({
+          label: trans.__('Other Notebook…'),
+          actions: ['other'],
+          displayType: 'default'
+        }),
+        Dialog.okButton({ label: trans.__('Collect') })
+      ]
+    });
+    if (!button.accept) {
+      return null;
+    }
+    if (!button.actions.includes('other')) {
+      return usual;
+    }
+  }
+  const { FileDialog } = await import('@jupyterlab/filebrowser');
   const { button, value } = await FileDialog.getOpenFiles({
     manager: documents,
     title: trans.__('Which notebook collects them?'),

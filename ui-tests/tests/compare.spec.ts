@@ -165,6 +165,44 @@ test('a comparison follows what runs, stops it, and is there after a reload', as
   await expect(view.getByRole('button', { name: 'Stop the rest' })).toHaveCount(0);
 });
 
+test('the best go into a notebook that collects them, and metrics are drawn', async ({
+  page,
+  executions,
+  server
+}) => {
+  const path = await server.write(
+    'train.ipynb',
+    notebook([PARAMETERS, TRAIN])
+  );
+  await server.write(
+    'collect.ipynb',
+    notebook([
+      { source: 'executions = []', tags: ['parameters'] },
+      'print("collected", sorted(each["parameters"]["rate"] for each in executions))'
+    ])
+  );
+  await executions.openSidebar();
+  const last = await server.sweep(path, { rate: '0.1, 0.2, 0.3' });
+  await executions.expectStatus(last, 'Succeeded');
+  await executions.rowButton(last).click();
+  await executions.receipt.getByRole('button', { name: 'Metrics (2)' }).click();
+  await expect(executions.receipt.locator('svg.marks')).toHaveCount(2);
+  await picture(page, 'result-metrics-light');
+  await executions.rowButton(last).click({ modifiers: ['Control'] });
+  await executions.rowButton(last - 1).click({ modifiers: ['Control'] });
+  await executions.panel.getByRole('button', { name: 'Compare' }).click();
+  const view = comparison(page);
+  await view.getByLabel('Select all').check();
+  await view.getByRole('button', { name: 'Collect 2 with notebook…' }).click();
+
+  const { number } = await executions.accepted(() =>
+    page.getByRole('dialog').getByRole('button', { name: 'Collect' }).click()
+  );
+  await executions.expectStatus(number, 'Succeeded');
+  await executions.rowButton(number).click();
+  await expect(executions.cells.last()).toContainText('collected [0.2, 0.3]');
+});
+
 test('a failure says what changed since the last success, and shows it', async ({
   page,
   executions,

@@ -100,11 +100,7 @@ function Loaded(props: IReceiptProps): JSX.Element {
         trans={trans}
       />
       {receipt && (
-        <Relations
-          receipt={receipt}
-          open={props.actions.open}
-          trans={trans}
-        />
+        <Relations receipt={receipt} open={props.actions.open} trans={trans} />
       )}
       <ParameterChips execution={execution} trans={trans} />
       <Bar {...props} open={drawer} toggle={toggle} />

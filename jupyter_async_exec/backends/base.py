@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jupyter_async_exec.core.events import Event
@@ -53,6 +53,16 @@ class Harvest:
     remarks: tuple[Remark, ...] = field(default=())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Whether a backend takes executions, and how many."""
+
+    #: Executions it takes at once (>= 0); None: as many as may run here at once.
+    slots: int | None = None
+    #: One sentence for people: why it takes none now, or not as many as it might.
+    problem: str | None = None
+
+
 class Backend(ABC):
     """A place where runners run.
 
@@ -62,7 +72,14 @@ class Backend(ABC):
     """
 
     #: Recorded with each execution and shown to people.
-    name: ClassVar[str]
+    name: str
+
+    async def health(self) -> Health:
+        """Return how it is, from what is known already; asked often.
+
+        A backend that is always there need not say so.
+        """
+        return Health()
 
     @abstractmethod
     async def start(self, execution: Execution) -> None:
@@ -75,6 +92,8 @@ class Backend(ABC):
         ------
         StartCancelledError
             `cancel` was called meanwhile, and that was soon enough.
+        UnavailableError
+            There is no room for it now; it goes back to the queue for a while.
         AsyncExecError
             The attempt could not be started; nothing of it is left running.
         """

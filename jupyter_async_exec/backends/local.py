@@ -6,13 +6,20 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from jupyter_async_exec.backends.attempt_folder import (
+    conclude,
+    keys_in,
+    observe,
+    read_log,
+    read_notebook,
+    remove,
+)
 from jupyter_async_exec.backends.base import AttemptKey, Backend, Harvest, Observation
 from jupyter_async_exec.backends.unreadable import (
     PATIENCE_S,
@@ -22,21 +29,13 @@ from jupyter_async_exec.backends.unreadable import (
 )
 from jupyter_async_exec.core.execution import Remark
 from jupyter_async_exec.core.secret_names import hidden_names
-from jupyter_async_exec.errors import (
-    InvalidRequestError,
-    StartCancelledError,
-    UnavailableError,
-)
+from jupyter_async_exec.errors import InvalidRequestError, StartCancelledError
 from jupyter_async_exec.runner import files
-from jupyter_async_exec.runner.conclude import conclude_attempt
-from jupyter_async_exec.runner.journal import iterate_journal, read_events
 from jupyter_async_exec.runner.launch import launch, terminate
-from jupyter_async_exec.runner.lock import is_held, take_lock
+from jupyter_async_exec.runner.lock import is_held
 from jupyter_async_exec.runner.mlflow_store import mlflow_variables
-from jupyter_async_exec.runner.rebuild import rebuild_notebook
-from jupyter_async_exec.runner.recorder import notebook_pieces
-from jupyter_async_exec.runner.result import conclude_lost, read_evidence, read_result
-from jupyter_async_exec.runner.task import Task, read_task, write_task
+from jupyter_async_exec.runner.result import read_evidence, read_result
+from jupyter_async_exec.runner.task import Task, write_task
 from jupyter_async_exec.runner.vault import SECRETS, Vault
 from jupyter_async_exec.runner.warm.pool import WarmPool
 from jupyter_async_exec.snapshots.capture import linked_from_json
@@ -50,8 +49,8 @@ if TYPE_CHECKING:
     import socket
 
     from jupyter_async_exec.core.execution import Execution
-    from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.objects.base import ObjectStore
+    from jupyter_async_exec.runner.processes import Process
 
 #: The mirror of the user's tree, below an attempt's folder.
 WORK = "work"
@@ -67,9 +66,6 @@ _KEPT = {
     files.JOURNAL: "The journal",
     files.LOG: "The log",
 }
-#: From this journal size on a running notebook is shown from its last
-#: checkpoint instead of being rebuilt at every look.
-REBUILD_LIMIT_BYTES = 16 * 1024 * 1024
 
 
 class LocalBackend(Backend):
@@ -80,7 +76,7 @@ class LocalBackend(Backend):
     directory
         Where attempts live while they run; one folder each.
     objects
-        Where snapshots come from and results go.
+        Where snapshots come from.
     nice
         Added niceness of a runner (0 to 19), so that interactive kernels stay responsive.
     spares
@@ -89,9 +85,13 @@ class LocalBackend(Backend):
         Where MLflow's runs are kept; `None` leaves MLflow as it is.
     patience_s
         How long what an attempt left may be unreadable before that is believed.
+    results
+        Where results go; default where snapshots come from.
+    owner
+        The process with which attempts end; without one they outlive whoever started them.
     """
 
-    name: ClassVar[str] = "local"
+    name = "local"
 
     def __init__(
         self,
@@ -102,10 +102,14 @@ class LocalBackend(Backend):
         spares: int = 0,
         mlflow_dir: Path | None = None,
         patience_s: float = PATIENCE_S,
+        results: ObjectStore | None = None,
+        owner: Process | None = None,
     ) -> None:
+        self._owner = owner
         self._directory = directory
         self._mlflow_dir = mlflow_dir
         self._objects = objects
+        self._results = objects if results is None else results
         self._nice = nice
         self._vault = Vault(directory.with_name(SECRETS))
         self._warm = WarmPool(directory.with_name(SPARES), nice=nice, spares=spares)
@@ -188,7 +192,7 @@ class LocalBackend(Backend):
             if is_held(directory) or read_result(directory) is not None:
                 return None
             # An earlier start got as far as the folder, never to the lock.
-            _remove(directory)
+            remove(directory)
         kernel_name = execution.kernel_name
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         spare = self._warm.take(kernel_name, directory)
@@ -202,7 +206,7 @@ class LocalBackend(Backend):
         except BaseException:
             if spare is not None:
                 spare.end()
-            _remove(directory)
+            remove(directory)
             raise
         finally:
             self._early_cancels.discard(key)
@@ -255,6 +259,7 @@ class LocalBackend(Backend):
                 limits=execution.limits,
                 environment=self._variables(execution),
                 nice=self._nice,
+                owner=None if self._owner is None else (self._owner.pid, self._owner.started),
             ),
         )
 
@@ -275,15 +280,11 @@ class LocalBackend(Backend):
         # Liveness first: what is dead at this point has written all it ever will.
         alive = directory.exists() and is_held(directory)
         try:
-            # Then the result: it is written last, so that no event can be missed.
-            result = read_result(directory)
-            events, end = read_events(directory / files.JOURNAL, offset)
-            if result is None and not alive:
-                result = conclude_lost(directory)
+            observation = observe(directory, offset=offset, alive=alive)
         except OSError as error:
             return self._give_up(key, error, alive=alive, offset=offset)
         self._patience.forget(key)
-        return Observation(events=tuple(events), offset=end, result=result, alive=alive)
+        return observation
 
     def _give_up(self, key: AttemptKey, error: OSError, *, alive: bool, offset: int) -> Observation:
         """Say what is known of an attempt that cannot be read, once that has lasted."""
@@ -307,7 +308,7 @@ class LocalBackend(Backend):
         if not directory.exists():
             return Harvest()
         try:
-            _conclude(directory)
+            conclude(directory)
         except OSError as error:
             if not self._harvest_patience.is_over(key, error):
                 raise
@@ -326,7 +327,7 @@ class LocalBackend(Backend):
     ) -> tuple[dict[str, str | None], tuple[Remark, ...]]:
         """Keep notebook, journal and log; what cannot be read costs itself and no other."""
         try:
-            object_ids = self._objects.put_files([directory / name for name in _KEPT])
+            object_ids = self._results.put_files([directory / name for name in _KEPT])
             return dict(zip(_KEPT, object_ids, strict=True)), ()
         except InvalidRequestError:
             pass  # The notebook put something else in the place of a file.
@@ -338,7 +339,7 @@ class LocalBackend(Backend):
         for name, what in _KEPT.items():
             kept[name] = None
             try:
-                (kept[name],) = self._objects.put_files([directory / name])
+                (kept[name],) = self._results.put_files([directory / name])
             except (OSError, InvalidRequestError) as error:
                 why = error.strerror if isinstance(error, OSError) else error
                 sentence = f"{what} could not be kept: {str(why).rstrip('.')}."
@@ -370,51 +371,26 @@ class LocalBackend(Backend):
             # Before anything is read: what changes from here on is late.
             present = json.dumps(record_baseline(tree).to_json()).encode()
             files.write_whole(late_path, present, durable=False)
-        return collect(tree, baseline, objects=self._objects)
-
-    def _rebuild(self, directory: Path) -> bytes:
-        source: JSONObject = json.loads((directory / files.SOURCE).read_bytes())
-        records = iterate_journal(directory / files.JOURNAL)
-        notebook = rebuild_notebook(source, read_task(directory), records)
-        return b"".join(notebook_pieces(notebook))
+        return collect(tree, baseline, objects=self._results)
 
     def _read_notebook(self, key: AttemptKey) -> bytes | None:
-        directory = self._path(key)
-        journal, output = directory / files.JOURNAL, directory / files.OUTPUT
-        try:
-            if journal.exists() and journal.stat().st_size > REBUILD_LIMIT_BYTES:
-                return output.read_bytes()
-            return self._rebuild(directory)
-        except (FileNotFoundError, InvalidRequestError):
-            # Not there yet, or no longer: it may end while we look.
-            return None
+        return read_notebook(self._path(key))
 
     def _read_log(self, key: AttemptKey, offset: int, limit_bytes: int) -> tuple[bytes, int]:
-        try:
-            with (self._path(key) / files.LOG).open("rb") as log:
-                size_bytes = log.seek(0, os.SEEK_END)
-                log.seek(max(0, size_bytes + offset) if offset < 0 else offset)
-                return log.read(limit_bytes), size_bytes
-        except FileNotFoundError:
-            return b"", 0
+        return read_log(self._path(key), offset=offset, limit_bytes=limit_bytes)
 
     def _attempts(self) -> tuple[AttemptKey, ...]:
         if not self._directory.exists():
             return ()
         self._warm.sweep()
-        keys = []
-        for path in self._directory.iterdir():
-            execution_id, _, attempt = path.name.partition("-")
-            if attempt.isdecimal() and path.is_dir():
-                keys.append(AttemptKey(execution_id, int(attempt)))
-        return tuple(keys)
+        return keys_in(self._directory)
 
     def _discard(self, key: AttemptKey) -> None:
         directory = self._path(key)
         if not directory.exists():
             return
         _end_processes(directory)
-        _remove(directory)
+        remove(directory)
 
 
 class _Ear:
@@ -460,16 +436,6 @@ class _Ear:
             self.close()
 
 
-def _conclude(directory: Path) -> None:
-    """Write the end of an attempt whose runner died before it could; the journal knows it."""
-    if read_result(directory) is None:
-        lock = take_lock(directory)
-        try:
-            conclude_attempt(directory)
-        finally:
-            os.close(lock)
-
-
 def _end_processes(directory: Path) -> None:
     """End what is left of an attempt's processes, and remove the folder of their sockets.
 
@@ -490,25 +456,3 @@ def _end_processes(directory: Path) -> None:
 
 def _local_path(text: str | None) -> Path | None:
     return Path(text) if text else None
-
-
-def _remove(directory: Path) -> None:
-    """Remove a folder whatever modes the notebook gave to what is inside.
-
-    Links are unlinked, never followed, so that the user's own files are safe.
-    """
-    shutil.rmtree(directory, ignore_errors=True)
-    if not directory.exists():
-        return
-    with contextlib.suppress(OSError):
-        directory.chmod(0o700)
-    for folder, names, _ in os.walk(directory):
-        # From the outside in: what cannot be entered is never walked into.
-        for name in names:
-            path = Path(folder, name)
-            if not path.is_symlink():
-                with contextlib.suppress(OSError):
-                    path.chmod(0o700)
-    shutil.rmtree(directory, ignore_errors=True)
-    if directory.exists():
-        raise UnavailableError(f"{directory} cannot be removed; remove it by hand.")

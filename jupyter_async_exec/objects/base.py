@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from jupyter_async_exec.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 OBJECT_ID = re.compile(r"[0-9a-f]{64}")
@@ -248,6 +248,60 @@ class ObjectStore(ABC):
 
         May take minutes the first time; afterwards as long as much has changed.
         """
+
+    def read_packed(
+        self,
+        object_id: str,
+        *,
+        offset: int,  # noqa: ARG002
+        limit_bytes: int,  # noqa: ARG002
+    ) -> tuple[bytes, int]:
+        """Return a piece of an object in the form in which it is kept, and that form's size.
+
+        For carrying objects between stores: `adopt` there takes the pieces, put together.
+
+        Parameters
+        ----------
+        object_id
+            What to read.
+        offset, limit_bytes
+            Where the piece begins and how long it may be (bytes of the kept form).
+
+        Raises
+        ------
+        NotFoundError
+            There is no such object.
+        InvalidRequestError
+            These objects cannot be carried in that form.
+        """
+        raise InvalidRequestError(f"{object_id} cannot be carried from this store.")
+
+    def arrival_path(self, object_id: str, sender: str) -> Path:  # noqa: ARG002
+        """Return where to gather the pieces of an object that `sender` (a file name) carries here.
+
+        Raises
+        ------
+        InvalidRequestError
+            Objects cannot be carried to this store.
+        """
+        raise InvalidRequestError(f"{object_id} cannot be carried to this store.")
+
+    def adopt(self, arrived: Mapping[str, Path]) -> None:
+        """Keep objects whose pieces have all arrived; all are durable together.
+
+        Parameters
+        ----------
+        arrived
+            Object id to `arrival_path`. The files are gone afterwards, whatever happened.
+
+        Raises
+        ------
+        CorruptObjectError
+            What arrived is not what its id says; nothing was kept.
+        DiskFullError
+            There is no room.
+        """
+        raise InvalidRequestError(f"{len(arrived)} objects cannot be carried to this store.")
 
     def set_aside(self, object_id: str) -> str | None:
         """Take a damaged object out of use, so that the same bytes can be put again.

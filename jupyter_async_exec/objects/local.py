@@ -35,7 +35,7 @@ from jupyter_async_exec.objects.local_file import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 PLACE = re.compile(r"[0-9a-f]{2}")
 NAME = re.compile(r"[0-9a-f]{62}")
@@ -141,6 +141,32 @@ class LocalObjectStore(ObjectStore):
         except BaseException:
             Path(path).unlink(missing_ok=True)
             raise
+
+    @override
+    def read_packed(self, object_id: str, *, offset: int, limit_bytes: int) -> tuple[bytes, int]:
+        descriptor = self._open_descriptor(object_id)
+        try:
+            packed_bytes = os.fstat(descriptor).st_size
+            return os.pread(descriptor, limit_bytes, offset), packed_bytes
+        finally:
+            os.close(descriptor)
+
+    @override
+    def arrival_path(self, object_id: str, sender: str) -> Path:
+        return self._directory / f"{TEMPORARY_PREFIX}{check_object_id(object_id)}-{sender}"
+
+    @override
+    def adopt(self, arrived: Mapping[str, Path]) -> None:
+        try:
+            for object_id, path in arrived.items():
+                self._verify(object_id, path)
+            with self.batch() as batch:
+                assert isinstance(batch, LocalBatch)
+                for object_id, path in arrived.items():
+                    batch.adopt(object_id, path)
+        finally:
+            for path in arrived.values():
+                path.unlink(missing_ok=True)
 
     @override
     def size_bytes(self, object_id: str) -> int:
@@ -299,6 +325,18 @@ class LocalObjectStore(ObjectStore):
         except BaseException:
             os.close(descriptor)
             raise
+
+    def _verify(self, object_id: str, path: Path) -> None:
+        """Read what arrived to its end, which fails unless it is the object."""
+        descriptor = open_object(str(path), object_id)
+        try:
+            reader = VerifiedReader(descriptor, object_id)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        with reader:
+            while reader.read(CHUNK_BYTES):
+                pass
 
     def _copy_large(self, object_id: str, target: int) -> None:
         with self._open_raw(object_id) as raw:

@@ -114,6 +114,16 @@ class LocalBatch:
         finally:
             os.close(descriptor)
 
+    def adopt(self, object_id: str, path: Path) -> None:
+        """Keep the file of an object, verified and in the folder of the store, under its name."""
+        size_bytes = plausible_size_bytes(str(path))
+        assert size_bytes is not None
+        if self._has(object_id):
+            _remove(str(path))
+        else:
+            self._place(object_id)
+            self._keep(object_id, str(path), size_bytes)
+
     def size_bytes(self, object_id: str) -> int:
         """Return the size of what was put here."""
         with self._lock:

@@ -205,6 +205,8 @@ def _explain(evidence: JSONObject, *, running: int | None, started: bool) -> tup
         if ended.get("out_of_memory") is True and number == getattr(signal, "SIGKILL", 9):
             how = "The system killed the runner because memory ran out"
             reason = Reason.OUT_OF_MEMORY
+    if evidence.get("owner_ended") is True:
+        how, reason = "The worker below which it ran has ended", Reason.LOST
     if running is not None:
         return reason, f"{how} while cell {running + 1} was running."
     return reason, f"{how} {'between cells' if started else 'before the first cell'}."

@@ -42,6 +42,7 @@ from jupyter_async_exec.runner.processes import (
     find_descendants,
     find_marked,
     identify,
+    is_alive,
     kill_all,
     send,
 )
@@ -152,6 +153,7 @@ class _Supervisor:
         }
         self._oom_kills = system.count_oom_kills()
         self._has_task = equipment.spare_kernel is None
+        self._owner = _read_owner(directory) if self._has_task else None
         self._cancelled_at: float | None = None
         self._result_at: float | None = None
 
@@ -213,7 +215,12 @@ class _Supervisor:
         if not self._has_task and (self._directory / files.TASK).exists():
             # Whatever was killed while we waited was not ours.
             self._has_task = True
+            self._owner = _read_owner(self._directory)
             self._oom_kills = system.count_oom_kills()
+        if self._owner is not None and not is_alive(self._owner):
+            self._evidence["owner_ended"] = True
+            os.kill(engine, signal.SIGKILL)
+            return
         if self._result_at is None and (self._directory / files.RESULT).exists():
             self._result_at = now
         if self._cancelled_at is None and (self._directory / files.CANCEL).exists():
@@ -373,6 +380,18 @@ def _identify_self() -> Process:
     own = identify(os.getpid())
     assert own is not None
     return own
+
+
+def _read_owner(directory: Path) -> Process | None:
+    """Return with whom the attempt ends; a task that cannot be read is the engine's to report."""
+    from jupyter_async_exec.errors import AsyncExecError
+    from jupyter_async_exec.runner.task import read_task
+
+    try:
+        owner = read_task(directory).owner
+    except (AsyncExecError, OSError):
+        return None
+    return None if owner is None else Process(*owner)
 
 
 def _is_gone(directory: Path) -> bool:

@@ -38,6 +38,8 @@ class Task:
     #: Extra variables for the kernel.
     environment: dict[str, str] = field(default_factory=dict)
     nice: int = 5
+    #: Id and start of the process with which the attempt ends; None: it outlives whoever began it.
+    owner: tuple[int, float] | None = None
 
     @property
     def cookie(self) -> str:
@@ -77,6 +79,9 @@ def read_task(directory: Path) -> Task:
             raise InvalidRequestError(
                 f"{files.TASK} has format {fields.get('format')!r}; this release reads format 1."
             )
-        return Task(**{**fields, "limits": Limits(**(fields.get("limits") or {}))})
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        limits = Limits(**(fields.get("limits") or {}))
+        owner = fields.get("owner")
+        owner = None if owner is None else (int(owner[0]), float(owner[1]))
+        return Task(**{**fields, "limits": limits, "owner": owner})
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise InvalidRequestError(f"{files.TASK} is damaged: {error}") from error

@@ -143,6 +143,8 @@ class _Mirror:
     def compare(self, linked: Sequence[LinkedFile]) -> None:
         """Note which linked files are not what they were at submission."""
         if self._tree_root is None or not self._tree_root.is_dir():
+            for file in linked:
+                self.notes.add("was too large to be captured and is not there", file.path)
             return
         for file in linked:
             try:

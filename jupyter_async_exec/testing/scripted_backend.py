@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
@@ -47,7 +47,7 @@ class ScriptedBackend(Backend):
         Raised by `harvest`, `harvest_late` and `attempts`, one a call, until none is left.
     """
 
-    name: ClassVar[str] = "local"
+    name = "local"
 
     def __init__(self) -> None:
         self.attempts_by_number: dict[int, ScriptedAttempt] = {}

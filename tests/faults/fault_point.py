@@ -74,7 +74,7 @@ POINTS = {
     "after the end is noted": Point(STORE, "record", event=ExecutionFinished),
     "before late files are kept": Point(BACKEND, "_collect_late", after=False),
     "before the folder goes": Point(BACKEND, "_discard", after=False),
-    "with half a folder": Point(BACKEND_MODULE, "_remove", after=False),
+    "with half a folder": Point(BACKEND_MODULE, "remove", after=False),
     "after the wish to cancel": Point(STORE, "request_cancel"),
     "after the cancel is sent": Point(BACKEND, "_cancel"),
     "after the deletion": Point(STORE, "trash"),

@@ -266,7 +266,7 @@ def translating(place: str) -> Iterator[None]:
         raise
 
 
-def write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
     """Write all of `data`."""
     view = memoryview(data)
     while view:

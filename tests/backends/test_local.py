@@ -7,7 +7,6 @@ import json
 import signal
 import stat
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,15 +20,12 @@ from jupyter_async_exec.errors import StartCancelledError
 from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.processes import COOKIE
-from jupyter_async_exec.snapshots.capture import capture
-from jupyter_async_exec.snapshots.notebook import normalise
 from jupyter_async_exec.testing.backend_contract import (
     LOOK_INTERVAL_S,
     BackendContract,
     wait_for_end,
 )
-from jupyter_async_exec.testing.factories import make_execution
-from tests.conftest import make_notebook
+from tests.backends.executions import claimed
 from tests.faults.damage import HAS_FAILING_FILE, failing_reads
 
 if TYPE_CHECKING:
@@ -57,26 +53,6 @@ class CancellingObjects(LocalObjectStore):
         super().copy_to(object_id, path, executable=executable)
         self.n_copied += 1
         self.cancel()
-
-
-def claimed(objects: LocalObjectStore, *sources: str, folder: Path | None = None) -> Execution:
-    captured = capture(
-        normalise(make_notebook(*sources)),
-        notebook_path="a.ipynb",
-        folder=folder,
-        server_root=folder,
-        kernel_name="python3",
-        language="python",
-        objects=objects,
-    )
-    execution = make_execution(
-        snapshot_id=captured.snapshot_id,
-        kernel_name="python3",
-        notebook_path="a.ipynb",
-        parameters={},
-        provenance={},
-    )
-    return replace(execution, status=Status.RUNNING, attempt=1)
 
 
 async def wrote_a_file(

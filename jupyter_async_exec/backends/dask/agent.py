@@ -1,0 +1,435 @@
+"""On the worker: runs attempts below it and answers the server's calls.
+
+The agent is a `LocalBackend` that can be asked from afar. It knows neither the
+server nor its database, and it starts nothing by itself. What it runs ends
+with the worker; what that left in its folders is found by the next worker of
+the same machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import platform
+import secrets
+import shutil
+import socket
+from dataclasses import astuple, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_async_exec.backends.attempt_folder import keys_in
+from jupyter_async_exec.backends.base import AttemptKey, Harvest
+from jupyter_async_exec.backends.dask.cache import Cache
+from jupyter_async_exec.backends.dask.parcels import Arrivals, pack, pieces_from_json
+from jupyter_async_exec.backends.dask.protocol import (
+    OPERATION,
+    PIECE_BYTES,
+    PROTOCOL,
+    State,
+    decode,
+    encode,
+    error_to_json,
+    execution_of,
+)
+from jupyter_async_exec.backends.local import LocalBackend
+from jupyter_async_exec.errors import (
+    AsyncExecError,
+    ConflictError,
+    InvalidRequestError,
+    NotFoundError,
+)
+from jupyter_async_exec.objects.local import LocalObjectStore
+from jupyter_async_exec.runner import files
+from jupyter_async_exec.runner.lock import is_held
+from jupyter_async_exec.runner.processes import identify
+from jupyter_async_exec.runner.vault import SECRETS, Vault
+from jupyter_async_exec.snapshots.manifest import load_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from jupyter_async_exec.core.json_types import JSONObject
+
+    #: Takes fields and bytes, returns the same.
+    Answer = tuple[JSONObject, bytes]
+
+ATTEMPTS = "attempts"
+#: What a watch that hears no bell looks at by itself, in seconds.
+LOOK_S = 1.0
+#: No watch takes longer, so that a broken connection is noticed.
+LONGEST_WATCH_S = 30.0
+#: What is read of an attempt as it grows, and what is read whole, the end last.
+GROWING = (files.JOURNAL, files.LOG)
+WHOLE = (files.SUPERVISOR, files.RESULT)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Room:
+    """What belongs to one store."""
+
+    directory: Path
+    backend: LocalBackend
+    cache: Cache
+    results: LocalObjectStore
+    vault: Vault
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    locks: dict[AttemptKey, asyncio.Lock] = field(default_factory=dict)
+    #: Attempts that were thrown away: a begin that comes late must not bring them back.
+    discarded: set[AttemptKey] = field(default_factory=set)
+    #: Objects that the harvest of each attempt put here.
+    harvested: dict[AttemptKey, set[str]] = field(default_factory=dict)
+
+    def attempt(self, key: AttemptKey) -> Path:
+        return self.directory / ATTEMPTS / str(key)
+
+
+class Agent:
+    """Answers for one Dask worker.
+
+    Parameters
+    ----------
+    base
+        Folder of this machine that all its workers share.
+    slots
+        Attempts that may run below this worker at once.
+    """
+
+    def __init__(self, base: Path, *, slots: int) -> None:
+        self._base = base
+        self._slots = slots
+        self._rooms: dict[str, _Room] = {}
+        #: Begun by this worker: the store's id with the attempt.
+        self._begun: set[tuple[str, AttemptKey]] = set()
+        base.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._place = _read_place(base)
+        self._verbs: dict[str, Callable[[str, JSONObject, bytes], Awaitable[Answer]]] = {
+            "introduce": self._introduce,
+            "begin": self._begin,
+            "lacking": self._lacking,
+            "give": self._give,
+            "take": self._take,
+            "watch": self._watch,
+            "read": self._read,
+            "cancel": self._cancel,
+            "harvest": self._harvest,
+            "discard": self._discard,
+        }
+
+    async def answer(self, verb: str, store: str, fields: bytes, content: bytes) -> JSONObject:
+        """Do what is asked; return the fields and bytes of the answer, or the error."""
+        try:
+            act = self._verbs.get(verb)
+            if act is None or not store.isalnum():
+                raise InvalidRequestError(f"The worker does not know how to {verb[:50]!r}.")
+            answer, sent = await act(store, decode(fields), content)
+        except (AsyncExecError, OSError, LookupError, TypeError, ValueError) as error:
+            if not isinstance(error, AsyncExecError):
+                _log.exception("%s failed", verb)
+            return {"error": encode(error_to_json(error))}
+        return {"fields": encode(answer), "content": sent}
+
+    async def close(self) -> None:
+        """Let spare runners go; attempts end with the process."""
+        for room in self._rooms.values():
+            await room.backend.close()
+
+    # ------------------------------------------------------------ who we are
+
+    async def _introduce(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
+        await self._room(store, fields["options"])
+        return await asyncio.to_thread(self._describe), b""
+
+    def _describe(self) -> JSONObject:
+        from jupyter_client.kernelspec import KernelSpecManager
+
+        from jupyter_async_exec import __version__
+
+        return {
+            "protocol": PROTOCOL,
+            "version": __version__,
+            "python": platform.python_version(),
+            "host": socket.gethostname(),
+            "place": self._place,
+            "slots": self._slots,
+            "busy": self._count_busy(),
+            "kernels": sorted(KernelSpecManager().find_kernel_specs()),
+        }
+
+    def _count_busy(self) -> int:
+        for store, key in tuple(self._begun):
+            if not is_held(self._rooms[store].attempt(key)):
+                self._begun.discard((store, key))
+        return len(self._begun)
+
+    async def _room(self, store: str, options: JSONObject | None = None) -> _Room:
+        if store not in self._rooms:
+            made = await asyncio.to_thread(self._make_room, store, options or {})
+            self._rooms.setdefault(store, made)
+        return self._rooms[store]
+
+    def _make_room(self, store: str, options: JSONObject) -> _Room:
+        directory = self._base / "stores" / store
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        attempts = directory / ATTEMPTS
+        if not attempts.exists() or not any(attempts.iterdir()):
+            shutil.rmtree(directory / "results", ignore_errors=True)
+        cache = Cache(self._base / "objects")
+        results = LocalObjectStore(directory / "results")
+        backend = LocalBackend(
+            attempts,
+            objects=cache,
+            results=results,
+            nice=int(options.get("nice", 0)),
+            spares=int(options.get("spares", 0)),
+            owner=identify(os.getpid()),
+        )
+        return _Room(directory, backend, cache, results, Vault(directory / SECRETS))
+
+    # ------------------------------------------------------------ the life of an attempt
+
+    async def _begin(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
+        execution = execution_of(fields["order"])
+        key = AttemptKey(execution.id, execution.attempt)
+        room = await self._room(store)
+        async with room.locks.setdefault(key, asyncio.Lock()):
+            if key in room.discarded:
+                raise ConflictError("The attempt was given up before it began.")
+            is_there = room.attempt(key).exists()
+            if not is_there and await asyncio.to_thread(self._count_busy) >= self._slots:
+                return {"is_full": True}, b""
+            mark = (store, key)
+            # Before it lives: another that begins meanwhile has to count it.
+            self._begun.add(mark)
+            hidden = fields["order"]["secrets"]
+            try:
+                if hidden:
+                    await asyncio.to_thread(room.vault.put, execution.id, hidden)
+                await room.backend.start(execution)
+            except NotFoundError:
+                # Its objects have to be brought, then it is asked again.
+                self._give_up(room, mark)
+                return {"is_lacking": True}, b""
+            except BaseException:
+                self._give_up(room, mark)
+                raise
+            room.changed.set()
+        snapshot_id = execution.snapshot_id
+        await asyncio.to_thread(lambda: room.cache.touch(_objects_of(room.cache, snapshot_id)))
+        return {}, b""
+
+    def _give_up(self, room: _Room, mark: tuple[str, AttemptKey]) -> None:
+        self._begun.discard(mark)
+        room.vault.discard(mark[1].execution_id)
+
+    async def _cancel(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
+        room = await self._room(store)
+        await room.backend.cancel(_key(fields))
+        return {}, b""
+
+    async def _harvest(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
+        room, key = await self._room(store), _key(fields)
+        if not room.attempt(key).exists():
+            raise NotFoundError(f"Nothing is left here of the attempt {key}.")
+        if fields["is_late"]:
+            harvest = await room.backend.harvest_late(key)
+        else:
+            # It uses nothing but the attempt's folder.
+            harvest = await room.backend.harvest(key, execution=None)  # type: ignore[arg-type]
+        room.harvested.setdefault(key, set()).update(_ids(harvest))
+        return {"harvest": _harvest_to_json(harvest)}, b""
+
+    async def _discard(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
+        room, key = await self._room(store), _key(fields)
+        # Also while it begins, which then finds that it need not.
+        await room.backend.cancel(key)
+        async with room.locks.setdefault(key, asyncio.Lock()):
+            room.discarded.add(key)
+            await room.backend.discard(key)
+            room.vault.discard(key.execution_id)
+            self._begun.discard((store, key))
+            mine = room.harvested.pop(key, set())
+            for object_id in mine.difference(*room.harvested.values()):
+                await asyncio.to_thread(room.results.delete, object_id)
+        room.locks.pop(key, None)
+        room.changed.set()
+        return {}, b""
+
+    # ------------------------------------------------------------ what is new
+
+    async def _watch(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
+        """Return the states of all attempts as soon as they are not what is known."""
+        room = await self._room(store)
+        known = fields["known"]
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + min(float(fields["wait_s"]), LONGEST_WATCH_S)
+        while True:
+            room.changed.clear()
+            states = await asyncio.to_thread(_states, room)
+            found = {str(key): list(astuple(state)) for key, state in states.items()}
+            left_s = deadline_s - loop.time()
+            if found != known or left_s <= 0:
+                busy = await asyncio.to_thread(self._count_busy)
+                return {"states": found, "busy": busy}, b""
+            living = [key for key, state in states.items() if state.is_alive]
+            await _news(room, living, min(left_s, LOOK_S))
+
+    async def _read(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
+        """Return what is new in the growing files and, when asked, the others whole."""
+        room, key = await self._room(store), _key(fields)
+
+        def read() -> Answer:
+            lengths: dict[str, int] = {}
+            pieces: list[bytes] = []
+            left_bytes = PIECE_BYTES
+            directory = room.attempt(key)
+            for name in GROWING:
+                pieces.append(
+                    _read_piece(directory / name, int(fields["offsets"][name]), left_bytes)
+                )
+                lengths[name] = len(pieces[-1])
+                left_bytes -= lengths[name]
+            for name in WHOLE if fields["is_end"] else ():
+                # What does not fit comes with the next call, which has more room.
+                fits = _size_bytes(directory / name) <= left_bytes
+                pieces.append(_read_piece(directory / name, 0, left_bytes) if fits else b"")
+                lengths[name] = len(pieces[-1])
+                left_bytes -= lengths[name]
+            return {"lengths": lengths}, b"".join(pieces)
+
+        return await asyncio.to_thread(read)
+
+    # ------------------------------------------------------------ objects
+
+    async def _lacking(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
+        room = await self._room(store)
+        arrivals = Arrivals(room.cache, store)
+        found = await asyncio.to_thread(arrivals.lacking, fields["object_ids"])
+        return {"lacking": found}, b""
+
+    async def _give(self, store: str, fields: JSONObject, content: bytes) -> Answer:
+        room = await self._room(store)
+        limit_bytes = int(fields["cache_bytes"])
+
+        def add() -> None:
+            Arrivals(room.cache, store).add(pieces_from_json(fields["pieces"]), content)
+            if fields["is_last"]:
+                room.cache.make_room(limit_bytes)
+
+        await asyncio.to_thread(add)
+        return {}, b""
+
+    async def _take(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
+        room = await self._room(store)
+        wanted = [(str(object_id), int(offset)) for object_id, offset in fields["wanted"]]
+        pieces, content = await asyncio.to_thread(pack, room.results, wanted)
+        return {"pieces": [astuple(piece) for piece in pieces]}, content
+
+
+async def _news(room: _Room, living: list[AttemptKey], timeout_s: float) -> None:
+    """Return when something may have changed, at the latest after the time."""
+    waits = [room.backend.wait(key, timeout_s=timeout_s) for key in living]
+    tasks = [asyncio.ensure_future(each) for each in (room.changed.wait(), *waits)]
+    try:
+        await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _states(room: _Room) -> dict[AttemptKey, State]:
+    found = {}
+    for key in keys_in(room.directory / ATTEMPTS):
+        directory = room.attempt(key)
+        # Liveness first: what is dead at this point has written all it ever will.
+        alive = is_held(directory)
+        found[key] = State(
+            has_result=(directory / files.RESULT).exists(),
+            journal_bytes=_size_bytes(directory / files.JOURNAL),
+            log_bytes=_size_bytes(directory / files.LOG),
+            is_alive=alive,
+        )
+    return found
+
+
+def _size_bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _read_piece(path: Path, offset: int, limit_bytes: int) -> bytes:
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except OSError:
+        return b""
+    try:
+        return os.pread(descriptor, limit_bytes, offset) if limit_bytes > 0 else b""
+    finally:
+        os.close(descriptor)
+
+
+def _key(fields: JSONObject) -> AttemptKey:
+    execution_id, _, attempt = str(fields["key"]).partition("-")
+    if not execution_id.isalnum() or not attempt.isdecimal():
+        raise InvalidRequestError(f"{fields['key']!r:.100} is not the name of an attempt.")
+    return AttemptKey(execution_id, int(attempt))
+
+
+def _objects_of(cache: Cache, snapshot_id: str) -> list[str]:
+    manifest = load_manifest(cache, snapshot_id)
+    return [snapshot_id, manifest.notebook_object, *(file.object_id for file in manifest.files)]
+
+
+def _ids(harvest: Harvest) -> set[str]:
+    named = (harvest.output_object, harvest.journal_object, harvest.log_object)
+    return {each for each in named if each} | {each.object_id for each in harvest.artifacts}
+
+
+def _harvest_to_json(harvest: Harvest) -> JSONObject:
+    return {
+        "output_object": harvest.output_object,
+        "journal_object": harvest.journal_object,
+        "log_object": harvest.log_object,
+        "artifacts": [
+            [each.name, each.object_id, each.size_bytes, each.media_type]
+            for each in harvest.artifacts
+        ],
+        "remarks": [[each.kind, each.message, each.cell_index] for each in harvest.remarks],
+    }
+
+
+def _read_place(base: Path) -> str:
+    """Return what names this machine's folder, the same for all its workers, now and later."""
+    path = base / "place.json"
+    if not path.exists():
+        mine = base / f".place-{secrets.token_hex(8)}"
+        files.write_whole(mine, json.dumps({"place": secrets.token_hex(16)}).encode())
+        with contextlib.suppress(FileExistsError):
+            # Whoever is first wins, whole.
+            os.link(mine, path)
+        mine.unlink()
+    return str(json.loads(path.read_bytes())["place"])
+
+
+def install(dask_worker: Any = None) -> None:
+    """Add the agent to the Dask worker in whose process this is called; twice is once."""
+    if OPERATION in dask_worker.handlers:
+        return
+    # Beside the worker's own folder, which goes with the worker. The name keeps machines
+    # apart that share it.
+    base = Path(dask_worker.local_directory).parent / "jupyter-async-exec" / socket.gethostname()
+    agent = Agent(base, slots=dask_worker.state.nthreads)
+
+    async def answer(verb: str, store: str, fields: bytes, content: bytes) -> JSONObject:
+        return await agent.answer(verb, store, fields, content)
+
+    dask_worker.handlers[OPERATION] = answer

@@ -1,0 +1,608 @@
+"""Runners below the workers of a Dask cluster, as the dispatcher sees them.
+
+The store owns queue and attempts; Dask places nothing, repeats nothing and
+keeps nothing. It is asked which workers there are, and carries calls to the
+agents on them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import time
+from dataclasses import astuple, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from jupyter_async_exec.backends import attempt_folder
+from jupyter_async_exec.backends.base import AttemptKey, Backend, Harvest, Health, Observation
+from jupyter_async_exec.backends.dask.link import Address, Link, UnreachableError
+from jupyter_async_exec.backends.dask.mirror import Mirror
+from jupyter_async_exec.backends.dask.parcels import (
+    N_WANTED,
+    Arrivals,
+    pack,
+    pieces_from_json,
+    rest_of,
+)
+from jupyter_async_exec.backends.dask.protocol import State, order_of
+from jupyter_async_exec.backends.dask.roster import Roster, Worker
+from jupyter_async_exec.core.execution import Artifact, Remark
+from jupyter_async_exec.core.secret_names import hidden_names
+from jupyter_async_exec.errors import (
+    AsyncExecError,
+    ConflictError,
+    CorruptObjectError,
+    InvalidRequestError,
+    NotFoundError,
+    UnavailableError,
+)
+from jupyter_async_exec.runner import files
+from jupyter_async_exec.runner.vault import Vault, read_secrets
+from jupyter_async_exec.snapshots.manifest import load_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Sequence
+    from pathlib import Path
+
+    from jupyter_async_exec.core.execution import Execution
+    from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.objects.base import ObjectStore
+
+ATTEMPTS = "attempts"
+STORE_ID = "store-id"
+#: A machine that is silent for longer has lost its attempts. Dask's own workers end within
+#: about 35 s when they lose their scheduler, so that two tries never run at the same time.
+PATIENCE_S = 60.0
+#: How long a watch waits for news; the connection is taken for broken some time later.
+WATCH_S = 20.0
+WATCH_MARGIN_S = 10.0
+#: A pause before what failed is tried again.
+RETRY_S = 0.5
+#: Objects are offered so often before a worker is given up.
+N_TRIES = 4
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaskSettings:
+    """What can be chosen about one cluster."""
+
+    address: Address
+    #: Executions at once (>= 1); None: as many as its workers have threads.
+    slots: int | None = None
+    #: Attempts of a machine that was silent for longer are lost (s).
+    patience_s: float = PATIENCE_S
+    #: Room for snapshots on each machine (bytes).
+    cache_bytes: int = 2_000_000_000
+    #: Added niceness of runners (0 to 19).
+    nice: int = 0
+    #: Runners kept ready for each kernel used lately, on each worker (0 or 1).
+    spares: int = 1
+
+
+@dataclass(slots=True)
+class _Place:
+    """A machine on which attempts of ours are."""
+
+    task: asyncio.Task[None] | None = None
+    #: What it said last of each attempt.
+    known: dict[str, Any] = field(default_factory=dict)
+    #: One execution brings what is lacking, the others wait for it.
+    bringing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class DaskBackend(Backend):
+    """Run below the workers of a Dask cluster.
+
+    Parameters
+    ----------
+    name
+        What people call it.
+    directory
+        Where what attempts write is mirrored.
+    settings
+        What was chosen.
+    objects
+        Where snapshots come from and results go.
+    vault
+        Where secret parameters wait.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        directory: Path,
+        *,
+        settings: DaskSettings,
+        objects: ObjectStore,
+        vault: Vault,
+    ) -> None:
+        self.name = name
+        self._directory = directory / ATTEMPTS
+        self._settings = settings
+        self._objects = objects
+        self._vault = vault
+        self._store_id = _read_store_id(directory)
+        self._link = Link(settings.address, store_id=self._store_id)
+        self._roster = Roster(
+            self._link,
+            name=name,
+            slots=settings.slots,
+            options={"nice": settings.nice, "spares": settings.spares},
+            arrived=self._arrived,
+        )
+        self._mirrors: dict[AttemptKey, Mirror] = {}
+        self._places: dict[str, _Place] = {}
+        self._early_cancels: set[AttemptKey] = set()
+        self._background: set[asyncio.Task[None]] = set()
+
+    # ------------------------------------------------------------ from the server's event loop
+
+    @override
+    async def health(self) -> Health:
+        return await self._link.run(self._health())
+
+    @override
+    async def start(self, execution: Execution) -> None:
+        await self._link.run(self._start(execution))
+
+    @override
+    async def observe(self, key: AttemptKey, *, offset: int) -> Observation:
+        mirror = self._mirrors.get(key)
+        if mirror is None:
+            mirror = await self._link.run(self._adopt(key))
+        return await asyncio.to_thread(mirror.observe, offset)
+
+    @override
+    async def wait(self, key: AttemptKey, *, timeout_s: float) -> None:
+        mirror = self._mirrors.get(key)
+        if mirror is None:
+            await asyncio.sleep(timeout_s)
+        else:
+            await mirror.wait(timeout_s)
+
+    @override
+    async def cancel(self, key: AttemptKey) -> None:
+        try:
+            await asyncio.to_thread(files.request_cancel, self._path(key))
+        except FileNotFoundError:
+            self._early_cancels.add(key)
+            return
+        await self._link.run(self._pass_on_cancel(key))
+
+    @override
+    async def harvest(self, key: AttemptKey, execution: Execution) -> Harvest:
+        return await self._link.run(self._harvest(key))
+
+    @override
+    async def harvest_late(self, key: AttemptKey) -> Harvest:
+        return await self._link.run(self._harvest_late(key))
+
+    @override
+    async def discard(self, key: AttemptKey) -> None:
+        await self._link.run(self._discard(key))
+
+    @override
+    async def read_notebook(self, key: AttemptKey) -> bytes | None:
+        return await asyncio.to_thread(attempt_folder.read_notebook, self._path(key))
+
+    @override
+    async def read_log(
+        self, key: AttemptKey, *, offset: int, limit_bytes: int
+    ) -> tuple[bytes, int]:
+        return await asyncio.to_thread(
+            attempt_folder.read_log, self._path(key), offset=offset, limit_bytes=limit_bytes
+        )
+
+    @override
+    async def attempts(self) -> tuple[AttemptKey, ...]:
+        return await asyncio.to_thread(attempt_folder.keys_in, self._directory)
+
+    @override
+    async def close(self) -> None:
+        await asyncio.to_thread(self._link.close)
+
+    def _path(self, key: AttemptKey) -> Path:
+        return self._directory / str(key)
+
+    # ------------------------------------------------------------ in the link's thread
+
+    async def _health(self) -> Health:
+        self._roster.start()
+        return await self._roster.health()
+
+    async def _start(self, execution: Execution) -> None:
+        key = AttemptKey(execution.id, execution.attempt)
+        if key in self._mirrors or self._path(key).exists():
+            await self._adopt(key)
+            return
+        self._roster.start()
+        worker = await self._roster.choose(execution.kernel_name)
+        worker.ours.add(key)
+        mirror = Mirror(key, self._path(key))
+        try:
+            await asyncio.to_thread(
+                mirror.prepare,
+                execution,
+                self._objects,
+                place=worker.place,
+                worker=worker.address,
+            )
+            self._mirrors[key] = mirror
+            self._check_cancel(key)
+            await self._begin(worker, mirror, execution)
+        except BaseException:
+            await self._discard(key)
+            raise
+        self._follow(mirror)
+
+    def _check_cancel(self, key: AttemptKey) -> None:
+        from jupyter_async_exec.errors import StartCancelledError
+
+        if key in self._early_cancels or (self._path(key) / files.CANCEL).exists():
+            self._early_cancels.discard(key)
+            raise StartCancelledError("Cancelled before it started.")
+
+    async def _begin(self, worker: Worker, mirror: Mirror, execution: Execution) -> None:
+        order = order_of(execution, await asyncio.to_thread(self._secrets, execution, worker))
+        for _ in range(N_TRIES):
+            answer, _ = await self._ask(worker, "begin", {"order": order})
+            self._check_cancel(mirror.key)
+            if answer.get("is_full"):
+                worker.busy = worker.slots
+                raise UnavailableError(f"{self.name}: the worker {worker.address} is full.")
+            if not answer.get("is_lacking"):
+                mirror.silent_since_s = None
+                return
+            place = self._places.setdefault(worker.place, _Place())
+            async with place.bringing:
+                await self._bring(worker, mirror.key, execution.snapshot_id)
+        raise UnavailableError(
+            f"{self.name}: the files of the snapshot do not stay on {worker.address}; "
+            "give its cache more room."
+        )
+
+    def _secrets(self, execution: Execution, worker: Worker) -> JSONObject:
+        if not hidden_names(execution.parameters):
+            return {}
+        if not _is_private(worker.address):
+            raise InvalidRequestError(
+                f"Secret parameters are not sent to {worker.address}, because everybody on the "
+                "way could read them; use TLS."
+            )
+        return dict(read_secrets(self._vault.path(execution.id)))
+
+    async def _bring(self, worker: Worker, key: AttemptKey, snapshot_id: str) -> None:
+        """Bring what the worker's machine lacks of a snapshot."""
+        ids = await asyncio.to_thread(_objects_of, self._objects, snapshot_id)
+        answer, _ = await self._ask(worker, "lacking", {"object_ids": ids})
+        lacking = [(str(object_id), int(offset)) for object_id, offset in answer["lacking"]]
+        while lacking:
+            self._check_cancel(key)
+            pieces, content = await asyncio.to_thread(pack, self._objects, lacking)
+            lacking = rest_of(lacking, pieces)
+            fields: JSONObject = {
+                "pieces": [astuple(piece) for piece in pieces],
+                "is_last": not lacking,
+                "cache_bytes": self._settings.cache_bytes,
+            }
+            await self._ask(worker, "give", fields, content)
+
+    async def _ask(
+        self, worker: Worker, verb: str, fields: JSONObject, content: bytes = b""
+    ) -> tuple[JSONObject, bytes]:
+        return await self._link.ask(
+            worker.address, verb, fields, content, is_direct=worker.is_direct
+        )
+
+    def _worker_of(self, mirror: Mirror) -> Worker:
+        worker = self._roster.find(mirror.place)
+        if worker is None:
+            raise UnreachableError(f"{self.name}: {mirror.worker} does not answer.")
+        return worker
+
+    # ------------------------------------------------------------ following
+
+    async def _adopt(self, key: AttemptKey) -> Mirror:
+        """Return the mirror of an attempt, also of one that an earlier server began."""
+        mirror = self._mirrors.get(key)
+        if mirror is None:
+            mirror = Mirror(key, self._path(key))
+            if not mirror.directory.exists():
+                mirror.is_gone = True
+                return mirror
+            await asyncio.to_thread(mirror.read_where)
+            self._mirrors.setdefault(key, mirror)
+            self._roster.start()
+        self._follow(mirror)
+        return mirror
+
+    def _follow(self, mirror: Mirror) -> None:
+        place = self._places.setdefault(mirror.place, _Place())
+        if place.task is None or place.task.done():
+            place.known = {}
+            place.task = asyncio.get_running_loop().create_task(self._watch(mirror.place, place))
+
+    def _at(self, place: str) -> list[Mirror]:
+        return [mirror for mirror in self._mirrors.values() if mirror.place == place]
+
+    async def _watch(self, name: str, place: _Place) -> None:
+        """Follow all attempts of one machine, as long as there are some."""
+        while mirrors := self._at(name):
+            worker = self._roster.find(name)
+            try:
+                if worker is None:
+                    raise UnreachableError(f"{self.name}: nobody answers for {mirrors[0].worker}.")
+                answer, _ = await self._link.ask(
+                    worker.address,
+                    "watch",
+                    {"known": place.known, "wait_s": WATCH_S},
+                    is_direct=worker.is_direct,
+                    timeout_s=WATCH_S + WATCH_MARGIN_S,
+                )
+            except AsyncExecError as error:
+                place.known = {}
+                self._note_silence(name, str(error))
+                await asyncio.sleep(RETRY_S)
+                continue
+            worker.busy = int(answer["busy"])
+            place.known = answer["states"]
+            # Those that began while it answered are heard of next time.
+            await self._note_states(worker, mirrors, answer["states"])
+
+    async def _note_states(
+        self, worker: Worker, mirrors: Sequence[Mirror], states: JSONObject
+    ) -> None:
+        pulls = []
+        for mirror in mirrors:
+            found = states.get(str(mirror.key))
+            if mirror.silent_since_s is not None:
+                # It was silent, or is new to us; a wish to cancel may have been lost.
+                mirror.cancel_sent = False
+            mirror.silent_since_s = None
+            if found is None:
+                await self._note_absence(worker, mirror)
+                continue
+            mirror.state = State.from_json(found)
+            if not mirror.cancel_sent and (mirror.directory / files.CANCEL).exists():
+                self._spawn(self._pass_on_cancel(mirror.key))
+            if not mirror.state.is_alive:
+                self._roster.let_go(mirror.key)
+            pulls.append(self._pull(worker, mirror))
+        await asyncio.gather(*pulls)
+        await self._clear_strangers(worker, states)
+
+    async def _note_absence(self, worker: Worker, mirror: Mirror) -> None:
+        if mirror.state is None and worker.ours and mirror.key in worker.ours:
+            return  # It is being started.
+        if not mirror.is_gone:
+            mirror.is_gone = True
+            mirror.why_gone = f"Nothing is left of it on {mirror.worker}."
+            self._roster.let_go(mirror.key)
+        mirror.ring()
+
+    async def _pull(self, worker: Worker, mirror: Mirror) -> None:
+        """Write here what is new there."""
+        async with mirror.pulling:
+            state = mirror.state
+            assert state is not None
+            try:
+                while not mirror.is_whole and not mirror.is_gone:
+                    offsets = await asyncio.to_thread(mirror.offsets)
+                    is_behind = (
+                        offsets[files.JOURNAL] < state.journal_bytes
+                        or offsets[files.LOG] < state.log_bytes
+                    )
+                    if not is_behind and not state.has_result and state.is_alive:
+                        return
+                    # The end is only read when all before it is here, or comes with it.
+                    is_end = state.has_result or not state.is_alive
+                    fields: JSONObject = {
+                        "key": str(mirror.key),
+                        "offsets": offsets,
+                        "is_end": is_end,
+                    }
+                    answer, content = await self._ask(worker, "read", fields)
+                    lengths = {str(name): int(n) for name, n in answer["lengths"].items()}
+                    has_end = await asyncio.to_thread(mirror.write, offsets, lengths, content)
+                    is_dry = not any(lengths[name] for name in offsets)
+                    mirror.is_whole = has_end or (is_dry and is_end and not state.has_result)
+                    mirror.ring()
+            except (AsyncExecError, OSError) as error:
+                # The state is told again with the next watch.
+                self._places[mirror.place].known = {}
+                _log.info("What %s has written is read again: %s", mirror.key, error)
+                await asyncio.sleep(RETRY_S)
+        mirror.ring()
+
+    def _note_silence(self, name: str, why: str) -> None:
+        now_s = time.monotonic()
+        for mirror in self._at(name):
+            if mirror.silent_since_s is None:
+                mirror.silent_since_s = now_s
+            elif now_s - mirror.silent_since_s > self._settings.patience_s and not mirror.is_gone:
+                _log.warning("The attempt %s is given up: %s", mirror.key, why)
+                mirror.is_gone = True
+                mirror.why_gone = (
+                    f"Its worker {mirror.worker} has not been heard of for "
+                    f"{self._settings.patience_s:.0f} s."
+                )
+                self._roster.let_go(mirror.key)
+                mirror.ring()
+
+    async def _clear_strangers(self, worker: Worker, states: JSONObject) -> None:
+        """Have thrown away what was given up here while its machine was silent.
+
+        An attempt has its folder here before it is begun there, and until it is discarded there.
+        """
+        for name in states:
+            if not await asyncio.to_thread((self._directory / name).exists):
+                _log.info("The attempt %s on %s is not wanted any more.", name, worker.address)
+                with contextlib.suppress(AsyncExecError):
+                    await self._ask(worker, "discard", {"key": name})
+
+    def _arrived(self, worker: Worker) -> None:
+        self._spawn(self._look_for_strangers(worker))
+
+    async def _look_for_strangers(self, worker: Worker) -> None:
+        with contextlib.suppress(AsyncExecError):
+            answer, _ = await self._ask(worker, "watch", {"known": {}, "wait_s": 0})
+            await self._clear_strangers(worker, answer["states"])
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    # ------------------------------------------------------------ cancel, harvest, discard
+
+    async def _pass_on_cancel(self, key: AttemptKey) -> None:
+        """Tell the worker; when it cannot be told now, it is as soon as it answers."""
+        mirror = await self._adopt(key)
+        if mirror.is_gone:
+            return
+        mirror.cancel_sent = True
+        try:
+            await self._ask(self._worker_of(mirror), "cancel", {"key": str(key)})
+        except AsyncExecError:
+            mirror.cancel_sent = False
+
+    async def _harvest(self, key: AttemptKey) -> Harvest:
+        mirror = await self._adopt(key)
+        if not mirror.directory.exists():
+            return Harvest()
+        if mirror.is_gone:
+            return await asyncio.to_thread(self._harvest_here, mirror)
+        worker = self._worker_of(mirror)
+        try:
+            answer, _ = await self._ask(worker, "harvest", {"key": str(key), "is_late": False})
+        except NotFoundError:
+            mirror.is_gone = True
+            return await asyncio.to_thread(self._harvest_here, mirror)
+        found = _harvest_from_json(answer["harvest"])
+        # Journal and log are here already, if nothing went wrong on their way.
+        here = await asyncio.to_thread(self._keep_mirrored, mirror)
+        named = [found.output_object, found.journal_object, found.log_object]
+        wanted = [each for each in named if each and each not in here]
+        wanted += [artifact.object_id for artifact in found.artifacts]
+        await self._fetch(worker, key, wanted)
+        return found
+
+    def _keep_mirrored(self, mirror: Mirror) -> set[str]:
+        paths = [mirror.directory / files.JOURNAL, mirror.directory / files.LOG]
+        return {each for each in self._objects.put_files(paths) if each}
+
+    def _harvest_here(self, mirror: Mirror) -> Harvest:
+        """Keep what is known of an attempt whose machine is gone."""
+        attempt_folder.conclude(mirror.directory)
+        names = (files.OUTPUT, files.JOURNAL, files.LOG)
+        output, journal, log = self._objects.put_files([mirror.directory / each for each in names])
+        sentence = f"The files it made are not kept: they were on {mirror.worker}, which is gone."
+        remarks = (Remark(kind="files_lost", message=sentence),) if journal else ()
+        return Harvest(
+            output_object=output, journal_object=journal, log_object=log, remarks=remarks
+        )
+
+    async def _harvest_late(self, key: AttemptKey) -> Harvest:
+        mirror = await self._adopt(key)
+        if mirror.is_gone:
+            return Harvest()
+        worker = self._worker_of(mirror)
+        try:
+            answer, _ = await self._ask(worker, "harvest", {"key": str(key), "is_late": True})
+        except NotFoundError:
+            return Harvest()
+        found = _harvest_from_json(answer["harvest"])
+        await self._fetch(worker, key, [artifact.object_id for artifact in found.artifacts])
+        return found
+
+    async def _fetch(self, worker: Worker, key: AttemptKey, object_ids: Sequence[str]) -> None:
+        """Bring objects here, in pieces, and verify them."""
+        arrivals = Arrivals(self._objects, str(key))
+        n_damaged = 0
+        while True:
+            lacking = await asyncio.to_thread(arrivals.lacking, object_ids)
+            if not lacking:
+                return
+            while lacking:
+                answer, content = await self._ask(worker, "take", {"wanted": lacking[:N_WANTED]})
+                pieces = pieces_from_json(answer["pieces"])
+                if not pieces:
+                    raise UnavailableError(f"{worker.address} sends nothing.")
+                try:
+                    await asyncio.to_thread(arrivals.add, pieces, content)
+                except CorruptObjectError:
+                    n_damaged += 1
+                    if n_damaged >= N_TRIES:
+                        raise
+                    break
+                lacking = rest_of(lacking, pieces)
+
+    async def _discard(self, key: AttemptKey) -> None:
+        self._early_cancels.discard(key)
+        self._roster.let_go(key)
+        mirror = self._mirrors.get(key) or Mirror(key, self._path(key))
+        if mirror.directory.exists() and not mirror.place:
+            await asyncio.to_thread(mirror.read_where)
+        worker = self._roster.find(mirror.place)
+        if worker is not None:
+            # Who cannot be told now is told as soon as it answers: see `_clear_strangers`.
+            with contextlib.suppress(UnreachableError, ConflictError):
+                await self._ask(worker, "discard", {"key": str(key)})
+        self._mirrors.pop(key, None)
+        await asyncio.to_thread(attempt_folder.remove, mirror.directory)
+        mirror.is_gone = True
+        mirror.ring()
+
+
+def _objects_of(objects: ObjectStore, snapshot_id: str) -> list[str]:
+    manifest = load_manifest(objects, snapshot_id)
+    return [snapshot_id, manifest.notebook_object, *(file.object_id for file in manifest.files)]
+
+
+def _harvest_from_json(fields: JSONObject) -> Harvest:
+    """Read what an agent says of a harvest; it comes from a machine that is not ours."""
+    return Harvest(
+        output_object=fields["output_object"],
+        journal_object=fields["journal_object"],
+        log_object=fields["log_object"],
+        artifacts=tuple(
+            Artifact(
+                name=str(name),
+                object_id=str(object_id),
+                size_bytes=int(size_bytes),
+                media_type=str(media_type),
+            )
+            for name, object_id, size_bytes, media_type in fields["artifacts"]
+        ),
+        remarks=tuple(
+            Remark(kind=str(kind), message=str(message), cell_index=cell_index)
+            for kind, message, cell_index in fields["remarks"]
+        ),
+    )
+
+
+def _is_private(address: str) -> bool:
+    """Whether nobody else can read what goes there: it is encrypted, or does not leave us."""
+    scheme, _, rest = address.partition("://")
+    host = rest.rpartition(":")[0]
+    return scheme in ("tls", "wss", "inproc") or host in ("127.0.0.1", "[::1]", "localhost")
+
+
+def _read_store_id(directory: Path) -> str:
+    """Return what names our attempts on the workers, made once."""
+    path = directory / STORE_ID
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        mine = path.with_name(f".{STORE_ID}-{secrets.token_hex(4)}")
+        files.write_whole(mine, secrets.token_hex(16).encode("ascii"))
+        with contextlib.suppress(FileExistsError):
+            os.link(mine, path)
+        mine.unlink()
+    return path.read_text(encoding="ascii")

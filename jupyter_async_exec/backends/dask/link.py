@@ -1,0 +1,271 @@
+"""Dask's connections, in a thread of their own: nothing of Dask runs on the server's event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pickle
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from distributed import __version__ as distributed_release  # type: ignore[attr-defined]
+from distributed.core import ConnectionPool
+from distributed.security import Security
+
+from jupyter_async_exec.backends.dask import agent
+from jupyter_async_exec.backends.dask.protocol import (
+    OPERATION,
+    decode,
+    encode,
+    error_from_json,
+)
+from jupyter_async_exec.errors import AsyncExecError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from jupyter_async_exec.core.json_types import JSONObject
+
+_T = TypeVar("_T")
+
+#: Connections open at the same time; each running watch and each transfer has one.
+MAX_CONNECTIONS = 1024
+CONNECT_TIMEOUT_S = 5.0
+#: A worker that cannot be reached directly within this time is reached through the scheduler.
+DIRECT_TIMEOUT_S = 2.0
+#: A call that is not a watch is answered within this time, or the connection is taken for broken.
+CALL_TIMEOUT_S = 60.0
+#: Only its name, which the worker looks up in its own installation.
+_INSTALL: bytes = pickle.dumps(agent.install)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where the scheduler is, and what it takes to be let in."""
+
+    #: Such as ``tls://host:8786``; empty when there is a file.
+    address: str = ""
+    #: What ``dask scheduler --scheduler-file`` writes.
+    scheduler_file: str = ""
+    tls_ca_file: str = ""
+    tls_client_cert: str = ""
+    tls_client_key: str = ""
+
+    def find(self) -> str:
+        """Return the scheduler's address; read anew each time, because a new scheduler has another.
+
+        Raises
+        ------
+        UnavailableError
+            The file is not there or says nothing.
+        """
+        if not self.scheduler_file:
+            return self.address
+        try:
+            content = json.loads(Path(self.scheduler_file).expanduser().read_bytes())
+            return str(content["address"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UnavailableError(
+                f"The scheduler's file {self.scheduler_file} cannot be read ({error}); "
+                "start the scheduler, or correct the configuration."
+            ) from error
+
+    def security(self) -> Security:
+        """Return what Dask needs to know; what is not chosen is as Dask's configuration says."""
+        chosen = {
+            "tls_ca_file": self.tls_ca_file,
+            "tls_client_cert": self.tls_client_cert,
+            "tls_client_key": self.tls_client_key,
+        }
+        named = {name: str(Path(path).expanduser()) for name, path in chosen.items() if path}
+        return Security(**named, require_encryption=True if named else None)  # type: ignore[no-untyped-call]
+
+
+class Link:
+    """Calls scheduler and workers.
+
+    Parameters
+    ----------
+    address
+        Of the scheduler.
+    store_id
+        Names whose attempts are meant.
+    """
+
+    def __init__(self, address: Address, *, store_id: str) -> None:
+        self._address = address
+        self._store_id = store_id
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, name="dask-link", daemon=True)
+        self._pool: ConnectionPool | None = None
+        self._thread.start()
+
+    async def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        """Run a coroutine in the link's thread and wait for it, from any event loop."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+
+    def close(self) -> None:
+        """Close every connection and end the thread."""
+        if not self._thread.is_alive():
+            return
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(timeout=10.0)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=10.0)
+        self._loop.close()
+
+    # ------------------------------------------------------------ in the link's thread
+
+    async def identity(self) -> JSONObject:
+        """Return what the scheduler says of itself and its workers.
+
+        Raises
+        ------
+        UnavailableError
+            It cannot be reached.
+        """
+        address = self._address.find()
+        found: JSONObject = await self._call(address, "identity", CONNECT_TIMEOUT_S, op="identity")
+        return found
+
+    async def scheduler_version(self) -> str:
+        """Return the version of distributed that the scheduler runs."""
+        address = self._address.find()
+        found = await self._call(address, "versions", CALL_TIMEOUT_S, op="versions")
+        return str(found["packages"]["distributed"])
+
+    async def introduce(self, worker: str, options: JSONObject) -> tuple[bool, JSONObject]:
+        """Put the agent into a worker; return whether it is reached directly, and what it is.
+
+        Raises
+        ------
+        UnavailableError
+            It cannot be put there, or cannot be reached.
+        """
+        try:
+            await self._call(worker, "identity", DIRECT_TIMEOUT_S, op="identity")
+            is_direct = True
+        except UnreachableError:
+            is_direct = False
+        await self._install(worker, is_direct=is_direct)
+        fields, _ = await self.ask(worker, "introduce", {"options": options}, is_direct=is_direct)
+        return is_direct, fields
+
+    async def ask(
+        self,
+        worker: str,
+        verb: str,
+        fields: JSONObject,
+        content: bytes = b"",
+        *,
+        is_direct: bool,
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> tuple[JSONObject, bytes]:
+        """Have the agent of a worker do something.
+
+        Raises
+        ------
+        UnreachableError
+            Nobody answered; whether it was done is not known.
+        AsyncExecError
+            What the agent raised.
+        """
+        message = {
+            "op": OPERATION,
+            "verb": verb,
+            "store": self._store_id,
+            "fields": encode(fields),
+            "content": content,
+        }
+        answer = await self._to_worker(worker, message, is_direct=is_direct, timeout_s=timeout_s)
+        if "error" in answer:
+            raise error_from_json(decode(answer["error"]))
+        if "fields" not in answer:
+            raise UnreachableError(f"The worker {worker} does not know us any more.")
+        return decode(answer["fields"]), answer["content"]
+
+    async def _install(self, worker: str, *, is_direct: bool) -> None:
+        message = {"op": "run", "function": _INSTALL, "wait": True}
+        # The worker imports our part first, which takes seconds where it is busy.
+        answer = await self._to_worker(
+            worker, message, is_direct=is_direct, timeout_s=CALL_TIMEOUT_S
+        )
+        if answer.get("status") != "OK":
+            raise UnavailableError(_explain_install(str(answer.get("exception_text"))))
+
+    async def _to_worker(
+        self, worker: str, message: JSONObject, *, is_direct: bool, timeout_s: float
+    ) -> JSONObject:
+        if is_direct:
+            answer = await self._call(worker, str(message["op"]), timeout_s, **message)
+        else:
+            scheduler = self._address.find()
+            answer = await self._call(
+                scheduler, str(message["op"]), timeout_s, op="proxy", worker=worker, msg=message
+            )
+        # A worker that does not know an operation answers with nothing.
+        return answer if isinstance(answer, dict) else {}
+
+    async def _call(self, address: str, what: str, timeout_s: float, **message: Any) -> Any:
+        pool = await self._open_pool()
+        op = message.pop("op")
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await getattr(pool(address), op)(**message)
+        except AsyncExecError:
+            raise
+        except Exception as error:
+            # Of the many that Dask and the system raise, all say that nobody answered.
+            raise UnreachableError(
+                f"{address} does not answer ({what}: {_describe(error)})."
+            ) from error
+
+    async def _open_pool(self) -> ConnectionPool:
+        if self._pool is None:
+            security = self._address.security()
+            pool = ConnectionPool(
+                limit=MAX_CONNECTIONS,
+                # What comes is ours to read, and nothing in it is unpickled by our wish.
+                deserialize=False,
+                connection_args=security.get_connection_args("client"),  # type: ignore[no-untyped-call]
+                timeout=CONNECT_TIMEOUT_S,
+            )
+            await pool.start()
+            self._pool = pool
+        return self._pool
+
+    async def _close(self) -> None:
+        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        if self._pool is not None:
+            await self._pool.close()
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+
+class UnreachableError(UnavailableError):
+    """Nobody answered; whether what was asked for was done is not known."""
+
+
+def distributed_version() -> str:
+    """Return the version of distributed here."""
+    return str(distributed_release)
+
+
+def _describe(error: Exception) -> str:
+    text = str(error).strip() or "no answer in time"
+    return f"{type(error).__name__}: {text}"[:300]
+
+
+def _explain_install(text: str) -> str:
+    if "ModuleNotFoundError" in text or "ImportError" in text:
+        return (
+            "jupyter_async_exec cannot be imported on the worker; install the same release there "
+            f"({text[:200]})."
+        )
+    return f"the worker cannot run our part ({text[:300]})."

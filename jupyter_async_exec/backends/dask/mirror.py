@@ -1,0 +1,179 @@
+"""What an attempt on a worker has written, written again here, so that all above reads files."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from jupyter_async_exec.backends import attempt_folder
+from jupyter_async_exec.core.execution import Reason
+from jupyter_async_exec.errors import InvalidRequestError
+from jupyter_async_exec.runner import files
+from jupyter_async_exec.runner.result import read_result, write_result
+from jupyter_async_exec.runner.task import Task, write_task
+from jupyter_async_exec.snapshots.manifest import load_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from jupyter_async_exec.backends.base import AttemptKey, Observation
+    from jupyter_async_exec.backends.dask.protocol import State
+    from jupyter_async_exec.core.execution import Execution
+    from jupyter_async_exec.objects.base import ObjectStore
+    from jupyter_async_exec.runner.result import Result
+
+#: Where the attempt runs.
+WHERE = "where.json"
+
+
+class Mirror:
+    """One attempt, as far as it is known here.
+
+    Files are touched in threads; everything else belongs to the link's thread.
+
+    Parameters
+    ----------
+    key
+        The attempt.
+    directory
+        Its mirror; may be missing.
+    """
+
+    def __init__(self, key: AttemptKey, directory: Path) -> None:
+        self.key = key
+        self.directory = directory
+        self.place = ""
+        self.worker = ""
+        #: What the worker's machine said last; None before it said anything.
+        self.state: State | None = None
+        #: Since when nobody answers for it (monotonic, s).
+        self.silent_since_s: float | None = time.monotonic()
+        #: Whether its machine says that nothing is left of it, or has been silent for too long.
+        self.is_gone = False
+        #: Why it is taken for gone, for people.
+        self.why_gone = ""
+        #: Whether the wish to cancel has arrived.
+        self.cancel_sent = False
+        #: Whether everything that was written is here.
+        self.is_whole = False
+        self.pulling = asyncio.Lock()
+        self._news: asyncio.Event | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    # ------------------------------------------------------------ files, in threads
+
+    def prepare(
+        self, execution: Execution, objects: ObjectStore, *, place: str, worker: str
+    ) -> None:
+        """Make the folder, with what a partial notebook is rebuilt from."""
+        manifest = load_manifest(objects, execution.snapshot_id)
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        source = objects.get(manifest.notebook_object)
+        files.write_whole(self.directory / files.SOURCE, source, durable=False)
+        write_task(
+            self.directory,
+            Task(
+                execution_id=execution.id,
+                number=execution.number,
+                attempt=execution.attempt,
+                folder="",
+                kernel_name=execution.kernel_name,
+                language=manifest.language,
+                parameters=execution.parameters,
+                limits=execution.limits,
+            ),
+        )
+        self.place, self.worker = place, worker
+        # Last and durably: from here on the attempt may be on that machine.
+        where = json.dumps({"place": place, "worker": worker}).encode()
+        files.write_whole(self.directory / WHERE, where)
+
+    def read_where(self) -> None:
+        """Find out where an attempt of an earlier server runs."""
+        content = files.read_bounded(self.directory / WHERE, limit_bytes=64 * 1024)
+        try:
+            where = json.loads(content or b"{}")
+            self.place, self.worker = str(where["place"]), str(where["worker"])
+        except (ValueError, KeyError, TypeError):
+            self.is_gone, self.why_gone = True, "It had not been sent to a worker yet."
+
+    def offsets(self) -> dict[str, int]:
+        """Return how much of each growing file is here."""
+        return {name: _size_bytes(self.directory / name) for name in (files.JOURNAL, files.LOG)}
+
+    def write(self, offsets: Mapping[str, int], lengths: Mapping[str, int], content: bytes) -> bool:
+        """Write what came of each file; return whether the result was among it."""
+        view = memoryview(content)
+        for name, length in lengths.items():
+            part, view = bytes(view[:length]), view[length:]
+            if not part:
+                continue
+            path = self.directory / name
+            if name in offsets:
+                _append(path, offsets[name], part)
+            else:
+                files.write_whole(path, part)
+        return bool(lengths.get(files.RESULT))
+
+    def observe(self, offset: int) -> Observation:
+        """Return what is new here; the end of what is gone is what its journal proves."""
+        alive = self.directory.exists() and not self.is_gone and self._is_alive()
+        observation = attempt_folder.observe(self.directory, offset=offset, alive=alive)
+        if observation.result is None or not self.is_gone:
+            return observation
+        if read_result(self.directory) is None and self.directory.exists():
+            write_result(self.directory, self._explain(observation.result))
+            return attempt_folder.observe(self.directory, offset=offset, alive=alive)
+        return observation
+
+    def _is_alive(self) -> bool:
+        state = self.state
+        return state is None or state.is_alive or not self.is_whole
+
+    def _explain(self, result: Result) -> Result:
+        """Say of an end that nobody saw where it was."""
+        if result.reason is not Reason.LOST or not self.why_gone:
+            return result
+        return replace(result, message=f"{result.message} {self.why_gone}")
+
+    # ------------------------------------------------------------ who waits for news
+
+    async def wait(self, timeout_s: float) -> None:
+        """Return when there may be something new; called in the server's event loop."""
+        if self._news is None:
+            self._news, self._loop = asyncio.Event(), asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+        self._news.clear()
+
+    def ring(self) -> None:
+        """Wake who waits; called in the link's thread."""
+        if self._news is not None and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._news.set)
+
+
+def _append(path: Path, offset: int, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        if os.fstat(descriptor).st_size != offset:
+            raise InvalidRequestError(f"{path.name} grew meanwhile.")
+        while content:
+            written = os.pwrite(descriptor, content, offset)
+            offset, content = offset + written, content[written:]
+    finally:
+        os.close(descriptor)
+
+
+def _size_bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,142 @@
+"""Objects on their way between two stores, in pieces, in the form in which they are kept."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jupyter_async_exec.backends.dask.protocol import PIECE_BYTES
+from jupyter_async_exec.errors import InvalidRequestError, UnavailableError
+from jupyter_async_exec.objects.local_batch import write_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from jupyter_async_exec.objects.base import ObjectStore
+
+#: More names than this are not asked for at once.
+N_WANTED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of the kept form of an object."""
+
+    object_id: str
+    offset: int
+    n_bytes: int
+    #: Of the whole kept form.
+    total_bytes: int
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the object is whole with it."""
+        return self.offset + self.n_bytes == self.total_bytes
+
+
+#: An object and how many bytes of it are there already.
+Lacking = tuple[str, int]
+
+
+def pack(store: ObjectStore, lacking: Sequence[Lacking]) -> tuple[list[Piece], bytes]:
+    """Return the first pieces of what is lacking, as many as one message carries.
+
+    Raises
+    ------
+    NotFoundError
+        It is not here either.
+    """
+    pieces: list[Piece] = []
+    contents: list[bytes] = []
+    left_bytes = PIECE_BYTES
+    for object_id, offset in lacking:
+        if left_bytes <= 0:
+            break
+        content, total_bytes = store.read_packed(object_id, offset=offset, limit_bytes=left_bytes)
+        pieces.append(Piece(object_id, offset, len(content), total_bytes))
+        contents.append(content)
+        left_bytes -= len(content)
+    return pieces, b"".join(contents)
+
+
+def rest_of(lacking: Sequence[Lacking], sent: Sequence[Piece]) -> list[Lacking]:
+    """Return what is still lacking after these pieces, which came from its beginning."""
+    rest = list(lacking[len(sent) :])
+    if sent and not sent[-1].is_last:
+        last = sent[-1]
+        if not last.n_bytes:
+            raise UnavailableError(f"The object {last.object_id} became shorter on its way.")
+        rest.insert(0, (last.object_id, last.offset + last.n_bytes))
+    return rest
+
+
+def pieces_from_json(fields: Iterable[Any]) -> list[Piece]:
+    """Read what came as lists of the fields of `Piece`."""
+    return [
+        Piece(str(object_id), int(offset), int(n_bytes), int(total_bytes))
+        for object_id, offset, n_bytes, total_bytes in fields
+    ]
+
+
+class Arrivals:
+    """Takes pieces in; what is whole is verified and kept.
+
+    What is not yet whole outlives this process, so that an interrupted transfer goes on.
+
+    Parameters
+    ----------
+    store
+        Where objects are kept.
+    sender
+        Names who sends (a file name): two that send the same do not meet.
+    """
+
+    def __init__(self, store: ObjectStore, sender: str) -> None:
+        self._store = store
+        self._sender = sender
+
+    def lacking(self, object_ids: Iterable[str]) -> list[Lacking]:
+        """Return which of these are not here, and how much of each is."""
+        found: dict[str, int] = {}
+        for object_id in object_ids:
+            if object_id not in found and not self._store.contains(object_id):
+                found[object_id] = _size_bytes(self._store.arrival_path(object_id, self._sender))
+        return list(found.items())
+
+    def add(self, pieces: Sequence[Piece], content: bytes) -> None:
+        """Take pieces whose bytes follow each other in `content`.
+
+        Raises
+        ------
+        InvalidRequestError
+            They do not continue what is here; ask again what is lacking.
+        CorruptObjectError
+            An object is whole and is not what it should be; it was thrown away.
+        DiskFullError
+            There is no room.
+        """
+        whole = {}
+        view = memoryview(content)
+        for piece in pieces:
+            path = self._store.arrival_path(piece.object_id, self._sender)
+            if _size_bytes(path) != piece.offset or piece.n_bytes > len(view):
+                raise InvalidRequestError(f"A piece of {piece.object_id} is out of its order.")
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                write_all(descriptor, view[: piece.n_bytes])
+            finally:
+                os.close(descriptor)
+            view = view[piece.n_bytes :]
+            if piece.is_last:
+                whole[piece.object_id] = path
+        if whole:
+            self._store.adopt(whole)
+
+
+def _size_bytes(path: os.PathLike[str]) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116
+    except FileNotFoundError:
+        return 0

@@ -1,0 +1,257 @@
+"""Which workers there are, what each can take, and what to say when none can."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jupyter_async_exec.backends.base import Health
+from jupyter_async_exec.backends.dask.link import UnreachableError, distributed_version
+from jupyter_async_exec.backends.dask.protocol import PROTOCOL
+from jupyter_async_exec.errors import AsyncExecError, KernelMissingError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jupyter_async_exec.backends.dask.link import Link
+    from jupyter_async_exec.core.json_types import JSONObject
+
+#: How often scheduler and workers are asked how they are, in seconds.
+LOOK_S = 2.0
+#: The first look may take so long before somebody who asks is told that there is no answer yet.
+FIRST_LOOK_S = 30.0
+#: A worker that could not be used is tried again after so many looks.
+RETRY_LOOKS = 5
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Worker:
+    """A worker, as it introduced itself."""
+
+    address: str
+    #: Names the folder of its machine; workers that share it see the same attempts.
+    place: str = ""
+    host: str = ""
+    slots: int = 0
+    #: Attempts below it, of whichever store, when it was last asked.
+    busy: int = 0
+    kernels: frozenset[str] = frozenset()
+    is_direct: bool = True
+    #: Why nothing is started there.
+    problem: str | None = None
+    n_looks: int = 0
+    #: Ours that are being started there, or run there, by key.
+    ours: set[object] = field(default_factory=set)
+
+    @property
+    def n_free(self) -> int:
+        """How many more it takes."""
+        return 0 if self.problem else max(0, self.slots - max(self.busy, len(self.ours)))
+
+
+class Roster:
+    """Looks after the workers of one scheduler; lives in the link's thread.
+
+    Parameters
+    ----------
+    link
+        To the scheduler and its workers.
+    name
+        Of the backend, for sentences.
+    slots
+        At most so many executions at once; None: as many as the workers take.
+    options
+        What agents are told about how to run.
+    arrived
+        Called with each worker that has introduced itself.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        *,
+        name: str,
+        slots: int | None,
+        options: JSONObject,
+        arrived: Callable[[Worker], None],
+    ) -> None:
+        self._link = link
+        self._name = name
+        self._slots = slots
+        self._options = options
+        self._arrived = arrived
+        self._workers: dict[str, Worker] = {}
+        self._problem: str | None = f"{name}: the scheduler has not answered yet."
+        self._first = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._scheduler_version = ""
+
+    def start(self) -> None:
+        """Begin to look."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._watch())
+
+    async def health(self) -> Health:
+        """Return how many executions are taken, and why not more."""
+        await self._await_first()
+        ready = [worker for worker in self._workers.values() if worker.problem is None]
+        # What others run there is no room for us.
+        slots = sum(
+            max(0, worker.slots - max(0, worker.busy - len(worker.ours))) for worker in ready
+        )
+        if self._slots is not None:
+            slots = min(slots, self._slots)
+        return Health(slots=slots, problem=self._explain(ready, slots))
+
+    def _explain(self, ready: list[Worker], slots: int) -> str | None:
+        if self._problem is not None:
+            return self._problem
+        if not self._workers:
+            return f"{self._name}: the scheduler has no workers."
+        if not ready:
+            worker = next(iter(self._workers.values()))
+            return f"{self._name}: {worker.address}: {worker.problem}"
+        if slots == 0:
+            return f"{self._name}: every worker is busy with executions of others."
+        return None
+
+    async def choose(self, kernel_name: str) -> Worker:
+        """Return the worker with the most room that has the kernel.
+
+        Raises
+        ------
+        KernelMissingError
+            There are workers, and none has it.
+        UnavailableError
+            No worker has room now.
+        """
+        await self._await_first()
+        if self._problem is not None:
+            raise UnavailableError(self._problem)
+        ready = [worker for worker in self._workers.values() if worker.problem is None]
+        able = [worker for worker in ready if kernel_name in worker.kernels]
+        if ready and not able:
+            installed = sorted({name for worker in ready for name in worker.kernels})
+            raise KernelMissingError(
+                f"No worker of {self._name} has the kernel {kernel_name!r}; install it there, or "
+                f"choose one of: {', '.join(installed)}.",
+                {"installed": installed},
+            )
+        free = [worker for worker in able if worker.n_free > 0]
+        if not free:
+            why = self._explain(ready, 1) or f"{self._name}: every worker is busy."
+            raise UnavailableError(why)
+        return max(free, key=lambda worker: worker.n_free)
+
+    def find(self, place: str) -> Worker | None:
+        """Return a worker that sees the attempts of a place."""
+        for worker in self._workers.values():
+            if worker.place == place and worker.problem is None:
+                return worker
+        return None
+
+    def knows(self, address: str) -> bool:
+        """Whether a worker is there and answers."""
+        worker = self._workers.get(address)
+        return worker is not None and worker.problem is None
+
+    def let_go(self, key: object) -> None:
+        """Note that an attempt takes no room any more."""
+        for worker in self._workers.values():
+            if key in worker.ours:
+                worker.ours.discard(key)
+                worker.busy = max(0, worker.busy - 1)
+
+    async def _await_first(self) -> None:
+        if not self._first.is_set():
+            try:
+                async with asyncio.timeout(FIRST_LOOK_S):
+                    await self._first.wait()
+            except TimeoutError:
+                return
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                await self._look()
+                self._problem = None
+            except AsyncExecError as error:
+                self._problem = f"{self._name}: {error}"
+            except Exception as error:  # noqa: BLE001  it goes on looking
+                _log.exception("The workers of %s cannot be looked at.", self._name)
+                self._problem = f"{self._name}: {error}"
+            self._first.set()
+            await asyncio.sleep(LOOK_S)
+
+    async def _look(self) -> None:
+        try:
+            identity = await self._link.identity()
+        except UnavailableError:
+            self._scheduler_version = ""
+            raise
+        if not self._scheduler_version:
+            self._scheduler_version = await self._link.scheduler_version()
+        _check_versions(self._scheduler_version)
+        addresses = [str(address) for address in identity["workers"]]
+        for gone in set(self._workers) - set(addresses):
+            _log.info("The worker %s of %s is gone.", gone, self._name)
+            del self._workers[gone]
+        await asyncio.gather(*(self._greet(address) for address in addresses))
+
+    async def _greet(self, address: str) -> None:
+        worker = self._workers.setdefault(address, Worker(address, problem="not asked yet"))
+        worker.n_looks += 1
+        is_new = not worker.place
+        if worker.problem is not None and not is_new and worker.n_looks % RETRY_LOOKS:
+            return
+        try:
+            if is_new or worker.problem is not None:
+                worker.is_direct, fields = await self._link.introduce(address, self._options)
+            else:
+                fields, _ = await self._link.ask(
+                    address, "introduce", {"options": self._options}, is_direct=worker.is_direct
+                )
+            had_problem = worker.problem is not None
+            _fill(worker, fields)
+        except AsyncExecError as error:
+            if not isinstance(error, UnreachableError):
+                worker.place = worker.place or "-"
+            worker.problem = str(error)
+            return
+        if had_problem and worker.problem is None:
+            self._arrived(worker)
+
+
+def _fill(worker: Worker, fields: JSONObject) -> None:
+    from jupyter_async_exec import __version__
+
+    worker.place = str(fields["place"])
+    worker.host = str(fields["host"])
+    worker.slots = int(fields["slots"])
+    worker.busy = int(fields["busy"])
+    worker.kernels = frozenset(str(name) for name in fields["kernels"])
+    theirs = str(fields["version"])
+    worker.problem = None
+    if theirs != __version__ or fields["protocol"] != PROTOCOL:
+        worker.problem = (
+            f"it has jupyter_async_exec {theirs} and this server {__version__}; "
+            "install the same release on both."
+        )
+
+
+def _check_versions(theirs: str) -> None:
+    ours = distributed_version()
+    if _release(theirs) != _release(ours):
+        raise UnavailableError(
+            f"the scheduler has distributed {theirs} and this server {ours}; "
+            "install the same release on both."
+        )
+
+
+def _release(version: str) -> tuple[str, ...]:
+    """Return year and month: Dask promises nothing between them."""
+    return tuple(version.split(".")[:2])

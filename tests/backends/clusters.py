@@ -1,0 +1,109 @@
+"""Real Dask schedulers and workers in processes of their own, for tests."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from jupyter_async_exec.backends.base import Backend
+
+#: A process of Dask is up within this time, on a slow machine too.
+START_LIMIT_S = 120.0
+#: What a worker says once its scheduler knows it.
+_REGISTERED = "Registered to:"
+_QUIET = {
+    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
+    "DASK_DISTRIBUTED__SCHEDULER__DASHBOARD__STATUS__TASK_STREAM_LENGTH": "1",
+}
+
+
+async def become_ready(backend: Backend, *, slots: int) -> None:
+    """Wait until all slots are there; workers import our part first."""
+    async with asyncio.timeout(START_LIMIT_S):
+        while (health := await backend.health()).slots != slots or health.problem:
+            await asyncio.sleep(0.05)
+
+
+class Cluster:
+    """A scheduler and workers; `directory` holds what each of them needs."""
+
+    def __init__(self, directory: Path, *, options: Sequence[str] = ()) -> None:
+        self.directory = directory
+        self.scheduler_file = directory / "scheduler.json"
+        self._options = tuple(options)
+        self._stack = ExitStack()
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        self.start_scheduler()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in tuple(self._processes):
+            self.kill(name)
+        self._stack.close()
+
+    @property
+    def address(self) -> str:
+        return str(json.loads(self.scheduler_file.read_text())["address"])
+
+    def start_scheduler(self) -> None:
+        self.scheduler_file.unlink(missing_ok=True)
+        command = "scheduler --host 127.0.0.1 --port 0 --no-dashboard --scheduler-file"
+        self._run("scheduler", [*command.split(), str(self.scheduler_file), *self._options])
+        self._await(self.scheduler_file.exists)
+
+    def start_worker(self, name: str, *, slots: int = 4, machine: str | None = None) -> None:
+        """Start a worker; those with the same `machine` share its folder."""
+        folder = self.directory / (machine or name)
+        folder.mkdir(exist_ok=True)
+        command = "worker --no-nanny --no-dashboard --memory-limit 0"
+        named = {
+            "--name": name,
+            "--nthreads": str(slots),
+            "--scheduler-file": str(self.scheduler_file),
+            "--local-directory": str(folder),
+        }
+        options = [word for pair in named.items() for word in pair]
+        n_before = self.log(name).count(_REGISTERED)
+        self._run(name, [*command.split(), *options, *self._options])
+        self._await(lambda: self.log(name).count(_REGISTERED) > n_before)
+
+    def kill(self, name: str) -> None:
+        """End a process at once, as a machine that loses its power."""
+        process = self._processes.pop(name)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    def log(self, name: str) -> str:
+        path = self.directory / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def _run(self, name: str, arguments: Sequence[str]) -> None:
+        log = self._stack.enter_context((self.directory / f"{name}.log").open("ab"))
+        self._processes[name] = subprocess.Popen(
+            [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=self.directory,
+            env={**os.environ, **_QUIET},
+            start_new_session=True,
+        )
+
+    def _await(self, is_there: Callable[[], bool]) -> None:
+        deadline_s = time.monotonic() + START_LIMIT_S
+        while not is_there():
+            assert time.monotonic() < deadline_s, self.log("scheduler")
+            time.sleep(0.02)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import yaml
-from traitlets import Bool, DefaultHandler, Float, Integer, List, TraitType, Unicode
+from traitlets import Bool, DefaultHandler, Dict, Float, Integer, List, TraitType, Unicode
 
 from jupyter_async_exec import errors
 from jupyter_async_exec.app import AsyncExecApp
@@ -44,6 +44,7 @@ BOUNDS = {
 #: Kinds of traits, as people call them.
 TRAIT_KINDS: dict[type[TraitType[Any, Any]], str] = {
     Bool: "yes or no",
+    Dict: "table",
     Float: "number",
     Integer: "whole number",
     List: "list",
@@ -333,7 +334,7 @@ def configuration() -> str:
         (
             f"`{name}`",
             _trait_kind(trait),
-            "see there" if name in dynamic else code(trait.default_value or "empty"),
+            "see there" if name in dynamic else code(trait.default() or "empty"),
             flow(trait.help),
         )
         for name, trait in sorted(AsyncExecApp.class_own_traits(config=True).items())

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Bool, Float, Integer, Unicode, default
+from traitlets import Bool, Dict, Float, Integer, Unicode, default
 
 from jupyter_async_exec.api.base import OPENER_KEY
 from jupyter_async_exec.api.contents_files import ContentsFiles
@@ -82,6 +82,11 @@ class AsyncExecApp(ExtensionApp):
         min=1,
         help="Executions that may run at once (>= 1). Default: one fewer than "
         "there are cores. Can be changed while running, through `PATCH status`.",
+    ).tag(config=True)
+    backends = Dict(
+        help="Places to run besides this machine: name to what it is. For a Dask cluster "
+        '`{"gpu box": {"class": "dask", "address": "tls://host:8786", "slots": 4}}`; its options '
+        "are in docs/how-to/dask.md. The command line reads them from the same file.",
     ).tag(config=True)
     nice = Integer(
         5, min=0, max=19, help="Added niceness of executions (0 to 19): higher yields more."
@@ -279,6 +284,7 @@ class AsyncExecApp(ExtensionApp):
         return Settings(
             data_dir=self._data_dir(),
             slots=self.slots,
+            backends=self.backends,
             nice=self.nice,
             spares=self.spares,
             mlflow=self.mlflow,

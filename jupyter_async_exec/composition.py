@@ -6,10 +6,11 @@ import asyncio
 import os
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
+from jupyter_async_exec.backends.configured import make_backends
 from jupyter_async_exec.backends.local import LocalBackend
 from jupyter_async_exec.changes import ChangeFeed
 from jupyter_async_exec.core.execution import Limits
@@ -69,6 +70,8 @@ class Settings:
     #: What an execution may use unless its request says otherwise.
     default_limits: Limits = field(default_factory=Limits)
     room_limits: RoomLimits = field(default_factory=RoomLimits)
+    #: Further places to run, by name: what `backends` of the configuration says.
+    backends: Mapping[str, Any] = field(default_factory=dict)
     #: Added niceness of runners (0 to 19).
     nice: int = 5
     #: Runners kept ready for each kernel used lately (0 or 1).
@@ -196,8 +199,11 @@ def compose(
         spares=settings.spares,
         mlflow_dir=data_dir / MLFLOW_DIR if settings.mlflow else None,
     )
-    backends: dict[str, Backend] = {local.name: local}
     vault = Vault(data_dir / SECRETS)
+    backends: dict[str, Backend] = {
+        local.name: local,
+        **make_backends(settings.backends, data_dir=data_dir, objects=objects, vault=vault),
+    }
     forget_secrets(vault, store)
     changes = ChangeFeed(store, _forgetting(vault, listener), sweep_listener)
     # Service and dispatcher need each other's ears; both listen through these.

@@ -29,6 +29,7 @@ from jupyter_async_exec.core.execution import Execution, Reason, Remark, Status
 from jupyter_async_exec.errors import (
     AsyncExecError,
     DiskFullError,
+    KernelMissingError,
     StartCancelledError,
     UnavailableError,
 )
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 OBSERVE_INTERVAL_S = 0.1
 #: How often an idle dispatcher looks for what other processes submitted.
 IDLE_INTERVAL_S = 0.5
+#: How often a backend that counts its slots itself is asked again.
+HEALTH_INTERVAL_S = 1.0
 #: How often somebody who is not the dispatcher asks to become it.
 STANDBY_INTERVAL_S = 2.0
 #: Progress is written to the store at most this often per execution.
@@ -156,9 +159,11 @@ class Dispatcher:
         self._hand_over = hand_over
         self._clock = clock
         self._start_pause_s = start_pause_s
-        self._claim_after_s = 0.0
         #: The next moment that an execution in the queue waits for.
         self._due_at: datetime | None = None
+        #: By backend.
+        self._claim_after_s: dict[str, float] = {}
+        self._next_look: asyncio.TimerHandle | None = None
         self._followed: dict[str, _Followed] = {}
         self._followers: set[asyncio.Task[None]] = set()
         #: What an earlier dispatcher left behind its end, being cleared.
@@ -329,18 +334,26 @@ class Dispatcher:
             followed.cancel_sent = True
 
     async def _fill_slots(self) -> None:
-        if time.monotonic() < self._claim_after_s:
-            self._look_again_in(self._start_pause_s)
-            return
         slots = await asyncio.to_thread(self._slots)
         for name, backend in self._backends.items():
-            while len(self._followed) < slots and not self._stopping:
+            if time.monotonic() < self._claim_after_s.get(name, 0.0):
+                self._look_again_in(self._start_pause_s)
+                continue
+            health = await backend.health()
+            if health.slots is not None:
+                # It may get more room, or less, without anything changing in the store.
+                self._look_again_in(HEALTH_INTERVAL_S)
+            room = slots if health.slots is None else health.slots
+            while self._count_on(backend) < room and not self._stopping:
                 execution = await asyncio.to_thread(self._store.claim, backend=name)
                 if execution is None:
                     break
                 LOGGER.info("#%d starts (attempt %d).", execution.number, execution.attempt)
                 self._follow(_Followed(execution=execution, backend=backend), start=True)
                 self._changed()
+
+    def _count_on(self, backend: Backend) -> int:
+        return sum(followed.backend is backend for followed in self._followed.values())
 
     def _follow(self, followed: _Followed, *, start: bool) -> None:
         self._followed[followed.execution.id] = followed
@@ -370,6 +383,7 @@ class Dispatcher:
 
     async def _start(self, followed: _Followed) -> bool:
         """Start the attempt; return whether that failed and it is over."""
+        reason = Reason.INTERNAL
         try:
             if followed.execution.collect is not None:
                 followed.execution = await asyncio.to_thread(self._hand_over, followed.execution)
@@ -384,6 +398,8 @@ class Dispatcher:
             message = f"It could not be started: {error}"
         except AsyncExecError as error:
             message = error.message
+            if isinstance(error, KernelMissingError):
+                reason = Reason.KERNEL_MISSING
         except Exception as error:
             LOGGER.exception("#%d could not be started.", followed.execution.number)
             message = f"It could not be started: {error}"
@@ -393,7 +409,7 @@ class Dispatcher:
             self._look_again()
             return False
         end = ExecutionFinished(
-            at=self._clock(), status=Status.FAILED, reason=Reason.INTERNAL, message=message
+            at=self._clock(), status=Status.FAILED, reason=reason, message=message
         )
         await self._make_final(followed, (end,))
         self._let_go(followed)
@@ -403,7 +419,7 @@ class Dispatcher:
     async def _try_later(self, followed: _Followed, why: str) -> None:
         """Put an execution that never began back, and claim nothing for a while."""
         LOGGER.warning("#%d waits: %s", followed.execution.number, why)
-        self._claim_after_s = time.monotonic() + self._start_pause_s
+        self._claim_after_s[followed.backend.name] = time.monotonic() + self._start_pause_s
         await self._return_to_queue(followed)
 
     async def _return_to_queue(self, followed: _Followed) -> None:
@@ -591,7 +607,12 @@ class Dispatcher:
         self.wake()
 
     def _look_again_in(self, delay_s: float) -> None:
-        asyncio.get_running_loop().call_later(delay_s, self._look_again)
+        loop = asyncio.get_running_loop()
+        if self._next_look is not None:
+            if loop.time() < self._next_look.when() <= loop.time() + delay_s:
+                return
+            self._next_look.cancel()
+        self._next_look = loop.call_later(delay_s, self._look_again)
 
 
 async def _discard(backend: Backend, key: AttemptKey) -> None:

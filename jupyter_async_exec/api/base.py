@@ -92,11 +92,11 @@ class AsyncExecHandler(APIHandler):
         reason = await self.reason_to_wait(executions)
         return [wire.execution_to_json(execution, reason) for execution in executions]
 
-    async def reason_to_wait(self, executions: tuple[Execution, ...]) -> str | None:
-        """Return what those of `executions` that wait are waiting for."""
+    async def reason_to_wait(self, executions: tuple[Execution, ...]) -> wire.Reasons:
+        """Return, by backend, what those of `executions` that wait are waiting for."""
         if all(execution.is_final for execution in executions):
-            return None
-        return await self.service.waiting_reason()
+            return {}
+        return await self.service.waiting_reasons()
 
     def write_json(self, document: JSONObject) -> None:
         """Answer with a small JSON document."""

@@ -24,12 +24,11 @@ class _SweepAnswer(AsyncExecHandler):
     async def write_sweep(self, sweep: Sweep, executions: Sequence[Execution]) -> None:
         """Answer with a sweep of any size without halting the server."""
         reused = await self.service.sweeps.reused(sweep)
-        reason = None if sweep.status.is_final else await self.service.waiting_reason()
         then = await self.service.sweeps.then(sweep)
-        if any(not each.is_final for each in then):
-            reason = await self.service.waiting_reason()
+        is_over = sweep.status.is_final and all(each.is_final for each in then)
+        reasons = {} if is_over else await self.service.waiting_reasons()
         await self.write_large_json(
-            lambda: wire.sweep_to_json(sweep, executions, reused, reason, then)
+            lambda: wire.sweep_to_json(sweep, executions, reused, reasons, then)
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from jupyter_async_exec.core.clock import format_at
 from jupyter_async_exec.core.execution import Collect, Hold, Status
@@ -22,7 +22,7 @@ from jupyter_async_exec.service.fan_in import collect_to_json
 from jupyter_async_exec.store import ExecutionQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from jupyter_async_exec.core.execution import Artifact, Execution
@@ -57,14 +57,18 @@ PREVIEWABLE_TYPES = frozenset(
 #: Of what is removed, so many are named.
 MAX_COLLECTED = 1_000
 
+#: Why a queued execution waits, by the name of its backend.
+Reasons: TypeAlias = "Mapping[str, str]"
+#: Its backend was there when it was submitted.
+NOT_CONFIGURED = "Waits for its backend, which is not configured here any more."
 #: What a queued execution waits for besides a slot, said to people.
 HOLDS = {
     Hold.CANARY: "Waits for the first execution of its sweep, and starts if that succeeds.",
 }
 
 
-def execution_to_json(execution: Execution, waiting_reason: str | None) -> JSONObject:
-    """Return the JSON of an execution; `waiting_reason` only counts while it is queued."""
+def execution_to_json(execution: Execution, reasons: Reasons) -> JSONObject:
+    """Return the JSON of an execution; `reasons` to wait, by backend, count while it is queued."""
     error = execution.error
     return {
         "id": execution.id,
@@ -95,15 +99,15 @@ def execution_to_json(execution: Execution, waiting_reason: str | None) -> JSONO
         "starred": execution.starred,
         "pinned": execution.pinned,
         "cancel_requested": execution.cancel_requested,
-        "waiting_reason": _waits_for(execution, waiting_reason),
+        "waiting_reason": _waits_for(execution, reasons),
         "after": list(execution.after),
         "collects": None if execution.collect is None else collect_to_json(execution.collect),
     }
 
 
-def page_to_json(page: ExecutionPage, waiting_reason: str | None) -> JSONObject:
+def page_to_json(page: ExecutionPage, reasons: Reasons) -> JSONObject:
     """Return the JSON of one page of a list."""
-    rows = [execution_to_json(each, waiting_reason) for each in page.executions]
+    rows = [execution_to_json(each, reasons) for each in page.executions]
     return {"executions": rows, "next_cursor": page.next_cursor}
 
 
@@ -126,7 +130,7 @@ def sweep_to_json(
     sweep: Sweep,
     executions: Sequence[Execution],
     reused: Sequence[Execution],
-    waiting_reason: str | None,
+    reasons: Reasons,
     then: Sequence[Execution],
 ) -> JSONObject:
     """Return the JSON of a sweep, its executions, results it took over, and what collects it."""
@@ -152,9 +156,9 @@ def sweep_to_json(
         "best": None
         if found is None
         else {"id": found[0].id, "number": found[0].number, "value": found[1]},
-        "executions": [execution_to_json(each, waiting_reason) for each in executions],
-        "reused": [execution_to_json(each, None) for each in reused],
-        "then": [execution_to_json(each, waiting_reason) for each in then],
+        "executions": [execution_to_json(each, reasons) for each in executions],
+        "reused": [execution_to_json(each, {}) for each in reused],
+        "then": [execution_to_json(each, reasons) for each in then],
     }
 
 
@@ -387,12 +391,14 @@ def execution_query(query: dict[str, Any]) -> ExecutionQuery:
     )
 
 
-def _waits_for(execution: Execution, reason: str | None) -> str | None:
+def _waits_for(execution: Execution, reasons: Reasons) -> str | None:
     if execution.status is not Status.QUEUED:
         return None
     if execution.hold is Hold.OTHERS:
         return execution.waits_for
-    return reason if execution.hold is None else HOLDS[execution.hold]
+    if execution.hold is not None:
+        return HOLDS[execution.hold]
+    return reasons.get(execution.backend, NOT_CONFIGURED)
 
 
 def _at(moment: datetime | None) -> str | None:

@@ -55,7 +55,7 @@ async def open_house_at(data_dir: Path | None, *, root: Path | None = None) -> A
     from jupyter_async_exec.composition import InstalledKernels, Settings, compose
 
     # A command ends too soon for a spare runner to be of use.
-    settings = Settings(spares=0)
+    settings = Settings(spares=0, backends=await asyncio.to_thread(configured_backends))
     if data_dir is not None:
         settings = replace(settings, data_dir=data_dir)
     house = await asyncio.to_thread(
@@ -68,6 +68,36 @@ async def open_house_at(data_dir: Path | None, *, root: Path | None = None) -> A
         yield house
     finally:
         await house.stop()
+
+
+def configured_backends() -> dict[str, Any]:
+    """Return what the server's configuration files say of backends.
+
+    Raises
+    ------
+    InvalidRequestError
+        A file cannot be read.
+    """
+    from jupyter_core.paths import jupyter_config_path
+    from traitlets.config.loader import (
+        Config,
+        ConfigFileNotFound,
+        JSONFileConfigLoader,
+        PyFileConfigLoader,
+    )
+
+    found = Config()
+    # The first folder wins, and of one folder the JSON file, as for the server.
+    for folder in reversed(jupyter_config_path()):
+        for kind, suffix in ((PyFileConfigLoader, ".py"), (JSONFileConfigLoader, ".json")):
+            name = f"jupyter_server_config{suffix}"
+            try:
+                found.merge(kind(name, path=folder).load_config())
+            except ConfigFileNotFound:
+                continue
+            except Exception as error:
+                raise InvalidRequestError(f"{folder}/{name} cannot be read: {error}") from error
+    return dict(found.get("AsyncExecApp", {}).get("backends", {}))
 
 
 def add_parameter_option(parser: argparse.ArgumentParser, *, help: str) -> None:  # noqa: A002  argparse's own word
@@ -115,8 +145,8 @@ def ask_for_secrets(names: Sequence[str]) -> dict[str, str]:
 
 async def to_json(house: House, execution: Execution) -> JSONObject:
     """Return the JSON of an execution, the same as REST's."""
-    reason = None if execution.is_final else await house.service.waiting_reason()
-    return wire.execution_to_json(execution, reason)
+    reasons = {} if execution.is_final else await house.service.waiting_reasons()
+    return wire.execution_to_json(execution, reasons)
 
 
 def print_json(document: Any) -> None:

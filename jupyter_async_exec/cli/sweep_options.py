@@ -200,10 +200,10 @@ async def report_sweep(
 ) -> int:
     """Print how a sweep stands; return the exit code."""
     if as_json:
-        reason = None if sweep.status.is_final else await house.service.waiting_reason()
+        reasons = {} if sweep.status.is_final else await house.service.waiting_reasons()
         reused = await house.service.sweeps.reused(sweep)
         then = await house.service.sweeps.then(sweep)
-        print_json(wire.sweep_to_json(sweep, executions, reused, reason, then))
+        print_json(wire.sweep_to_json(sweep, executions, reused, reasons, then))
     else:
         say(summary_of_sweep(sweep))
         goal = goal_of(sweep.definition)

@@ -7,7 +7,6 @@ import contextlib
 import json
 import logging
 import shutil
-import time
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,7 @@ from jupyter_async_exec.service.environment_key import EnvironmentKeys
 from jupyter_async_exec.service.fan_in import FanIn
 from jupyter_async_exec.service.goals import Goals
 from jupyter_async_exec.service.metrics import Cursor, MetricsPiece, make_piece
+from jupyter_async_exec.service.places import Places
 from jupyter_async_exec.service.presets import Presets
 from jupyter_async_exec.service.results import Content, LogPiece, ResultReader
 from jupyter_async_exec.service.submission import Sealer
@@ -57,8 +57,6 @@ SLOTS_SETTING = "slots"
 #: What common file systems allow, and half of it, to leave room for the mirror's own folders.
 LONGEST_NAME_BYTES = 255
 LONGEST_PATH_BYTES = 2_000
-#: A reason to wait may be told for so long without looking again.
-REASON_AGE_S = 0.1
 
 LOGGER = logging.getLogger("jupyter_async_exec.service")
 
@@ -113,8 +111,7 @@ class ExecutionService:
         self._data_dir = data_dir
         self._presence = presence
         self._changed = changed
-        #: When the last reason to wait was found, and the reason.
-        self._reason: tuple[float, str] | None = None
+        self._places = Places(store, backends, self.slots)
         self._disk_use = DiskUse(objects.used_bytes)
         self._results = ResultReader(objects, backends)
         self._admission = Admission(
@@ -275,7 +272,7 @@ class ExecutionService:
                 self._sealer.forget(submission.id)
             try:
                 # Whoever submitted asks for it next.
-                self._waiting_reason()
+                self._places.find_reasons()
             except Exception:
                 # It is accepted; whoever heard of an error would submit it again.
                 LOGGER.exception("Why #%d waits is not known yet.", execution.number)
@@ -336,7 +333,7 @@ class ExecutionService:
         return execution
 
     def _has_changed(self) -> None:
-        self._reason = None
+        self._places.forget()
         self._changed()
 
     # -- reading what they left --------------------------------------------
@@ -541,22 +538,13 @@ class ExecutionService:
 
     async def status(self) -> JSONObject:
         """Return queue, slots, disk use, and what this process is."""
-        return {**self._presence(), **await asyncio.to_thread(self._status)}
+        places = await self._places.describe()
+        here = await asyncio.to_thread(self._status)
+        return {**self._presence(), **here, "backends": places}
 
-    async def waiting_reason(self) -> str:
-        """Return, as a sentence, why a queued execution waits at this moment."""
-        known = self._reason
-        if known is not None and time.monotonic() - known[0] < REASON_AGE_S:
-            return known[1]
-        return await asyncio.to_thread(self._waiting_reason)
-
-    def _waiting_reason(self) -> str:
-        busy, slots = self._store.counts().running, self.slots()
-        reason = "Waits for its turn."
-        if busy >= slots:
-            reason = f"Waits for a free slot ({busy} of {slots} busy)."
-        self._reason = (time.monotonic(), reason)
-        return reason
+    async def waiting_reasons(self) -> Mapping[str, str]:
+        """Return, as a sentence for each backend, why a queued execution waits at this moment."""
+        return await self._places.reasons()
 
     def _status(self) -> JSONObject:
         counts = self._store.counts()
@@ -564,7 +552,7 @@ class ExecutionService:
             "queued": counts.queued,
             "running": counts.running,
             "slots": self.slots(),
-            "waiting_reason": self._waiting_reason() if counts.queued else None,
+            "waiting_reason": self._places.find_reasons()["local"] if counts.queued else None,
             "disk": {
                 "used_bytes": self._disk_use.read(),
                 "free_bytes": shutil.disk_usage(self._data_dir).free,

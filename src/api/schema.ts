@@ -1258,6 +1258,15 @@ export interface components {
       slots: number;
       /** @description Why the queue waits. */
       waiting_reason?: string | null;
+      /** @description Where executions can run, this machine first. */
+      backends: {
+        name: string;
+        /** @description Executions it takes at once. */
+        slots: number;
+        running: number;
+        /** @description Why it takes none, or none now; null when it is well. */
+        problem: string | null;
+      }[];
       disk: {
         /** @description What the objects take; counted anew once a minute at most, null while they are counted for the first time. */
         used_bytes: number | null;

@@ -36,7 +36,7 @@ def test_the_pieces_are_the_json_of_the_whole(value: Any, most: int) -> None:
     "document",
     [
         {"metrics": [{"name": "a", "values": [0.12345678901234567] * 20_000}], "cursor": "x"},
-        {"executions": [wire.execution_to_json(make_execution(), None)] * 2_000},
+        {"executions": [wire.execution_to_json(make_execution(), {})] * 2_000},
         {"differs": {"files": [{"name": "a.py", "values": ["0a" * 32] * 3_000}] * 3}},
     ],
     ids=["metrics", "rows", "table"],

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jupyter_async_exec.backends.dask.backend import DaskBackend, DaskSettings
-from jupyter_async_exec.backends.dask.link import Address
+from jupyter_async_exec.backends.dask.backend import DaskBackend
+from jupyter_async_exec.backends.dask.settings import DaskSettings
 from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.runner.vault import Vault
 from jupyter_async_exec.testing.backend_contract import BackendContract
@@ -43,7 +43,7 @@ class TestDaskBackend(BackendContract):
         backend = DaskBackend(
             "cluster",
             tmp_path / "dask",
-            settings=DaskSettings(address=Address(address=cluster.address), spares=0),
+            settings=DaskSettings(address=cluster.address, spares=0),
             objects=objects,
             vault=Vault(tmp_path / "secrets"),
         )

@@ -34,6 +34,7 @@ from jupyter_async_exec.backends.dask.protocol import (
     encode,
     error_to_json,
     execution_of,
+    installed_release,
 )
 from jupyter_async_exec.backends.local import LocalBackend
 from jupyter_async_exec.errors import (
@@ -148,11 +149,9 @@ class Agent:
     def _describe(self) -> JSONObject:
         from jupyter_client.kernelspec import KernelSpecManager
 
-        from jupyter_async_exec import __version__
-
         return {
             "protocol": PROTOCOL,
-            "version": __version__,
+            "version": installed_release(),
             "python": platform.python_version(),
             "host": socket.gethostname(),
             "place": self._place,

@@ -12,15 +12,16 @@ import contextlib
 import logging
 import os
 import secrets
+import threading
 import time
 from dataclasses import astuple, dataclass, field
-from typing import TYPE_CHECKING, Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from typing_extensions import override
 
 from jupyter_async_exec.backends import attempt_folder
 from jupyter_async_exec.backends.base import AttemptKey, Backend, Harvest, Health, Observation
-from jupyter_async_exec.backends.dask.link import Address, Link, UnreachableError
 from jupyter_async_exec.backends.dask.mirror import Mirror
 from jupyter_async_exec.backends.dask.parcels import (
     N_WANTED,
@@ -29,8 +30,8 @@ from jupyter_async_exec.backends.dask.parcels import (
     pieces_from_json,
     rest_of,
 )
-from jupyter_async_exec.backends.dask.protocol import State, order_of
-from jupyter_async_exec.backends.dask.roster import Roster, Worker
+from jupyter_async_exec.backends.dask.protocol import State, UnreachableError, order_of
+from jupyter_async_exec.backends.dask.settings import DaskSettings, read_settings
 from jupyter_async_exec.core.execution import Artifact, Remark
 from jupyter_async_exec.core.secret_names import hidden_names
 from jupyter_async_exec.errors import (
@@ -39,25 +40,26 @@ from jupyter_async_exec.errors import (
     CorruptObjectError,
     InvalidRequestError,
     NotFoundError,
+    StartCancelledError,
     UnavailableError,
 )
 from jupyter_async_exec.runner import files
-from jupyter_async_exec.runner.vault import Vault, read_secrets
+from jupyter_async_exec.runner.vault import read_secrets
 from jupyter_async_exec.snapshots.manifest import load_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
     from pathlib import Path
 
+    from jupyter_async_exec.backends.dask.link import Link
+    from jupyter_async_exec.backends.dask.roster import Roster, Worker
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.objects.base import ObjectStore
+    from jupyter_async_exec.runner.vault import Vault
 
 ATTEMPTS = "attempts"
 STORE_ID = "store-id"
-#: A machine that is silent for longer has lost its attempts. Dask's own workers end within
-#: about 35 s when they lose their scheduler, so that two tries never run at the same time.
-PATIENCE_S = 60.0
 #: How long a watch waits for news; the connection is taken for broken some time later.
 WATCH_S = 20.0
 WATCH_MARGIN_S = 10.0
@@ -66,24 +68,9 @@ RETRY_S = 0.5
 #: Objects are offered so often before a worker is given up.
 N_TRIES = 4
 
+_T = TypeVar("_T")
+
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DaskSettings:
-    """What can be chosen about one cluster."""
-
-    address: Address
-    #: Executions at once (>= 1); None: as many as its workers have threads.
-    slots: int | None = None
-    #: Attempts of a machine that was silent for longer are lost (s).
-    patience_s: float = PATIENCE_S
-    #: Room for snapshots on each machine (bytes).
-    cache_bytes: int = 2_000_000_000
-    #: Added niceness of runners (0 to 19).
-    nice: int = 0
-    #: Runners kept ready for each kernel used lately, on each worker (0 or 1).
-    spares: int = 1
 
 
 @dataclass(slots=True)
@@ -128,15 +115,9 @@ class DaskBackend(Backend):
         self._settings = settings
         self._objects = objects
         self._vault = vault
-        self._store_id = _read_store_id(directory)
-        self._link = Link(settings.address, store_id=self._store_id)
-        self._roster = Roster(
-            self._link,
-            name=name,
-            slots=settings.slots,
-            options={"nice": settings.nice, "spares": settings.spares},
-            arrived=self._arrived,
-        )
+        self._opening = threading.Lock()
+        #: Made when it is first needed: Dask takes a while to import, and many never ask.
+        self._opened: tuple[Link, Roster] | None = None
         self._mirrors: dict[AttemptKey, Mirror] = {}
         self._places: dict[str, _Place] = {}
         self._early_cancels: set[AttemptKey] = set()
@@ -146,17 +127,20 @@ class DaskBackend(Backend):
 
     @override
     async def health(self) -> Health:
-        return await self._link.run(self._health())
+        return await self._run(self._health)
 
     @override
     async def start(self, execution: Execution) -> None:
-        await self._link.run(self._start(execution))
+        await self._run(lambda: self._start(execution))
 
     @override
     async def observe(self, key: AttemptKey, *, offset: int) -> Observation:
         mirror = self._mirrors.get(key)
+        if mirror is None and not await asyncio.to_thread(self._path(key).exists):
+            mirror = Mirror(key, self._path(key))
+            mirror.is_gone = True
         if mirror is None:
-            mirror = await self._link.run(self._adopt(key))
+            mirror = await self._run(lambda: self._adopt(key))
         return await asyncio.to_thread(mirror.observe, offset)
 
     @override
@@ -174,19 +158,22 @@ class DaskBackend(Backend):
         except FileNotFoundError:
             self._early_cancels.add(key)
             return
-        await self._link.run(self._pass_on_cancel(key))
+        await self._run(lambda: self._pass_on_cancel(key))
 
     @override
     async def harvest(self, key: AttemptKey, execution: Execution) -> Harvest:
-        return await self._link.run(self._harvest(key))
+        return await self._run(lambda: self._harvest(key))
 
     @override
     async def harvest_late(self, key: AttemptKey) -> Harvest:
-        return await self._link.run(self._harvest_late(key))
+        return await self._run(lambda: self._harvest_late(key))
 
     @override
     async def discard(self, key: AttemptKey) -> None:
-        await self._link.run(self._discard(key))
+        self._early_cancels.discard(key)
+        if key not in self._mirrors and not await asyncio.to_thread(self._path(key).exists):
+            return
+        await self._run(lambda: self._discard(key))
 
     @override
     async def read_notebook(self, key: AttemptKey) -> bytes | None:
@@ -206,16 +193,50 @@ class DaskBackend(Backend):
 
     @override
     async def close(self) -> None:
-        await asyncio.to_thread(self._link.close)
+        if self._opened is not None:
+            await asyncio.to_thread(self._opened[0].close)
 
     def _path(self, key: AttemptKey) -> Path:
         return self._directory / str(key)
 
+    def _open(self) -> Link:
+        from jupyter_async_exec.backends.dask.link import Link
+        from jupyter_async_exec.backends.dask.roster import Roster
+
+        with self._opening:
+            if self._opened is None:
+                store_id = _read_store_id(self._directory.parent)
+                link = Link(self._settings, store_id=store_id)
+                roster = Roster(
+                    link,
+                    name=self.name,
+                    slots=self._settings.slots,
+                    options={"nice": self._settings.nice, "spares": self._settings.spares},
+                    arrived=self._arrived,
+                )
+                self._opened = link, roster
+            return self._opened[0]
+
+    async def _run(self, act: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+        """Act in the link's thread."""
+        link = self._opened[0] if self._opened else await asyncio.to_thread(self._open)
+        return await link.run(act())
+
     # ------------------------------------------------------------ in the link's thread
+
+    @property
+    def _link(self) -> Link:
+        assert self._opened is not None
+        return self._opened[0]
+
+    @property
+    def _roster(self) -> Roster:
+        assert self._opened is not None
+        return self._opened[1]
 
     async def _health(self) -> Health:
         self._roster.start()
-        return await self._roster.health()
+        return self._roster.health()
 
     async def _start(self, execution: Execution) -> None:
         key = AttemptKey(execution.id, execution.attempt)
@@ -243,8 +264,6 @@ class DaskBackend(Backend):
         self._follow(mirror)
 
     def _check_cancel(self, key: AttemptKey) -> None:
-        from jupyter_async_exec.errors import StartCancelledError
-
         if key in self._early_cancels or (self._path(key) / files.CANCEL).exists():
             self._early_cancels.discard(key)
             raise StartCancelledError("Cancelled before it started.")
@@ -426,12 +445,12 @@ class DaskBackend(Backend):
         for mirror in self._at(name):
             if mirror.silent_since_s is None:
                 mirror.silent_since_s = now_s
-            elif now_s - mirror.silent_since_s > self._settings.patience_s and not mirror.is_gone:
+            elif now_s - mirror.silent_since_s > self._settings.lost_after_s and not mirror.is_gone:
                 _log.warning("The attempt %s is given up: %s", mirror.key, why)
                 mirror.is_gone = True
                 mirror.why_gone = (
                     f"Its worker {mirror.worker} has not been heard of for "
-                    f"{self._settings.patience_s:.0f} s."
+                    f"{self._settings.lost_after_s:.0f} s."
                 )
                 self._roster.let_go(mirror.key)
                 mirror.ring()
@@ -545,7 +564,6 @@ class DaskBackend(Backend):
                 lacking = rest_of(lacking, pieces)
 
     async def _discard(self, key: AttemptKey) -> None:
-        self._early_cancels.discard(key)
         self._roster.let_go(key)
         mirror = self._mirrors.get(key) or Mirror(key, self._path(key))
         if mirror.directory.exists() and not mirror.place:
@@ -559,6 +577,23 @@ class DaskBackend(Backend):
         await asyncio.to_thread(attempt_folder.remove, mirror.directory)
         mirror.is_gone = True
         mirror.ring()
+
+
+def make_backend(
+    name: str,
+    options: Mapping[str, Any],
+    *,
+    directory: Path,
+    objects: ObjectStore,
+    vault: Vault,
+) -> DaskBackend:
+    """Return the backend that the configuration describes; see `configured.MakeBackend`."""
+    if find_spec("distributed") is None:
+        raise InvalidRequestError(
+            f"The backend {name!r} needs Dask: pip install 'jupyter_async_exec[dask]'."
+        )
+    settings = read_settings(name, options)
+    return DaskBackend(name, directory, settings=settings, objects=objects, vault=vault)
 
 
 def _objects_of(objects: ObjectStore, snapshot_id: str) -> list[str]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import pickle
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +15,7 @@ from distributed.security import Security
 from jupyter_async_exec.backends.dask import agent
 from jupyter_async_exec.backends.dask.protocol import (
     OPERATION,
+    UnreachableError,
     decode,
     encode,
     error_from_json,
@@ -26,6 +25,7 @@ from jupyter_async_exec.errors import AsyncExecError, UnavailableError
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from jupyter_async_exec.backends.dask.settings import DaskSettings
     from jupyter_async_exec.core.json_types import JSONObject
 
 _T = TypeVar("_T")
@@ -41,61 +41,19 @@ CALL_TIMEOUT_S = 60.0
 _INSTALL: bytes = pickle.dumps(agent.install)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where the scheduler is, and what it takes to be let in."""
-
-    #: Such as ``tls://host:8786``; empty when there is a file.
-    address: str = ""
-    #: What ``dask scheduler --scheduler-file`` writes.
-    scheduler_file: str = ""
-    tls_ca_file: str = ""
-    tls_client_cert: str = ""
-    tls_client_key: str = ""
-
-    def find(self) -> str:
-        """Return the scheduler's address; read anew each time, because a new scheduler has another.
-
-        Raises
-        ------
-        UnavailableError
-            The file is not there or says nothing.
-        """
-        if not self.scheduler_file:
-            return self.address
-        try:
-            content = json.loads(Path(self.scheduler_file).expanduser().read_bytes())
-            return str(content["address"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UnavailableError(
-                f"The scheduler's file {self.scheduler_file} cannot be read ({error}); "
-                "start the scheduler, or correct the configuration."
-            ) from error
-
-    def security(self) -> Security:
-        """Return what Dask needs to know; what is not chosen is as Dask's configuration says."""
-        chosen = {
-            "tls_ca_file": self.tls_ca_file,
-            "tls_client_cert": self.tls_client_cert,
-            "tls_client_key": self.tls_client_key,
-        }
-        named = {name: str(Path(path).expanduser()) for name, path in chosen.items() if path}
-        return Security(**named, require_encryption=True if named else None)  # type: ignore[no-untyped-call]
-
-
 class Link:
     """Calls scheduler and workers.
 
     Parameters
     ----------
-    address
-        Of the scheduler.
+    settings
+        Where the scheduler is, and what it takes to be let in.
     store_id
         Names whose attempts are meant.
     """
 
-    def __init__(self, address: Address, *, store_id: str) -> None:
-        self._address = address
+    def __init__(self, settings: DaskSettings, *, store_id: str) -> None:
+        self._settings = settings
         self._store_id = store_id
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="dask-link", daemon=True)
@@ -125,13 +83,13 @@ class Link:
         UnavailableError
             It cannot be reached.
         """
-        address = self._address.find()
+        address = self._settings.find_scheduler()
         found: JSONObject = await self._call(address, "identity", CONNECT_TIMEOUT_S, op="identity")
         return found
 
     async def scheduler_version(self) -> str:
         """Return the version of distributed that the scheduler runs."""
-        address = self._address.find()
+        address = self._settings.find_scheduler()
         found = await self._call(address, "versions", CALL_TIMEOUT_S, op="versions")
         return str(found["packages"]["distributed"])
 
@@ -200,7 +158,7 @@ class Link:
         if is_direct:
             answer = await self._call(worker, str(message["op"]), timeout_s, **message)
         else:
-            scheduler = self._address.find()
+            scheduler = self._settings.find_scheduler()
             answer = await self._call(
                 scheduler, str(message["op"]), timeout_s, op="proxy", worker=worker, msg=message
             )
@@ -223,7 +181,7 @@ class Link:
 
     async def _open_pool(self) -> ConnectionPool:
         if self._pool is None:
-            security = self._address.security()
+            security = _security(self._settings)
             pool = ConnectionPool(
                 limit=MAX_CONNECTIONS,
                 # What comes is ours to read, and nothing in it is unpickled by our wish.
@@ -248,8 +206,19 @@ class Link:
         self._loop.run_forever()
 
 
-class UnreachableError(UnavailableError):
-    """Nobody answered; whether what was asked for was done is not known."""
+def _security(settings: DaskSettings) -> Security:
+    """Return what Dask needs to know; what is not chosen is as Dask's configuration says."""
+    chosen = {
+        "tls_ca_file": settings.tls_ca_file,
+        "tls_client_cert": settings.tls_client_cert,
+        "tls_client_key": settings.tls_client_key,
+    }
+    named: dict[str, Any] = {
+        name: str(Path(path).expanduser()) for name, path in chosen.items() if path
+    }
+    if named:
+        named["require_encryption"] = True
+    return Security(**named)  # type: ignore[no-untyped-call]
 
 
 def distributed_version() -> str:

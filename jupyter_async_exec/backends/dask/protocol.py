@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec import errors
@@ -20,6 +21,10 @@ OPERATION = "jupyter_async_exec"
 PROTOCOL = 1
 #: No message carries more than about so many bytes of files.
 PIECE_BYTES = 4 * 1024 * 1024
+
+
+class UnreachableError(UnavailableError):
+    """Nobody answered; whether what was asked for was done is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,11 @@ class State:
             has_result=bool(has_result),
             is_alive=bool(is_alive),
         )
+
+
+def installed_release() -> str:
+    """Return which release of ours is installed here; server and worker need the same."""
+    return version("jupyter_async_exec")
 
 
 def encode(fields: JSONObject) -> bytes:

@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.backends.base import Health
-from jupyter_async_exec.backends.dask.link import UnreachableError, distributed_version
-from jupyter_async_exec.backends.dask.protocol import PROTOCOL
+from jupyter_async_exec.backends.dask.link import distributed_version
+from jupyter_async_exec.backends.dask.protocol import (
+    PROTOCOL,
+    UnreachableError,
+    installed_release,
+)
 from jupyter_async_exec.errors import AsyncExecError, KernelMissingError, UnavailableError
 
 if TYPE_CHECKING:
@@ -95,9 +99,8 @@ class Roster:
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._watch())
 
-    async def health(self) -> Health:
-        """Return how many executions are taken, and why not more."""
-        await self._await_first()
+    def health(self) -> Health:
+        """Return how many executions are taken, and why not more, from what is known."""
         ready = [worker for worker in self._workers.values() if worker.problem is None]
         # What others run there is no room for us.
         slots = sum(
@@ -227,18 +230,16 @@ class Roster:
 
 
 def _fill(worker: Worker, fields: JSONObject) -> None:
-    from jupyter_async_exec import __version__
-
     worker.place = str(fields["place"])
     worker.host = str(fields["host"])
     worker.slots = int(fields["slots"])
     worker.busy = int(fields["busy"])
     worker.kernels = frozenset(str(name) for name in fields["kernels"])
-    theirs = str(fields["version"])
+    theirs, ours = str(fields["version"]), installed_release()
     worker.problem = None
-    if theirs != __version__ or fields["protocol"] != PROTOCOL:
+    if theirs != ours or fields["protocol"] != PROTOCOL:
         worker.problem = (
-            f"it has jupyter_async_exec {theirs} and this server {__version__}; "
+            f"it has jupyter_async_exec {theirs} and this server {ours}; "
             "install the same release on both."
         )
 

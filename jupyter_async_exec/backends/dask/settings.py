@@ -1,0 +1,97 @@
+"""What can be chosen about one cluster, and how it is read from the configuration."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_async_exec.errors import InvalidRequestError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: A machine that is silent for longer has lost its attempts. Dask's own workers end within
+#: about 35 s when they lose their scheduler, so that two tries never run at the same time.
+LOST_AFTER_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaskSettings:
+    """What can be chosen about one cluster."""
+
+    #: Of the scheduler, such as ``tls://host:8786``; empty when there is a file.
+    address: str = ""
+    #: What ``dask scheduler --scheduler-file`` writes; read anew each time.
+    scheduler_file: str = ""
+    tls_ca_file: str = ""
+    tls_client_cert: str = ""
+    tls_client_key: str = ""
+    #: Executions at once (>= 1); None: as many as its workers have threads.
+    slots: int | None = None
+    #: Attempts of a machine that was silent for longer are lost (s, > 0).
+    lost_after_s: float = LOST_AFTER_S
+    #: Room for snapshots on each machine (bytes, >= 0).
+    cache_bytes: int = 2_000_000_000
+    #: Added niceness of runners (0 to 19).
+    nice: int = 0
+    #: Runners kept ready for each kernel used lately, on each worker (0 or 1).
+    spares: int = 1
+
+    def find_scheduler(self) -> str:
+        """Return the scheduler's address.
+
+        Raises
+        ------
+        UnavailableError
+            Its file is not there or says nothing.
+        """
+        if not self.scheduler_file:
+            return self.address
+        try:
+            content = json.loads(Path(self.scheduler_file).expanduser().read_bytes())
+            return str(content["address"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UnavailableError(
+                f"the scheduler's file {self.scheduler_file} cannot be read ({error}); "
+                "start the scheduler, or correct the configuration."
+            ) from error
+
+
+def read_settings(name: str, options: Mapping[str, Any]) -> DaskSettings:
+    """Return what the configuration chooses for the backend `name`.
+
+    Raises
+    ------
+    InvalidRequestError
+        It chooses what does not exist, or not where the scheduler is.
+    """
+    known = {each.name: each for each in fields(DaskSettings)}
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise InvalidRequestError(
+            f"The backend {name!r} has no option {unknown[0]!r}; it has: {', '.join(known)}."
+        )
+    for option, value in options.items():
+        kinds = _KINDS[str(known[option].type)]
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise InvalidRequestError(
+                f"The option {option!r} of the backend {name!r} cannot be {value!r}."
+            )
+    settings = DaskSettings(**options)
+    if bool(settings.address) == bool(settings.scheduler_file):
+        raise InvalidRequestError(
+            f"The backend {name!r} needs either `address` or `scheduler_file`."
+        )
+    if settings.slots is not None and settings.slots < 1:
+        raise InvalidRequestError(f"The backend {name!r} needs at least one slot.")
+    return settings
+
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (int, float),
+    "int | None": (int, type(None)),
+}

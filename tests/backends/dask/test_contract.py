@@ -12,7 +12,7 @@ from jupyter_async_exec.backends.dask.settings import DaskSettings
 from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.runner.vault import Vault
 from jupyter_async_exec.testing.backend_contract import BackendContract
-from tests.backends.clusters import Cluster, become_ready
+from tests.backends.dask.clusters import Cluster, become_ready
 from tests.backends.executions import claimed
 
 if TYPE_CHECKING:

@@ -1,0 +1,121 @@
+"""Objects travel in pieces, and only what is what it says arrives."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jupyter_async_exec.backends.dask import parcels
+from jupyter_async_exec.backends.dask.parcels import Arrivals, Piece, pack, rest_of
+from jupyter_async_exec.errors import CorruptObjectError, InvalidRequestError
+from jupyter_async_exec.objects.local import LocalObjectStore
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> LocalObjectStore:
+    return LocalObjectStore(tmp_path / "here")
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> LocalObjectStore:
+    return LocalObjectStore(tmp_path / "there")
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parcels, "PIECE_BYTES", 1_000)
+
+
+def carry(
+    here: LocalObjectStore, there: LocalObjectStore, ids: Sequence[str], *, n_messages: int = 100
+) -> int:
+    """Send what is lacking in at most so many messages; return how many it were."""
+    arrivals = Arrivals(there, "sender")
+    lacking = arrivals.lacking(ids)
+    n_sent = 0
+    while lacking and n_sent < n_messages:
+        pieces, content = pack(here, lacking)
+        arrivals.add(pieces, content)
+        lacking = rest_of(lacking, pieces)
+        n_sent += 1
+    return n_sent
+
+
+def test_objects_arrive_whole_and_small_ones_share_a_message(
+    here: LocalObjectStore, there: LocalObjectStore
+) -> None:
+    contents = [os.urandom(3_500), b"", *(b"%d" % index for index in range(5))]
+    ids = [here.put(content) for content in contents]
+
+    n_sent = carry(here, there, ids)
+
+    assert [there.get(each) for each in ids] == contents
+    assert n_sent == 4
+    assert there.leftovers() == ()
+
+
+def test_what_is_there_already_is_not_sent(here: LocalObjectStore, there: LocalObjectStore) -> None:
+    object_id = here.put(b"known")
+    there.put(b"known")
+
+    n_sent = carry(here, there, [object_id, object_id])
+
+    assert n_sent == 0
+
+
+def test_an_interrupted_transfer_goes_on_where_it_stopped(
+    here: LocalObjectStore, there: LocalObjectStore
+) -> None:
+    object_id = here.put(content := os.urandom(9_500))
+    carry(here, there, [object_id], n_messages=6)
+
+    n_sent = carry(here, there, [object_id])
+
+    assert n_sent == 4
+    assert there.get(object_id) == content
+
+
+def test_a_damaged_object_is_refused_and_can_be_sent_again(
+    here: LocalObjectStore, there: LocalObjectStore
+) -> None:
+    object_id = here.put(b"precious")
+    packed, total_bytes = here.read_packed(object_id, offset=0, limit_bytes=1_000)
+    damaged = packed[:-1] + bytes([packed[-1] ^ 1])
+    arrivals = Arrivals(there, "sender")
+
+    with pytest.raises(CorruptObjectError):
+        arrivals.add([Piece(object_id, 0, total_bytes, total_bytes)], damaged)
+
+    assert not there.contains(object_id)
+    carry(here, there, [object_id])
+    assert there.get(object_id) == b"precious"
+
+
+def test_another_object_under_its_name_is_refused(
+    here: LocalObjectStore, there: LocalObjectStore
+) -> None:
+    wanted, other = here.put(b"wanted"), here.put(b"other")
+    packed, total_bytes = here.read_packed(other, offset=0, limit_bytes=1_000)
+
+    with pytest.raises(CorruptObjectError):
+        Arrivals(there, "sender").add([Piece(wanted, 0, total_bytes, total_bytes)], packed)
+
+    assert not there.contains(wanted)
+
+
+def test_a_piece_out_of_its_order_is_refused(
+    here: LocalObjectStore, there: LocalObjectStore
+) -> None:
+    object_id = here.put(os.urandom(3_000))
+    piece, total_bytes = here.read_packed(object_id, offset=1_000, limit_bytes=1_000)
+
+    with pytest.raises(InvalidRequestError):
+        Arrivals(there, "sender").add([Piece(object_id, 1_000, 1_000, total_bytes)], piece)
+
+    assert Arrivals(there, "sender").lacking([object_id]) == [(object_id, 0)]

@@ -1,0 +1,177 @@
+"""Who is chosen to run something, and what is said when nobody is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jupyter_async_exec.backends.dask import roster
+from jupyter_async_exec.backends.dask.link import distributed_version
+from jupyter_async_exec.backends.dask.protocol import PROTOCOL, installed_release
+from jupyter_async_exec.backends.dask.roster import Roster, Worker
+from jupyter_async_exec.errors import KernelMissingError, UnavailableError
+
+if TYPE_CHECKING:
+    from jupyter_async_exec.backends.base import Health
+
+ONE, TWO = "tcp://one:1", "tcp://two:2"
+
+
+class FakeLink:
+    """A cluster of two workers that say what the test says."""
+
+    def __init__(self) -> None:
+        self.version = distributed_version()
+        self.workers: dict[str, dict[str, Any] | Exception] = {}
+        self.error: Exception | None = None
+        for address in (ONE, TWO):
+            self.workers[address] = {
+                "protocol": PROTOCOL,
+                "version": installed_release(),
+                "host": address,
+                "place": address,
+                "slots": 2,
+                "busy": 0,
+                "kernels": ["python3"],
+            }
+
+    async def identity(self) -> dict[str, Any]:
+        if self.error is not None:
+            raise self.error
+        return {"workers": dict.fromkeys(self.workers)}
+
+    async def scheduler_version(self) -> str:
+        return self.version
+
+    async def introduce(self, worker: str, options: object) -> tuple[bool, Any]:
+        described = self.workers[worker]
+        if isinstance(described, Exception):
+            raise described
+        return True, described
+
+    async def ask(self, worker: str, *_: object, **__: object) -> tuple[Any, bytes]:
+        return (await self.introduce(worker, {}))[1], b""
+
+    def describe(self, worker: str, **changes: object) -> None:
+        described = self.workers[worker]
+        assert isinstance(described, dict)
+        described |= changes
+
+
+@pytest.fixture
+def link(monkeypatch: pytest.MonkeyPatch) -> FakeLink:
+    monkeypatch.setattr(roster, "LOOK_S", 0.001)
+    return FakeLink()
+
+
+async def looked(link: FakeLink, *, slots: int | None = None) -> Roster:
+    """Return a roster that has looked at least twice."""
+    found = Roster(link, name="box", slots=slots, options={}, arrived=lambda _: None)  # type: ignore[arg-type]
+    for _ in range(2):
+        try:
+            await found._look()
+            found._problem = None
+        except UnavailableError as error:
+            found._problem = f"box: {error}"
+    found._first.set()
+    return found
+
+
+async def health(link: FakeLink, *, slots: int | None = None) -> Health:
+    return (await looked(link, slots=slots)).health()
+
+
+async def test_slots_are_those_of_all_workers_unless_fewer_are_wanted(link: FakeLink) -> None:
+    assert (await health(link)).slots == 4
+    assert (await health(link, slots=3)).slots == 3
+    assert (await health(link)).problem is None
+
+
+async def test_what_others_run_there_is_no_room_for_us(link: FakeLink) -> None:
+    link.describe(ONE, busy=2)
+    link.describe(TWO, busy=2)
+
+    found = await health(link)
+
+    assert found.slots == 0
+    assert found.problem is not None
+    assert "busy with executions of others" in found.problem
+
+
+async def test_the_worker_with_most_room_is_chosen(link: FakeLink) -> None:
+    link.describe(ONE, busy=1)
+
+    assert (await (await looked(link)).choose("python3")).address == TWO
+
+
+async def test_a_worker_without_the_kernel_is_not_chosen(link: FakeLink) -> None:
+    link.describe(TWO, kernels=["ir"], slots=10)
+
+    assert (await (await looked(link)).choose("python3")).address == ONE
+
+
+async def test_a_kernel_that_no_worker_has_is_missing(link: FakeLink) -> None:
+    with pytest.raises(KernelMissingError, match="python3") as caught:
+        await (await looked(link)).choose("julia")
+
+    assert caught.value.details["installed"] == ["python3"]
+
+
+async def test_another_release_of_dask_is_refused_with_both_names(link: FakeLink) -> None:
+    link.version = "2019.1.0"
+
+    problem = (await health(link)).problem
+
+    assert problem is not None
+    assert "2019.1.0" in problem
+    assert distributed_version() in problem
+
+
+async def test_another_release_of_ours_is_refused_with_both_names(link: FakeLink) -> None:
+    link.describe(ONE, version="9.9")
+    link.describe(TWO, version="9.9")
+
+    found = await health(link)
+
+    assert found.slots == 0
+    assert found.problem is not None
+    assert "9.9" in found.problem
+    assert installed_release() in found.problem
+
+
+async def test_a_scheduler_without_workers_is_no_error_and_says_so(link: FakeLink) -> None:
+    link.workers.clear()
+
+    with pytest.raises(UnavailableError, match="no workers"):
+        await (await looked(link)).choose("python3")
+
+
+async def test_a_scheduler_that_does_not_answer_is_said_to_be_so(link: FakeLink) -> None:
+    link.error = UnavailableError("tcp://nowhere does not answer.")
+
+    problem = (await health(link)).problem
+
+    assert problem == "box: tcp://nowhere does not answer."
+
+
+async def test_a_worker_that_came_back_is_used_again(link: FakeLink) -> None:
+    described = link.workers.pop(ONE)
+    link.workers[ONE] = UnavailableError("not now")
+    found = await looked(link)
+    assert found.health().slots == 2
+
+    link.workers[ONE] = described
+    async with asyncio.timeout(5):
+        while found.health().slots != 4:
+            await found._look()
+
+
+def test_a_full_worker_has_no_room_whoever_fills_it() -> None:
+    worker = Worker(ONE, slots=2, busy=2)
+    assert worker.n_free == 0
+
+    worker.busy = 0
+    worker.ours |= {1, 2, 3}
+    assert worker.n_free == 0

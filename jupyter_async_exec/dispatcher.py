@@ -482,6 +482,10 @@ class Dispatcher:
             is_said = followed.is_unreadable or result.cells_total is not None
             if followed.may_have_run and not is_said:
                 result = replace(result, message=JOURNAL_LOST)
+        if result.reason is Reason.LOST and self._is_tried_again(followed):
+            await self._return_to_queue(followed)
+            LOGGER.info("#%d was lost and goes back to the queue.", followed.execution.number)
+            return True
         # At the same time: whoever waits for the end waits no longer for it.
         # Neither is left running beside its next try.
         harvest, checked = await asyncio.gather(
@@ -491,7 +495,8 @@ class Dispatcher:
             raise harvest
         if checked is not None:
             raise checked
-        remarked = (Remarked(at=result.finished_at, remark=each) for each in harvest.remarks)
+        remarks = (*harvest.remarks, *_remark_tries(followed))
+        remarked = (Remarked(at=result.finished_at, remark=each) for each in remarks)
         end = ExecutionFinished(
             at=result.finished_at,
             status=result.status,
@@ -505,6 +510,10 @@ class Dispatcher:
         )
         await self._make_final(followed, (*followed.pending, *remarked, end))
         return False
+
+    def _is_tried_again(self, followed: _Followed) -> bool:
+        execution = followed.execution
+        return execution.attempt <= followed.backend.lost_retries
 
     async def _check_key(self, followed: _Followed, result: Result) -> None:
         """Let nobody take this result for that of something else; tried again for some minutes."""
@@ -621,6 +630,15 @@ async def _discard(backend: Backend, key: AttemptKey) -> None:
         await backend.discard(key)
     except Exception:
         LOGGER.exception("What the attempt %s left cannot be removed.", key)
+
+
+def _remark_tries(followed: _Followed) -> tuple[Remark, ...]:
+    """Say of what may have run before that it may have."""
+    attempt = followed.execution.attempt
+    if attempt == 1 or not followed.backend.lost_retries:
+        return ()
+    message = f"This was attempt {attempt}: an earlier one was lost, and some cells may have run."
+    return (Remark(kind="tried_again", message=message),)
 
 
 def _is_transient(error: AsyncExecError | OSError) -> bool:

@@ -73,6 +73,9 @@ class Backend(ABC):
 
     #: Recorded with each execution and shown to people.
     name: str
+    #: An attempt that was lost after its code began goes back to the queue this often (>= 0).
+    #: More than 0 only where somebody chose it: the code may run more than once then.
+    lost_retries: int = 0
 
     async def health(self) -> Health:
         """Return how it is, from what is known already; asked often.

@@ -38,9 +38,9 @@ from jupyter_async_exec.runner.result import read_evidence, read_result
 from jupyter_async_exec.runner.task import Task, write_task
 from jupyter_async_exec.runner.vault import SECRETS, Vault
 from jupyter_async_exec.runner.warm.pool import WarmPool
-from jupyter_async_exec.snapshots.capture import linked_from_json
 from jupyter_async_exec.snapshots.collect import Baseline, Collected, collect, record_baseline
 from jupyter_async_exec.snapshots.handed import lay_out_handed
+from jupyter_async_exec.snapshots.linked import linked_from_json
 from jupyter_async_exec.snapshots.manifest import load_manifest
 from jupyter_async_exec.snapshots.materialise import materialise
 from jupyter_async_exec.snapshots.working_tree import WorkingTree

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.json_types import JSONObject, JSONValue
 
 
+#: The backend that is always there: this machine.
+LOCAL = "local"
+
+
 class Status(StrEnum):
     """Where an execution stands; the last three are final."""
 
@@ -210,6 +214,11 @@ class Submission:
     #: Of a rerun: what its parent was handed, see `core.fan_in`.
     handed: JSONObject | None = None
     created_at: datetime
+
+    def __post_init__(self) -> None:
+        """Give no key to what runs elsewhere: the key says what it runs in here."""
+        if self.backend != LOCAL:
+            object.__setattr__(self, "reuse_key", None)
 
 
 def new_id() -> str:

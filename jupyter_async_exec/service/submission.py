@@ -19,7 +19,8 @@ from jupyter_async_exec.errors import (
 from jupyter_async_exec.runner.parameters import translate
 from jupyter_async_exec.service.reuse_keys import Files
 from jupyter_async_exec.service.titles import default_title
-from jupyter_async_exec.snapshots.capture import CaptureLimits, capture, linked_to_json
+from jupyter_async_exec.snapshots.capture import CaptureLimits, capture
+from jupyter_async_exec.snapshots.linked import linked_to_json
 from jupyter_async_exec.snapshots.manifest import load_manifest
 from jupyter_async_exec.snapshots.notebook import kernel_of, normalise
 from jupyter_async_exec.snapshots.parameters import find_parameters

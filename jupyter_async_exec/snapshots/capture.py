@@ -6,12 +6,10 @@ import json
 import os
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from jupyter_async_exec.core.clock import format_at, parse_at
 from jupyter_async_exec.errors import InvalidRequestError, SnapshotTooBigError
 from jupyter_async_exec.snapshots.git import GitFacts, GitState, ask_git
 from jupyter_async_exec.snapshots.manifest import (
@@ -33,9 +31,8 @@ from jupyter_async_exec.snapshots.tree import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.objects.base import ObjectStore, ObjectWriter
 
 #: What a notebook imports or runs; never linked for its size, because an edit
@@ -213,30 +210,6 @@ def capture(
         git=facts.state,
         notes=_sentences(tree, facts, notes),
         has_unknown=notes.has_unknown,
-    )
-
-
-def linked_to_json(linked: Iterable[LinkedFile]) -> list[JSONObject]:
-    """Write linked files as the API shows them."""
-    return [
-        {
-            "path": file.path,
-            "size_bytes": file.size_bytes,
-            "modified_at": format_at(datetime.fromtimestamp(file.mtime_ns / 1e9, UTC)),
-        }
-        for file in linked
-    ]
-
-
-def linked_from_json(data: Iterable[Mapping[str, Any]]) -> tuple[LinkedFile, ...]:
-    """Read what `linked_to_json` wrote; times come back to the microsecond."""
-    return tuple(
-        LinkedFile(
-            path=check_path(file["path"]),
-            size_bytes=int(file["size_bytes"]),
-            mtime_ns=round(parse_at(file["modified_at"]).timestamp() * 1e6) * 1_000,
-        )
-        for file in data
     )
 
 

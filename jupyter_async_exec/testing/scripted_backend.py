@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from jupyter_async_exec.backends.base import AttemptKey, Backend, Harvest, Observation
+from jupyter_async_exec.backends.base import AttemptKey, Backend, Harvest, Health, Observation
 from jupyter_async_exec.core.clock import utc_now
 from jupyter_async_exec.core.execution import Reason, Status
 from jupyter_async_exec.runner.result import Result
@@ -37,6 +37,8 @@ class ScriptedBackend(Backend):
     ----------
     attempts_by_number
         The newest attempt of each execution, by its number.
+    health_result
+        How it is.
     start_error
         Raised by `start` when set.
     harvest_result, late_result
@@ -47,9 +49,9 @@ class ScriptedBackend(Backend):
         Raised by `harvest`, `harvest_late` and `attempts`, one a call, until none is left.
     """
 
-    name = "local"
-
-    def __init__(self) -> None:
+    def __init__(self, name: str = "local") -> None:
+        self.name = name
+        self.health_result = Health()
         self.attempts_by_number: dict[int, ScriptedAttempt] = {}
         self.started: list[AttemptKey] = []
         self.discarded: list[AttemptKey] = []
@@ -103,6 +105,10 @@ class ScriptedBackend(Backend):
         assert attempt.result is not None
         attempt.result = replace(attempt.result, message=message, cells_total=None)
         attempt.is_unreadable = True
+
+    @override
+    async def health(self) -> Health:
+        return self.health_result
 
     @override
     async def start(self, execution: Execution) -> None:

@@ -17,6 +17,7 @@ from jupyter_async_exec.core.reuse import (
     reuse_key,
 )
 from jupyter_async_exec.errors import InvalidRequestError
+from jupyter_async_exec.testing.factories import make_submission
 
 NAMES = st.text("abc_", min_size=1, max_size=4)
 HASHES = st.text("0123456789abcdef", min_size=64, max_size=64)
@@ -149,3 +150,10 @@ def test_a_policy_is_a_word_or_an_age() -> None:
     for nonsense in ("", "always", "12", "12 weeks", "-1h"):
         with pytest.raises(InvalidRequestError, match="never, exact, or an age"):
             read_policy(nonsense)
+
+
+@pytest.mark.parametrize(("backend", "key"), [("local", "a" * 64), ("gpu box", None)])
+def test_what_runs_elsewhere_has_no_key_that_says_what_it_runs_in_here(
+    backend: str, key: str | None
+) -> None:
+    assert make_submission(backend=backend, reuse_key="a" * 64).reuse_key == key

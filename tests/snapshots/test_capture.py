@@ -21,9 +21,8 @@ from jupyter_async_exec.snapshots.capture import (
     Capture,
     CaptureLimits,
     capture,
-    linked_from_json,
-    linked_to_json,
 )
+from jupyter_async_exec.snapshots.linked import linked_from_json, linked_to_json
 from jupyter_async_exec.snapshots.manifest import LinkedFile, load_manifest
 from jupyter_async_exec.snapshots.stat_cache import StatCache
 from jupyter_async_exec.snapshots.tree import Notes, find_files, locate_tree

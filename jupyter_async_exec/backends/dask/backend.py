@@ -61,8 +61,8 @@ if TYPE_CHECKING:
 ATTEMPTS = "attempts"
 STORE_ID = "store-id"
 #: How long a watch waits for news; the connection is taken for broken some time later.
-WATCH_S = 20.0
-WATCH_MARGIN_S = 10.0
+WATCH_S = 5.0
+WATCH_MARGIN_S = 5.0
 #: A pause before what failed is tried again.
 RETRY_S = 0.5
 #: Objects are offered so often before a worker is given up.
@@ -111,6 +111,7 @@ class DaskBackend(Backend):
         vault: Vault,
     ) -> None:
         self.name = name
+        self.lost_retries = settings.lost_retries
         self._directory = directory / ATTEMPTS
         self._settings = settings
         self._objects = objects

@@ -13,7 +13,6 @@ from jupyter_async_exec.backends import attempt_folder
 from jupyter_async_exec.core.execution import Reason
 from jupyter_async_exec.errors import InvalidRequestError
 from jupyter_async_exec.runner import files
-from jupyter_async_exec.runner.result import read_result, write_result
 from jupyter_async_exec.runner.task import Task, write_task
 from jupyter_async_exec.snapshots.manifest import load_manifest
 
@@ -126,10 +125,7 @@ class Mirror:
         observation = attempt_folder.observe(self.directory, offset=offset, alive=alive)
         if observation.result is None or not self.is_gone:
             return observation
-        if read_result(self.directory) is None and self.directory.exists():
-            write_result(self.directory, self._explain(observation.result))
-            return attempt_folder.observe(self.directory, offset=offset, alive=alive)
-        return observation
+        return replace(observation, result=self._explain(observation.result))
 
     def _is_alive(self) -> bool:
         state = self.state

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 LOOK_S = 2.0
 #: The first look may take so long before somebody who asks is told that there is no answer yet.
 FIRST_LOOK_S = 30.0
+#: So long is waited for workers that answer late, which the next look hears of otherwise (s).
+GREETING_S = 0.5
+#: The first time, when they import our part.
+FIRST_GREETING_S = 20.0
+#: A worker that says nothing for longer is not used (s).
+SILENCE_S = 10.0
 #: A worker that could not be used is tried again after so many looks.
 RETRY_LOOKS = 5
 
@@ -91,6 +97,7 @@ class Roster:
         self._workers: dict[str, Worker] = {}
         self._problem: str | None = f"{name}: the scheduler has not answered yet."
         self._first = asyncio.Event()
+        self._greetings: dict[str, asyncio.Future[None]] = {}
         self._task: asyncio.Task[None] | None = None
         self._scheduler_version = ""
 
@@ -117,7 +124,8 @@ class Roster:
             return f"{self._name}: the scheduler has no workers."
         if not ready:
             worker = next(iter(self._workers.values()))
-            return f"{self._name}: {worker.address}: {worker.problem}"
+            why = worker.problem or "it has not the kernel"
+            return f"{self._name}: {worker.address}: {why}"
         if slots == 0:
             return f"{self._name}: every worker is busy with executions of others."
         return None
@@ -137,7 +145,8 @@ class Roster:
             raise UnavailableError(self._problem)
         ready = [worker for worker in self._workers.values() if worker.problem is None]
         able = [worker for worker in ready if kernel_name in worker.kernels]
-        if ready and not able:
+        are_all_known = all(worker.place for worker in self._workers.values())
+        if ready and not able and are_all_known:
             installed = sorted({name for worker in ready for name in worker.kernels})
             raise KernelMissingError(
                 f"No worker of {self._name} has the kernel {kernel_name!r}; install it there, or "
@@ -146,7 +155,7 @@ class Roster:
             )
         free = [worker for worker in able if worker.n_free > 0]
         if not free:
-            why = self._explain(ready, 1) or f"{self._name}: every worker is busy."
+            why = self._explain(able, 1) or f"{self._name}: every worker is busy."
             raise UnavailableError(why)
         return max(free, key=lambda worker: worker.n_free)
 
@@ -203,7 +212,16 @@ class Roster:
         for gone in set(self._workers) - set(addresses):
             _log.info("The worker %s of %s is gone.", gone, self._name)
             del self._workers[gone]
-        await asyncio.gather(*(self._greet(address) for address in addresses))
+            self._greetings.pop(gone).cancel()
+        for address in addresses:
+            greeting = self._greetings.get(address)
+            # One that does not answer holds up nobody else.
+            if greeting is None or greeting.done():
+                self._greetings[address] = asyncio.ensure_future(self._greet(address))
+        running = [task for task in self._greetings.values() if not task.done()]
+        if running:
+            limit_s = GREETING_S if self._first.is_set() else FIRST_GREETING_S
+            await asyncio.wait(running, timeout=limit_s)
 
     async def _greet(self, address: str) -> None:
         worker = self._workers.setdefault(address, Worker(address, problem="not asked yet"))
@@ -216,7 +234,11 @@ class Roster:
                 worker.is_direct, fields = await self._link.introduce(address, self._options)
             else:
                 fields, _ = await self._link.ask(
-                    address, "introduce", {"options": self._options}, is_direct=worker.is_direct
+                    address,
+                    "introduce",
+                    {"options": self._options},
+                    is_direct=worker.is_direct,
+                    timeout_s=SILENCE_S,
                 )
             had_problem = worker.problem is not None
             _fill(worker, fields)

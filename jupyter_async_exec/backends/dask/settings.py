@@ -32,6 +32,8 @@ class DaskSettings:
     slots: int | None = None
     #: Attempts of a machine that was silent for longer are lost (s, > 0).
     lost_after_s: float = LOST_AFTER_S
+    #: Executions that were lost after they began are tried again so often (0 to 10).
+    lost_retries: int = 0
     #: Room for snapshots on each machine (bytes, >= 0).
     cache_bytes: int = 2_000_000_000
     #: Added niceness of runners (0 to 19).

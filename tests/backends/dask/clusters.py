@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,18 +31,22 @@ _QUIET = {
 
 async def become_ready(backend: Backend, *, slots: int) -> None:
     """Wait until all slots are there; workers import our part first."""
-    async with asyncio.timeout(START_LIMIT_S):
-        while (health := await backend.health()).slots != slots or health.problem:
-            await asyncio.sleep(0.05)
+    deadline_s = time.monotonic() + START_LIMIT_S
+    while (health := await backend.health()).slots != slots or (slots and health.problem):
+        assert time.monotonic() < deadline_s, health
+        await asyncio.sleep(0.05)
 
 
 class Cluster:
     """A scheduler and workers; `directory` holds what each of them needs."""
 
-    def __init__(self, directory: Path, *, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self, directory: Path, *, options: Sequence[str] = (), host: str = "127.0.0.1"
+    ) -> None:
         self.directory = directory
         self.scheduler_file = directory / "scheduler.json"
         self._options = tuple(options)
+        self._host = host
         self._stack = ExitStack()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -60,24 +65,33 @@ class Cluster:
 
     def start_scheduler(self) -> None:
         self.scheduler_file.unlink(missing_ok=True)
-        command = "scheduler --host 127.0.0.1 --port 0 --no-dashboard --scheduler-file"
+        command = f"scheduler --host {self._host} --port 0 --no-dashboard --scheduler-file"
         self._run("scheduler", [*command.split(), str(self.scheduler_file), *self._options])
         self._await(self.scheduler_file.exists)
 
-    def start_worker(self, name: str, *, slots: int = 4, machine: str | None = None) -> None:
-        """Start a worker; those with the same `machine` share its folder."""
+    def start_worker(
+        self,
+        name: str,
+        *,
+        slots: int = 4,
+        machine: str | None = None,
+        below: Sequence[str] = (),
+    ) -> None:
+        """Start a worker; those with the same `machine` share its folder.
+
+        `below` is a command that runs another.
+        """
         folder = self.directory / (machine or name)
         folder.mkdir(exist_ok=True)
         command = "worker --no-nanny --no-dashboard --memory-limit 0"
         named = {
             "--name": name,
             "--nthreads": str(slots),
-            "--scheduler-file": str(self.scheduler_file),
             "--local-directory": str(folder),
         }
-        options = [word for pair in named.items() for word in pair]
+        options = [self.address, *(word for pair in named.items() for word in pair)]
         n_before = self.log(name).count(_REGISTERED)
-        self._run(name, [*command.split(), *options, *self._options])
+        self._run(name, [*command.split(), *options, *self._options], below=below)
         self._await(lambda: self.log(name).count(_REGISTERED) > n_before)
 
     def kill(self, name: str) -> None:
@@ -90,10 +104,20 @@ class Cluster:
         path = self.directory / f"{name}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def _run(self, name: str, arguments: Sequence[str]) -> None:
+    def _run(self, name: str, arguments: Sequence[str], *, below: Sequence[str] = ()) -> None:
         log = self._stack.enter_context((self.directory / f"{name}.log").open("ab"))
+        # None of them outlives a test run that is killed.
+        module = f"distributed.cli.dask_{arguments[0]}"
+        tied = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         self._processes[name] = subprocess.Popen(
-            [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]],
+            [
+                *tied,
+                *below,
+                sys.executable,
+                "-m",
+                module,
+                *arguments[1:],
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from jupyter_async_exec.backends.dask.backend import DaskBackend
 from jupyter_async_exec.backends.dask.settings import DaskSettings
+from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.errors import KernelMissingError, UnavailableError
 from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.runner.vault import Vault
-from jupyter_async_exec.testing.backend_contract import BackendContract
+from jupyter_async_exec.testing.backend_contract import BackendContract, wait_for_end
 from tests.backends.dask.clusters import Cluster, become_ready
+from tests.backends.dask.steps import ENDLESS, has_begun, key_of, nobody_is_left, opened
 from tests.backends.executions import claimed
 
 if TYPE_CHECKING:
@@ -58,3 +62,65 @@ class TestDaskBackend(BackendContract):
     @pytest.fixture
     def endless(self, objects: LocalObjectStore) -> Execution:
         return claimed(objects, "print('begun', flush=True)\nimport time\ntime.sleep(600)")
+
+
+async def test_executions_go_on_without_the_server_and_the_next_one_reads_on(
+    cluster: Cluster, objects: LocalObjectStore, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    waiting = claimed(
+        objects,
+        "print('begun', flush=True)\nimport os, time",
+        f"while not os.path.exists({str(gate)!r}): time.sleep(0.05)",
+        "open('made.txt', 'w').write('here')",
+    )
+    async with opened(tmp_path, cluster, objects, slots=8) as backend:
+        await backend.start(waiting)
+        await has_begun(backend, waiting)
+    gate.touch()
+
+    async with opened(tmp_path, cluster, objects, slots=8) as backend:
+        assert await backend.attempts() == (key_of(waiting),)
+        observation = await wait_for_end(backend, waiting)
+        harvest = await backend.harvest(key_of(waiting), waiting)
+
+        assert observation.result is not None
+        assert observation.result.status is Status.SUCCEEDED
+        assert [artifact.name for artifact in harvest.artifacts] == ["made.txt"]
+        assert objects.get(harvest.artifacts[0].object_id) == b"here"
+
+
+async def test_what_was_given_up_is_thrown_away_when_its_machine_is_back(
+    cluster: Cluster, objects: LocalObjectStore, tmp_path: Path
+) -> None:
+    """As after a partition: the server has discarded the attempt, the worker never heard of it."""
+    endless = claimed(objects, ENDLESS)
+    async with opened(tmp_path, cluster, objects, slots=8) as backend:
+        await backend.start(endless)
+        await has_begun(backend, endless)
+    (mirror,) = (tmp_path / "dask" / "attempts").iterdir()
+    mirror.rename(tmp_path / "forgotten")
+
+    async with opened(tmp_path, cluster, objects, slots=8):
+        await asyncio.to_thread(nobody_is_left, endless)
+
+        assert list(cluster.directory.rglob(f"attempts/{key_of(endless)}")) == []
+
+
+async def test_room_and_kernels_are_the_workers(
+    cluster: Cluster, objects: LocalObjectStore, tmp_path: Path
+) -> None:
+    async with opened(tmp_path, cluster, objects, slots=8) as backend:
+        foreign = replace(claimed(objects, "1"), kernel_name="no-such-kernel")
+        with pytest.raises(KernelMissingError, match="no-such-kernel"):
+            await backend.start(foreign)
+
+        running = [claimed(objects, ENDLESS) for _ in range(8)]
+        await asyncio.gather(*(backend.start(each) for each in running))
+        with pytest.raises(UnavailableError):
+            await backend.start(claimed(objects, "1"))
+
+        assert len(await backend.attempts()) == 8
+        await asyncio.gather(*(backend.discard(key_of(each)) for each in running))
+        for each in running:
+            await asyncio.to_thread(nobody_is_left, each)

@@ -88,6 +88,11 @@ class Manifest:
         """SHA-256 of `canonical`."""
         return hashlib.sha256(self.canonical).hexdigest()
 
+    @property
+    def object_ids(self) -> list[str]:
+        """Every object it names, the notebook first."""
+        return [self.notebook_object, *(file.object_id for file in self.files)]
+
     def to_json(self) -> JSONObject:
         """Return the manifest as JSON."""
         return {

@@ -63,6 +63,8 @@ ATTEMPTS = "attempts"
 LOOK_S = 1.0
 #: No watch takes longer, so that a broken connection is noticed.
 LONGEST_WATCH_S = 30.0
+#: So many attempts that were thrown away are remembered.
+N_DISCARDED = 10_000
 #: What is read of an attempt as it grows, and what is read whole, the end last.
 GROWING = (files.JOURNAL, files.LOG)
 WHOLE = (files.SUPERVISOR, files.RESULT)
@@ -81,8 +83,10 @@ class _Room:
     vault: Vault
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     locks: dict[AttemptKey, asyncio.Lock] = field(default_factory=dict)
+    #: Attempts being laid out, whose runner takes the life lock only when that is done.
+    beginning: set[AttemptKey] = field(default_factory=set)
     #: Attempts that were thrown away: a begin that comes late must not bring them back.
-    discarded: set[AttemptKey] = field(default_factory=set)
+    discarded: dict[AttemptKey, None] = field(default_factory=dict)
     #: Objects that the harvest of each attempt put here.
     harvested: dict[AttemptKey, set[str]] = field(default_factory=dict)
 
@@ -107,6 +111,7 @@ class Agent:
         self._rooms: dict[str, _Room] = {}
         #: Begun by this worker: the store's id with the attempt.
         self._begun: set[tuple[str, AttemptKey]] = set()
+        self._counting = asyncio.Lock()
         base.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._place = _read_place(base)
         self._verbs: dict[str, Callable[[str, JSONObject, bytes], Awaitable[Answer]]] = {
@@ -162,7 +167,8 @@ class Agent:
 
     def _count_busy(self) -> int:
         for store, key in tuple(self._begun):
-            if not is_held(self._rooms[store].attempt(key)):
+            room = self._rooms[store]
+            if key not in room.beginning and not is_held(room.attempt(key)):
                 self._begun.discard((store, key))
         return len(self._begun)
 
@@ -199,12 +205,14 @@ class Agent:
         async with room.locks.setdefault(key, asyncio.Lock()):
             if key in room.discarded:
                 raise ConflictError("The attempt was given up before it began.")
-            is_there = room.attempt(key).exists()
-            if not is_there and await asyncio.to_thread(self._count_busy) >= self._slots:
-                return {"is_full": True}, b""
             mark = (store, key)
-            # Before it lives: another that begins meanwhile has to count it.
-            self._begun.add(mark)
+            async with self._counting:
+                # Another that begins meanwhile has to count it.
+                is_there = room.attempt(key).exists()
+                if not is_there and await asyncio.to_thread(self._count_busy) >= self._slots:
+                    return {"is_full": True}, b""
+                room.beginning.add(key)
+                self._begun.add(mark)
             hidden = fields["order"]["secrets"]
             try:
                 if hidden:
@@ -217,9 +225,10 @@ class Agent:
             except BaseException:
                 self._give_up(room, mark)
                 raise
+            finally:
+                room.beginning.discard(key)
             room.changed.set()
-        snapshot_id = execution.snapshot_id
-        await asyncio.to_thread(lambda: room.cache.touch(_objects_of(room.cache, snapshot_id)))
+        await asyncio.to_thread(_touch, room.cache, execution.snapshot_id)
         return {}, b""
 
     def _give_up(self, room: _Room, mark: tuple[str, AttemptKey]) -> None:
@@ -248,7 +257,9 @@ class Agent:
         # Also while it begins, which then finds that it need not.
         await room.backend.cancel(key)
         async with room.locks.setdefault(key, asyncio.Lock()):
-            room.discarded.add(key)
+            room.discarded[key] = None
+            if len(room.discarded) > N_DISCARDED:
+                del room.discarded[next(iter(room.discarded))]
             await room.backend.discard(key)
             room.vault.discard(key.execution_id)
             self._begun.discard((store, key))
@@ -347,7 +358,7 @@ def _states(room: _Room) -> dict[AttemptKey, State]:
     for key in keys_in(room.directory / ATTEMPTS):
         directory = room.attempt(key)
         # Liveness first: what is dead at this point has written all it ever will.
-        alive = is_held(directory)
+        alive = key in room.beginning or is_held(directory)
         found[key] = State(
             has_result=(directory / files.RESULT).exists(),
             journal_bytes=_size_bytes(directory / files.JOURNAL),
@@ -383,9 +394,10 @@ def _key(fields: JSONObject) -> AttemptKey:
     return AttemptKey(execution_id, int(attempt))
 
 
-def _objects_of(cache: Cache, snapshot_id: str) -> list[str]:
-    manifest = load_manifest(cache, snapshot_id)
-    return [snapshot_id, manifest.notebook_object, *(file.object_id for file in manifest.files)]
+def _touch(cache: Cache, snapshot_id: str) -> None:
+    """Note that all of a snapshot was used now."""
+    with contextlib.suppress(AsyncExecError):
+        cache.touch([snapshot_id, *load_manifest(cache, snapshot_id).object_ids])
 
 
 def _ids(harvest: Harvest) -> set[str]:

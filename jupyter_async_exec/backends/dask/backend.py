@@ -248,6 +248,7 @@ class DaskBackend(Backend):
         worker = await self._roster.choose(execution.kernel_name)
         worker.ours.add(key)
         mirror = Mirror(key, self._path(key))
+        mirror.is_starting = True
         try:
             await asyncio.to_thread(
                 mirror.prepare,
@@ -262,6 +263,7 @@ class DaskBackend(Backend):
         except BaseException:
             await self._discard(key)
             raise
+        mirror.is_starting = False
         self._follow(mirror)
 
     def _check_cancel(self, key: AttemptKey) -> None:
@@ -300,7 +302,8 @@ class DaskBackend(Backend):
 
     async def _bring(self, worker: Worker, key: AttemptKey, snapshot_id: str) -> None:
         """Bring what the worker's machine lacks of a snapshot."""
-        ids = await asyncio.to_thread(_objects_of, self._objects, snapshot_id)
+        manifest = await asyncio.to_thread(load_manifest, self._objects, snapshot_id)
+        ids = [snapshot_id, *manifest.object_ids]
         answer, _ = await self._ask(worker, "lacking", {"object_ids": ids})
         lacking = [(str(object_id), int(offset)) for object_id, offset in answer["lacking"]]
         while lacking:
@@ -381,13 +384,15 @@ class DaskBackend(Backend):
     ) -> None:
         pulls = []
         for mirror in mirrors:
+            if mirror.is_starting:
+                continue
             found = states.get(str(mirror.key))
             if mirror.silent_since_s is not None:
                 # It was silent, or is new to us; a wish to cancel may have been lost.
                 mirror.cancel_sent = False
             mirror.silent_since_s = None
             if found is None:
-                await self._note_absence(worker, mirror)
+                self._note_absence(mirror)
                 continue
             mirror.state = State.from_json(found)
             if not mirror.cancel_sent and (mirror.directory / files.CANCEL).exists():
@@ -398,9 +403,7 @@ class DaskBackend(Backend):
         await asyncio.gather(*pulls)
         await self._clear_strangers(worker, states)
 
-    async def _note_absence(self, worker: Worker, mirror: Mirror) -> None:
-        if mirror.state is None and worker.ours and mirror.key in worker.ours:
-            return  # It is being started.
+    def _note_absence(self, mirror: Mirror) -> None:
         if not mirror.is_gone:
             mirror.is_gone = True
             mirror.why_gone = f"Nothing is left of it on {mirror.worker}."
@@ -595,11 +598,6 @@ def make_backend(
         )
     settings = read_settings(name, options)
     return DaskBackend(name, directory, settings=settings, objects=objects, vault=vault)
-
-
-def _objects_of(objects: ObjectStore, snapshot_id: str) -> list[str]:
-    manifest = load_manifest(objects, snapshot_id)
-    return [snapshot_id, manifest.notebook_object, *(file.object_id for file in manifest.files)]
 
 
 def _harvest_from_json(fields: JSONObject) -> Harvest:

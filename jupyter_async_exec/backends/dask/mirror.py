@@ -52,6 +52,8 @@ class Mirror:
         self.state: State | None = None
         #: Since when nobody answers for it (monotonic, s).
         self.silent_since_s: float | None = time.monotonic()
+        #: Whether the worker is being told to begin it; what is heard of it meanwhile is too early.
+        self.is_starting = False
         #: Whether its machine says that nothing is left of it, or has been silent for too long.
         self.is_gone = False
         #: Why it is taken for gone, for people.

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: Also cut the network and wait until everybody has noticed, which takes a minute.
-LONG = os.environ.get("ASYNC_EXEC_LONG_FAULTS") == "1"
+#: So often the network is cut too, until everybody has noticed, which takes most of a minute.
+N_CUTS = int(os.environ.get("CUTS", "0"))
 
 
 def ip(*arguments: str) -> None:
@@ -114,17 +114,16 @@ async def test_machines_that_share_no_folder_run_what_they_are_sent(
                 assert objects.get(artifact.object_id) == bytes(9_000_000)
             for each in both:
                 await backend.discard(key_of(each))
-            await cut_off(networks, backend_server=server, cluster=cluster, objects=objects)
+            for _ in range(N_CUTS):
+                await cut_off(networks, server, cluster, objects)
 
 
 async def cut_off(
-    networks: Networks, *, backend_server: Path, cluster: Cluster, objects: LocalObjectStore
+    networks: Networks, server: Path, cluster: Cluster, objects: LocalObjectStore
 ) -> None:
     """A machine that cannot be heard loses its executions; back again, it throws them away."""
-    if not LONG:
-        return
     endless = claimed(objects, ENDLESS)
-    async with opened(backend_server, cluster, objects, slots=2, lost_after_s=5.0) as backend:
+    async with opened(server, cluster, objects, slots=2, lost_after_s=5.0) as backend:
         await backend.start(endless)
         await has_begun(backend, endless)
         mirror = backend._mirrors[key_of(endless)]

@@ -54,7 +54,7 @@ def test_a_cluster_that_nobody_uses_is_not_imported(tmp_path: Path) -> None:
     ("configured", "said"),
     [
         ({"a": {"class": "dask"}}, "either `address` or `scheduler_file`"),
-        ({"a": {"class": "dask", "adress": "x"}}, "no option 'adress'"),
+        ({"a": {"class": "dask", "host": "x"}}, "no option 'host'"),
         ({"a": {"class": "dask", "address": "x", "slots": "4"}}, "cannot be '4'"),
         ({"a": {"class": "dask", "address": "x", "slots": 0}}, "at least one slot"),
         ({"a": {"class": "cray"}}, "not installed; there are: dask"),

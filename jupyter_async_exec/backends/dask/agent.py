@@ -397,7 +397,8 @@ def _key(fields: JSONObject) -> AttemptKey:
 def _touch(cache: Cache, snapshot_id: str) -> None:
     """Note that all of a snapshot was used now."""
     with contextlib.suppress(AsyncExecError):
-        cache.touch([snapshot_id, *load_manifest(cache, snapshot_id).object_ids])
+        for object_id in (snapshot_id, *load_manifest(cache, snapshot_id).object_ids):
+            cache.touch(object_id)
 
 
 def _ids(harvest: Harvest) -> set[str]:

@@ -98,10 +98,10 @@ class Arrivals:
         self._sender = sender
 
     def lacking(self, object_ids: Iterable[str]) -> list[Lacking]:
-        """Return which of these are not here, and how much of each is."""
+        """Return which of these are not here, and how much of each is; the others count as used."""
         found: dict[str, int] = {}
         for object_id in object_ids:
-            if object_id not in found and not self._store.contains(object_id):
+            if object_id not in found and not self._store.touch(object_id):
                 found[object_id] = _size_bytes(self._store.arrival_path(object_id, self._sender))
         return list(found.items())
 

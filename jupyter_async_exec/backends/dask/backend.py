@@ -284,7 +284,7 @@ class DaskBackend(Backend):
                 return
             place = self._places.setdefault(worker.place, _Place())
             async with place.bringing:
-                await self._bring(worker, mirror.key, execution.snapshot_id)
+                await self._bring(worker, mirror.key, execution)
         raise UnavailableError(
             f"{self.name}: the files of the snapshot do not stay on {worker.address}; "
             "give its cache more room."
@@ -300,10 +300,12 @@ class DaskBackend(Backend):
             )
         return dict(read_secrets(self._vault.path(execution.id)))
 
-    async def _bring(self, worker: Worker, key: AttemptKey, snapshot_id: str) -> None:
-        """Bring what the worker's machine lacks of a snapshot."""
-        manifest = await asyncio.to_thread(load_manifest, self._objects, snapshot_id)
-        ids = [snapshot_id, *manifest.object_ids]
+    async def _bring(self, worker: Worker, key: AttemptKey, execution: Execution) -> None:
+        """Bring what the worker's machine lacks of a snapshot, and of what is handed to it."""
+        manifest = await asyncio.to_thread(load_manifest, self._objects, execution.snapshot_id)
+        handed = execution.provenance.get("handed") or {"files": []}
+        its = [str(file["object_id"]) for file in handed["files"]]
+        ids = [execution.snapshot_id, *manifest.object_ids, *its]
         answer, _ = await self._ask(worker, "lacking", {"object_ids": ids})
         lacking = [(str(object_id), int(offset)) for object_id, offset in answer["lacking"]]
         while lacking:

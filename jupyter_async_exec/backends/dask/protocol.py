@@ -90,6 +90,7 @@ def order_of(execution: Execution, secrets: dict[str, JSONValue]) -> JSONObject:
         "snapshot_id": execution.snapshot_id,
         "limits": asdict(execution.limits),
         "linked": execution.provenance.get("linked", []),
+        "handed": execution.provenance.get("handed"),
         "secrets": secrets,
     }
 
@@ -107,7 +108,7 @@ def execution_of(order: JSONObject) -> Execution:
         kernel_name=order["kernel_name"],
         snapshot_id=order["snapshot_id"],
         limits=Limits(**order["limits"]),
-        provenance={"linked": order["linked"]},
+        provenance={"linked": order["linked"], "handed": order["handed"]},
         created_at=utc_now(),
     )
 

@@ -7,6 +7,8 @@ import { Relations } from '../../viewer/relations';
 
 const { act } = React;
 
+Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true });
+
 const trans = nullTranslator.load('jupyter_async_exec');
 
 function related(number: number): Related {

@@ -52,6 +52,30 @@ export namespace CommandIDs {
   /** Move to the trash (`plugins/sidebar`). */
   export const deleteExecution = 'jupyter-async-exec:delete';
 
+  /**
+   * Ask for the end of a sweep (`plugins/sidebar`). Commands about a sweep take
+   * `{ sweep: string }`, its id.
+   */
+  export const cancelSweep = 'jupyter-async-exec:cancel-sweep';
+
+  /** Start nothing more of a sweep; what runs comes to its end (`plugins/sidebar`). */
+  export const stopSweep = 'jupyter-async-exec:stop-sweep';
+
+  /** Run again what failed in a sweep (`plugins/sidebar`). */
+  export const retrySweep = 'jupyter-async-exec:retry-sweep';
+
+  /** Ask for more values for a sweep (`plugins/submit`). */
+  export const addToSweep = 'jupyter-async-exec:add-to-sweep';
+
+  /** Run a notebook with the results of a sweep. */
+  export const collectSweep = 'jupyter-async-exec:collect-sweep';
+
+  /** Move a sweep to the trash (`plugins/sidebar`). */
+  export const deleteSweep = 'jupyter-async-exec:delete-sweep';
+
+  /** Copy the numbers of a sweep (`plugins/sidebar`). */
+  export const copyNumbers = 'jupyter-async-exec:copy-numbers';
+
   /** Take what was deleted last back out of the trash (`plugins/sidebar`). */
   export const undoDelete = 'jupyter-async-exec:undo-delete';
 

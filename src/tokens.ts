@@ -7,7 +7,13 @@ import type { ISignal } from '@lumino/signaling';
 import type { ReactNode } from 'react';
 
 import type { IExecutionsClient } from './api/client';
-import type { Execution, ExecutionKey, Goal, Status, Sweep } from './api/types';
+import type {
+  Execution,
+  ExecutionKey,
+  Goal,
+  Status,
+  SweepSummary
+} from './api/types';
 
 /** Whose settings, words and plugins these are. */
 export const PLUGIN_ID = 'jupyter_async_exec:plugin';
@@ -32,8 +38,14 @@ export interface IListPlace {
   /** Whose place it is, if that is known. */
   readonly number: number | null;
 
-  /** Its record; `null` while it is on its way. */
+  /** Its record; `null` while it is on its way, and for sweeps. */
   readonly execution: Execution | null;
+
+  /** The sweep that this one row stands for. */
+  readonly sweep: SweepSummary | null;
+
+  /** The id of the sweep below whose row it stands. */
+  readonly within: string | null;
 }
 
 /** All rows that the filter lets through, newest first, by position. */
@@ -55,21 +67,60 @@ export interface IExecutionRows {
   at(position: number): IListPlace;
 
   /**
-   * Where an execution is, or would be.
+   * Where a row is, or would be.
    *
-   * @param number - its number.
+   * @param number - the number of its execution, or the first of its sweep.
+   * @param within - the id of the sweep below whose row it stands.
    */
-  positionOf(number: number): number;
+  positionOf(number: number, within?: string | null): number;
 }
 
 /** What changed in the model. */
 export type ExecutionsChange =
   /** One known execution has news, or was learnt of. */
   | { readonly type: 'execution'; readonly execution: Execution }
+  /** One sweep has news. */
+  | { readonly type: 'sweep'; readonly sweep: SweepSummary }
   /** One execution is in the trash. */
   | { readonly type: 'removed'; readonly id: string }
   /** The list, its filter, its loading state or its error. */
   | { readonly type: 'list' };
+
+/** The sweeps the front end knows. */
+export interface ISweeps {
+  /** Emitted with each sweep that has news. */
+  readonly changed: ISignal<ISweeps, SweepSummary>;
+
+  /** Emitted once when the last execution of a sweep ends before our eyes. */
+  readonly over: ISignal<ISweeps, SweepSummary>;
+
+  /** The sweep, if it is known here; costs nothing. */
+  find(id: string): SweepSummary | undefined;
+
+  /** Ask the server where a sweep stands. */
+  fetch(id: string): Promise<void>;
+
+  /**
+   * Whether the executions of a sweep are listed below its row.
+   *
+   * @param id - its id.
+   */
+  isOpen(id: string): boolean;
+
+  /**
+   * List the executions of a sweep below its row, or no longer.
+   *
+   * @param id - its id.
+   * @param isOpen - whether to list them.
+   */
+  setOpen(id: string, isOpen: boolean): void;
+
+  /** Move to the trash, here at once. */
+  remove(id: string): Promise<void>;
+
+  /** Take back out of the trash. */
+  undoRemove(id: string): Promise<void>;
+}
 
 /** The executions the front end knows: the only state there is. */
 export interface IExecutionsModel extends IObservableDisposable {
@@ -87,6 +138,9 @@ export interface IExecutionsModel extends IObservableDisposable {
 
   /** Resolves after the first successful load. */
   readonly ready: Promise<void>;
+
+  /** Where sweeps stand. */
+  readonly sweeps: ISweeps;
 
   /** What the filter lets through; fetched where it is looked at. */
   readonly executions: IExecutionRows;
@@ -238,11 +292,12 @@ export interface INotifier {
   notify(executions: readonly Execution[]): void | Promise<void>;
 
   /**
-   * Tell that a sweep is over; it tells of no execution of a sweep otherwise.
+   * Tell that a sweep is over, or goes on although something in it failed; it
+   * is told of no execution of a sweep otherwise.
    *
-   * @param sweep - all of whose executions have ended.
+   * @param sweep - as it is now.
    */
-  notifySweep?(sweep: Sweep): void | Promise<void>;
+  notifySweep?(sweep: SweepSummary): void | Promise<void>;
 }
 
 /** Where notifiers are added. */

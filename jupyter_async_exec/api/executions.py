@@ -28,7 +28,14 @@ class ExecutionsHandler(AsyncExecHandler):
             if same is not None:
                 await self.write_execution(same)
                 return
-        await self.write_execution(await self.service.submit(request), created=True)
+        if body.get("unless_same", False):
+            execution, is_new = await self.service.submit_if_new(request)
+            if not is_new:
+                self.write_json({"same_as": await self.to_json(execution)})
+                return
+        else:
+            execution = await self.service.submit(request)
+        await self.write_execution(execution, created=True)
 
     @web.authenticated
     @authorized
@@ -38,7 +45,8 @@ class ExecutionsHandler(AsyncExecHandler):
         query = wire.execution_query(self.read_query("/executions"))
         page = await self.service.find(query)
         reason = await self.reason_to_wait(page.executions)
-        await self.write_large_json(lambda: wire.page_to_json(page, reason))
+        bests = await self.service.sweeps.bests(page.sweeps)
+        await self.write_large_json(lambda: wire.page_to_json(page, reason, bests))
 
 
 class ExecutionHandler(AsyncExecHandler):

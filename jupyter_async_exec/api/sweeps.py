@@ -10,12 +10,16 @@ from tornado import web
 
 from jupyter_async_exec.api import wire
 from jupyter_async_exec.api.base import AsyncExecHandler
+from jupyter_async_exec.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.sweeps import Sweep
+
+#: So many sweeps can be asked about at once.
+MAX_IDS = 100
 
 
 class _SweepAnswer(AsyncExecHandler):
@@ -34,6 +38,19 @@ class _SweepAnswer(AsyncExecHandler):
 
 class SweepsHandler(_SweepAnswer):
     """``sweeps``."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Say where sweeps stand, without their executions."""
+        self.count_as_background()
+        ids = [each for each in (self.read_query("/sweeps")["ids"] or "").split(",") if each]
+        if len(ids) > MAX_IDS:
+            raise InvalidRequestError(f"Ask for at most {MAX_IDS} sweeps at once.")
+        found = await self.service.sweeps.find(ids)
+        bests = await self.service.sweeps.bests(found)
+        summaries = [wire.sweep_summary_to_json(each, bests.get(each.id)) for each in found]
+        self.write_json({"sweeps": summaries})
 
     @web.authenticated
     @authorized
@@ -63,6 +80,23 @@ class SweepHandler(_SweepAnswer):
         """Return one sweep with its executions."""
         await self.write_sweep(*await self.service.sweeps.get(ref))
 
+    @web.authenticated
+    @authorized
+    async def patch(self, ref: str) -> None:
+        """Take it out of the trash."""
+        await self.read_body("/sweeps/{id}")
+        sweep = await self.service.sweeps.untrash(ref)
+        bests = await self.service.sweeps.bests([sweep])
+        self.write_json(wire.sweep_summary_to_json(sweep, bests.get(sweep.id)))
+
+    @web.authenticated
+    @authorized
+    async def delete(self, ref: str) -> None:
+        """Move it to the trash."""
+        await self.service.sweeps.trash(ref)
+        self.set_status(204)
+        await self.finish()
+
 
 class CancelHandler(_SweepAnswer):
     """``sweeps/{id}/cancel``."""
@@ -70,8 +104,10 @@ class CancelHandler(_SweepAnswer):
     @web.authenticated
     @authorized
     async def post(self, ref: str) -> None:
-        """Ask for the end of all of it."""
-        await self.write_sweep(*await self.service.sweeps.cancel(ref))
+        """Ask for the end of all of it, or only of what waits."""
+        body = await self.read_body("/sweeps/{id}/cancel")
+        only_waiting = body.get("only_waiting", False)
+        await self.write_sweep(*await self.service.sweeps.cancel(ref, only_waiting=only_waiting))
 
 
 class RetryHandler(_SweepAnswer):

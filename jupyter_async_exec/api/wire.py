@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.core.parameters import Parameter
     from jupyter_async_exec.core.preset import Preset
-    from jupyter_async_exec.core.sweeps import Sweep
+    from jupyter_async_exec.core.sweeps import Best, Sweep
     from jupyter_async_exec.service import LogPiece, SweepPlan
     from jupyter_async_exec.service.collection import Collection
     from jupyter_async_exec.service.metrics import MetricsPiece
@@ -105,10 +105,11 @@ def execution_to_json(execution: Execution, reasons: Reasons) -> JSONObject:
     }
 
 
-def page_to_json(page: ExecutionPage, reasons: Reasons) -> JSONObject:
+def page_to_json(page: ExecutionPage, reasons: Reasons, bests: Mapping[str, Best]) -> JSONObject:
     """Return the JSON of one page of a list."""
     rows = [execution_to_json(each, reasons) for each in page.executions]
-    return {"executions": rows, "next_cursor": page.next_cursor}
+    sweeps = [sweep_summary_to_json(each, bests.get(each.id)) for each in page.sweeps]
+    return {"executions": rows, "next_cursor": page.next_cursor, "sweeps": sweeps}
 
 
 def metrics_to_json(piece: MetricsPiece) -> JSONObject:
@@ -126,6 +127,25 @@ def goal_from_json(body: JSONObject | None) -> Goal | None:
     return None if body is None else Goal(body["metric"], Direction(body["direction"]))
 
 
+def sweep_summary_to_json(sweep: Sweep, found: Best | None) -> JSONObject:
+    """Return the JSON of a sweep without its executions."""
+    return {
+        "id": sweep.id,
+        "status": sweep.status.value,
+        "notebook_path": sweep.notebook_path,
+        "title": sweep.title,
+        "message": sweep.message,
+        "created_at": format_at(sweep.created_at),
+        "last_added_at": _at(sweep.last_added_at),
+        "finished_at": _at(sweep.finished_at),
+        "counts": asdict(sweep.counts),
+        "first_number": sweep.first_number,
+        "last_number": sweep.last_number,
+        "n_reused": sweep.n_reused,
+        "best": None if found is None else asdict(found),
+    }
+
+
 def sweep_to_json(
     sweep: Sweep,
     executions: Sequence[Execution],
@@ -137,21 +157,12 @@ def sweep_to_json(
     goal = goal_of(sweep.definition)
     found = None if goal is None else best([*reused, *executions], goal)
     return {
-        "id": sweep.id,
-        "status": sweep.status.value,
-        "notebook_path": sweep.notebook_path,
-        "title": sweep.title,
+        **sweep_summary_to_json(sweep, None),
         "snapshot_id": sweep.snapshot_id,
         "definition": sweep.definition,
         "canary_id": sweep.canary_id,
         "stop_after_failures": sweep.stop_after,
-        "message": sweep.message,
         "submitted_by": sweep.submitted_by,
-        "created_at": format_at(sweep.created_at),
-        "finished_at": _at(sweep.finished_at),
-        "counts": asdict(sweep.counts),
-        "first_number": sweep.first_number,
-        "last_number": sweep.last_number,
         "objective": None if goal is None else goal_to_json(goal),
         "best": None
         if found is None
@@ -382,6 +393,9 @@ def execution_query(query: dict[str, Any]) -> ExecutionQuery:
         notebook=query["notebook"],
         statuses=frozenset(Status(name) for name in names),
         sweep=query["sweep"],
+        with_reused=query["with_reused"],
+        single=query["single"],
+        grouped=query["grouped"],
         text=query["q"] or None,
         tag=query["tag"],
         starred=query["starred"],

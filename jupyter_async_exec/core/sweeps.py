@@ -107,6 +107,15 @@ class SweepCounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """The execution of a sweep that is the best so far, by the goal of its notebook."""
+
+    number: int
+    metric: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
     """One submission that stands for many executions of one snapshot."""
 
@@ -135,6 +144,10 @@ class Sweep:
     #: Smallest and largest number of its executions.
     first_number: int | None = None
     last_number: int | None = None
+    #: When its latest executions were added; those it began with count.
+    last_added_at: datetime | None = None
+    #: Earlier results that count as its own.
+    n_reused: int = 0
     #: Store-wide revision of the last change of the sweep itself.
     rev: int = 0
 

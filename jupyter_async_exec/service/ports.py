@@ -101,6 +101,8 @@ class SweepPlan:
     count: int
     #: Earlier results that would do.
     n_reused: int
+    #: Files that it is about; 0 if it is about none.
+    n_files: int
     #: How long all of it takes, from earlier executions; None when there are none.
     duration_s: float | None
     #: Both in a sentence.

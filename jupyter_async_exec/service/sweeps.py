@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from jupyter_async_exec.core.clock import utc_now
 from jupyter_async_exec.core.execution import Collect, Status
 from jupyter_async_exec.core.fan_in import check_collect
-from jupyter_async_exec.core.search import MAX_SEARCHED, Search
+from jupyter_async_exec.core.goal import Direction
+from jupyter_async_exec.core.search import MAX_SEARCHED, Search, goal_of
 from jupyter_async_exec.core.sweep_values import MAX_TRIALS
 from jupyter_async_exec.core.sweeps import Mode, parameters_key
 from jupyter_async_exec.errors import AsyncExecError, ConflictError, InvalidRequestError
@@ -19,15 +20,16 @@ from jupyter_async_exec.service.ports import SweepPlan
 from jupyter_async_exec.service.sweep_submission import has_canary
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.goal import Goal
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.core.reuse import ReusePolicy
-    from jupyter_async_exec.core.sweeps import Sweep, SweepDefinition
+    from jupyter_async_exec.core.sweeps import Best, Sweep, SweepDefinition
     from jupyter_async_exec.service.admission import Admission
+    from jupyter_async_exec.service.goals import Goals
     from jupyter_async_exec.service.ports import SubmitRequest, SweepRequest
     from jupyter_async_exec.service.submission import Sealer
     from jupyter_async_exec.service.sweep_submission import Sealed, SweepSealer
@@ -52,6 +54,8 @@ class SweepService:
         Refuses what there is no room for.
     seal_then
         Captures what is run with the results of one.
+    goals
+        Says which metric counts.
     read_source
         Gives the notebook a request is about; refuses what makes no sense.
     slots
@@ -69,6 +73,7 @@ class SweepService:
         sealer: SweepSealer,
         admission: Admission,
         seal_then: Sealer,
+        goals: Goals,
         read_source: Callable[[SubmitRequest], Awaitable[JSONObject]],
         slots: Callable[[], int],
         changed: Callable[[], None],
@@ -78,6 +83,7 @@ class SweepService:
         self._sealer = sealer
         self._admission = admission
         self._seal_then = seal_then
+        self._goals = goals
         self._read_source = read_source
         self._slots = slots
         self._changed = changed
@@ -163,9 +169,44 @@ class SweepService:
         """Return the executions that collect a sweep."""
         return await asyncio.to_thread(self._store.fan_in.collecting_sweep, sweep.id)
 
-    async def cancel(self, ref: str) -> tuple[Sweep, list[Execution]]:
-        """Ask for the end of all of it; what waits is cancelled at once."""
-        sweep = await asyncio.to_thread(self._store.sweeps.cancel, ref)
+    async def find(self, ids: Sequence[str]) -> list[Sweep]:
+        """Return the sweeps with those ids, in that order; those that are none are left out."""
+        return await asyncio.to_thread(self._store.sweeps.read_all, ids)
+
+    async def bests(self, sweeps: Sequence[Sweep]) -> dict[str, Best]:
+        """Return, by id of the sweep, what is the best so far, where the notebook has a goal."""
+        return await asyncio.to_thread(self._bests, sweeps)
+
+    def _bests(self, sweeps: Sequence[Sweep]) -> dict[str, Best]:
+        goals = self._goals.all() if sweeps else {}
+        found: dict[str, Best] = {}
+        for sweep in sweeps:
+            goal = goal_of(sweep.definition) or goals.get(sweep.notebook_path)
+            if goal is None:
+                continue
+            is_largest = goal.direction is Direction.MAXIMISE
+            best = self._store.sweeps.best(sweep.id, goal.metric, is_largest=is_largest)
+            if best is not None:
+                found[sweep.id] = best
+        return found
+
+    async def trash(self, ref: str) -> Sweep:
+        """Move all of it to the trash; `ConflictError` while it is not over."""
+        sweep = await asyncio.to_thread(self._store.sweeps.trash, ref)
+        self._changed()
+        return sweep
+
+    async def untrash(self, ref: str) -> Sweep:
+        """Take back out of the trash what was moved there together, and last."""
+        sweep = await asyncio.to_thread(self._store.sweeps.untrash, ref)
+        self._changed()
+        return sweep
+
+    async def cancel(
+        self, ref: str, *, only_waiting: bool = False
+    ) -> tuple[Sweep, list[Execution]]:
+        """Ask for the end of all of it, or only of what waits, which is cancelled at once."""
+        sweep = await asyncio.to_thread(self._store.sweeps.cancel, ref, only_waiting=only_waiting)
         self._changed()
         return await self.get(sweep.id)
 
@@ -325,6 +366,7 @@ class SweepService:
             count=n,
             n_reused=len(reused),
             duration_s=duration_s,
+            n_files=sealed.n_datums,
             message=message,
             trials=tuple(each.parameters for each in sealed.submissions[:N_SHOWN]),
         )

@@ -150,6 +150,7 @@ class ExecutionService:
             sealer=sweep_sealer,
             admission=self._admission,
             seal_then=self._sealer,
+            goals=self._goals,
             read_source=self._read_source,
             slots=self.slots,
             changed=self._has_changed,
@@ -179,7 +180,46 @@ class ExecutionService:
             It could not be stored; nothing was accepted.
         """
         notebook = await self._read_source(request)
-        return await self._accept(request.request_id, self._seal, request, notebook)
+        return await self._accept(request.request_id, lambda: self._seal(request, notebook))
+
+    async def submit_if_new(self, request: SubmitRequest) -> tuple[Execution, bool]:
+        """Do as `submit` does, unless the same is known to have succeeded before.
+
+        What is new waits for nothing but a look into an index; only when that
+        finds something, the environment is looked at again.
+
+        Returns
+        -------
+        tuple of Execution and bool
+            The accepted execution and True; or the latest one that computed the
+            same and False, and nothing was accepted.
+
+        Raises
+        ------
+        AsyncExecError
+            As `submit` does.
+        """
+        notebook = await self._read_source(request)
+        wanted = ReusePolicy(wanted=True)
+        same: Execution | None = None
+
+        def find_known(submission: Submission) -> Execution | None:
+            nonlocal same
+            if self.sweeps.find_same(submission.reuse_key, wanted) is None:
+                return None
+            if request.request_id and self._store.find_request(request.request_id):
+                # Not the same again, but the same request.
+                return None
+            now = self._sealer.find_key(replace(request, reuse=wanted), notebook)
+            same = self.sweeps.find_same(now, wanted)
+            return same
+
+        execution = await self._accept(
+            request.request_id,
+            lambda: self._seal(request, notebook),
+            find_known=find_known,
+        )
+        return execution, same is None
 
     def _seal(self, request: SubmitRequest, notebook: JSONObject) -> Submission:
         return self._sealer.seal(self.fan_in.resolve(request), notebook)
@@ -223,13 +263,14 @@ class ExecutionService:
         parent = await self.get(ref)
         return await self._accept(
             request_id,
-            self._sealer.reseal,
-            parent,
-            parameters=parameters,
-            title=title,
-            limits=limits or {},
-            request_id=request_id,
-            submitted_by=submitted_by,
+            lambda: self._sealer.reseal(
+                parent,
+                parameters=parameters,
+                title=title,
+                limits=limits or {},
+                request_id=request_id,
+                submitted_by=submitted_by,
+            ),
         )
 
     async def _read_source(self, request: SubmitRequest) -> JSONObject:
@@ -247,11 +288,12 @@ class ExecutionService:
     async def _accept(
         self,
         request_id: str | None,
-        seal: Callable[..., Submission],
-        /,
-        *request: object,
-        **changes: object,
+        seal: Callable[[], Submission],
+        *,
+        find_known: Callable[[Submission], Execution | None] = lambda _: None,
     ) -> Execution:
+        """Accept what `seal` makes, or return what is known in its place."""
+
         def accept() -> Execution:
             try:
                 self._admission.check()
@@ -261,9 +303,9 @@ class ExecutionService:
                 if not earlier:
                     raise
                 return earlier
-            submission = seal(*request, **changes)
+            submission = seal()
             try:
-                execution, _ = self._store.accept(submission)
+                execution = find_known(submission) or self._store.accept(submission)[0]
             except BaseException:
                 self._sealer.forget(submission.id)
                 raise

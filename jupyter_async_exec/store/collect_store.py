@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from jupyter_async_exec.core.clock import Clock, format_at, parse_at
 from jupyter_async_exec.core.retention import Collectable
-from jupyter_async_exec.store import records
+from jupyter_async_exec.store import records, sweep_rows
 from jupyter_async_exec.store.tables import (
     environments,
     execution_links,
@@ -146,6 +146,8 @@ class CollectStore:
                     old = records.read(connection, number)
                     new = records.save(connection, old, replace(old, deleted_at=now))
                     records.note_history(connection, new, "trashed", now)
+                    if new.sweep_id is not None:
+                        sweep_rows.place(connection, new.sweep_id)
                 return len(moved)
 
             n_moved += self._writer.run(work)

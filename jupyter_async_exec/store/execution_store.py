@@ -421,6 +421,8 @@ class ExecutionStore:
             new = records.save(connection, old, replace(old, deleted_at=self._clock()))
             records.note_history(connection, new, "trashed", new.deleted_at or self._clock())
             fan_in_rows.sources_changed(connection, [new], self._clock())
+            if new.sweep_id is not None:
+                sweep_rows.place(connection, new.sweep_id)
             return new
 
         return self._writer.run(work)
@@ -441,6 +443,8 @@ class ExecutionStore:
             new = records.save(connection, old, replace(old, deleted_at=None))
             records.note_history(connection, new, "untrashed", self._clock())
             fan_in_rows.sources_changed(connection, [new], self._clock())
+            if new.sweep_id is not None:
+                sweep_rows.place(connection, new.sweep_id)
             return new
 
         return self._writer.run(work)

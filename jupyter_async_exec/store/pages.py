@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jupyter_async_exec.core.execution import Execution, Status
+    from jupyter_async_exec.core.sweeps import Sweep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,12 @@ class ExecutionQuery:
     statuses: frozenset[Status] = frozenset()
     #: Id of a sweep.
     sweep: str | None = None
+    #: With `sweep`: earlier results that count as its own as well.
+    with_reused: bool = False
+    #: Only executions of no sweep.
+    single: bool = False
+    #: Of each sweep only its first execution, see `ExecutionPage.sweeps`.
+    grouped: bool = False
     #: What a person typed into the search field.
     text: str | None = None
     tag: str | None = None
@@ -38,6 +45,8 @@ class ExecutionPage:
     executions: tuple[Execution, ...]
     #: Ask with it for the next page; None on the last one.
     next_cursor: str | None
+    #: If `ExecutionQuery.grouped`: those that stand on the page with their first execution.
+    sweeps: tuple[Sweep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

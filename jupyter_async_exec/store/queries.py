@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.errors import InvalidRequestError
-from jupyter_async_exec.store import codec, search
+from jupyter_async_exec.store import codec, search, sweep_rows
 from jupyter_async_exec.store.numbers import split
 from jupyter_async_exec.store.pages import ExecutionPage, ExecutionQuery
 from jupyter_async_exec.store.tables import (
@@ -19,6 +19,8 @@ from jupyter_async_exec.store.tables import (
     execution_tags,
     executions,
     listed_columns,
+    sweep_reuses,
+    sweeps,
 )
 
 if TYPE_CHECKING:
@@ -40,19 +42,34 @@ def find(connection: sa.Connection, query: ExecutionQuery) -> ExecutionPage:
     Raises
     ------
     InvalidRequestError
-        The cursor or the limit is none.
+        The cursor or the limit is none, or conditions do not go together.
     """
     if not 1 <= query.limit <= MAX_LIMIT:
         raise InvalidRequestError(f"'limit' must be from 1 to {MAX_LIMIT}.")
+    _check_grouping(query)
     statements = number_lists(query, rare=_find_rare(connection, query))
     lists = [connection.execute(statement).scalars().all() for statement in statements]
     merged = heapq.merge(*lists, reverse=query.newest_first)
     numbers = list(islice(merged, query.limit + 1))
     shown = numbers[: query.limit]
+    rows = read_rows(connection, shown)
+    groups = [row.sweep_id for row in rows if row.sweep_id is not None] if query.grouped else []
     return ExecutionPage(
-        executions=tuple(read_rows(connection, shown)),
+        executions=tuple(rows),
         next_cursor=str(shown[-1]) if len(numbers) > query.limit else None,
+        sweeps=tuple(sweep_rows.read_all(connection, groups)),
     )
+
+
+def _check_grouping(query: ExecutionQuery) -> None:
+    """Refuse what no index answers."""
+    asks_more = query.text or query.tag is not None or query.starred is not None
+    if query.grouped and (asks_more or query.statuses or query.sweep is not None or query.single):
+        raise InvalidRequestError("'grouped' goes together with 'notebook' alone.")
+    if query.single and (asks_more or query.notebook is not None or query.sweep is not None):
+        raise InvalidRequestError("'single' goes together with 'status' alone.")
+    if query.with_reused and (asks_more or query.statuses or query.notebook or not query.sweep):
+        raise InvalidRequestError("'with_reused' goes together with 'sweep' alone.")
 
 
 def _find_rare(connection: sa.Connection, query: ExecutionQuery) -> Comparison | None:
@@ -67,6 +84,8 @@ def number_lists(query: ExecutionQuery, *, rare: Comparison | None = None) -> li
     own; stars (few) and any mixture are an intersection in the full-text index.
     `rare` is a comparison of the query that holds for few, which are sorted.
     """
+    if query.grouped or query.single or query.with_reused:
+        return list(_about_sweeps(query))
     comparisons, text = split((query.text or "")[: search.MAX_TEXT_LENGTH])
     expression = search.question(codec.clean(text)) if text else None
     if text and expression is None and text != "#":
@@ -96,6 +115,33 @@ def number_lists(query: ExecutionQuery, *, rare: Comparison | None = None) -> li
     if query.starred is False:
         return [_listed(query, executions.c.starred == 0)]
     return [_listed(query)]
+
+
+def _about_sweeps(query: ExecutionQuery) -> Iterable[Numbers]:
+    """Yield lists that know what belongs to a sweep, see `_check_grouping`."""
+    single = executions.c.sweep_id.is_(None)
+    if query.grouped:
+        first: sa.ColumnElement[Any] = sweeps.c.first_number
+        heads = sa.select(first).where(first.is_not(None))
+        if query.notebook is None:
+            yield _listed(query, single)
+            yield _paged(heads, query, first)
+        else:
+            path = codec.clean(query.notebook)
+            yield _listed(query, single, executions.c.notebook_path == path)
+            yield _paged(heads.where(sweeps.c.notebook_path == path), query, first)
+    elif query.single:
+        for status in sorted(query.statuses or Status):
+            yield _listed(query, single, executions.c.status == status.value)
+    else:
+        sweep_id = codec.clean(query.sweep or "")
+        yield _listed(query, executions.c.sweep_id == sweep_id)
+        number = sweep_reuses.c.number
+        there = sa.select(sa.literal(1)).where(
+            executions.c.number == number, executions.c.deleted_at.is_(None)
+        )
+        reused = sa.select(number).where(sweep_reuses.c.sweep_id == sweep_id, there.exists())
+        yield _paged(reused, query, number)
 
 
 def _compared(

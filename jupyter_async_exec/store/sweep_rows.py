@@ -12,11 +12,17 @@ from jupyter_async_exec.core.clock import format_at, parse_at
 from jupyter_async_exec.core.events import CancelRequested
 from jupyter_async_exec.core.execution import Execution, Hold, Status
 from jupyter_async_exec.core.search import goal_of, without_objective
-from jupyter_async_exec.core.sweeps import Sweep, SweepCounts, parameters_key
+from jupyter_async_exec.core.sweeps import Best, Sweep, SweepCounts, parameters_key
 from jupyter_async_exec.core.transitions import apply
 from jupyter_async_exec.errors import ConflictError, NotFoundError
-from jupyter_async_exec.store import codec, fan_in_rows, records, turns
-from jupyter_async_exec.store.tables import executions, listed_columns, sweep_reuses, sweeps
+from jupyter_async_exec.store import codec, fan_in_rows, numbers, records, turns
+from jupyter_async_exec.store.tables import (
+    execution_numbers,
+    executions,
+    listed_columns,
+    sweep_reuses,
+    sweeps,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,9 +43,26 @@ _COUNT = (
     .where(*_live, sa.text("replaced = 0"))
     .group_by(executions.c.status)
 )
-_ENDS = sa.select(
-    sa.func.min(executions.c.number).label("first"), sa.func.max(executions.c.number).label("last")
-).where(*_live)
+_FIRST = sa.select(sa.func.min(executions.c.number)).where(*_live)
+_LAST = (
+    sa.select(executions.c.number, executions.c.created_at)
+    .where(*_live)
+    .order_by(executions.c.number.desc())
+    .limit(1)
+)
+#: What went to the trash with the sweep, which is at the same moment.
+_IN_TRASH = sa.select(executions).where(
+    executions.c.deleted_at
+    == sa.select(sweeps.c.deleted_at)
+    .where(sweeps.c.id == sa.bindparam("sweep_id"))
+    .scalar_subquery(),
+    executions.c.sweep_id == sa.bindparam("sweep_id"),
+)
+_COUNT_REUSED = (
+    sa.select(sa.func.count())
+    .select_from(sweep_reuses)
+    .where(sweep_reuses.c.sweep_id == sa.bindparam("sweep_id"))
+)
 _MEMBERS = sa.select(*listed_columns).where(*_live).order_by(executions.c.number)
 _TAKEN_OVER = (
     sa.select(*listed_columns)
@@ -47,6 +70,29 @@ _TAKEN_OVER = (
     .where(sweep_reuses.c.sweep_id == sa.bindparam("sweep_id"), executions.c.deleted_at.is_(None))
     .order_by(executions.c.number)
 )
+_VALUE_OF = (
+    sa.select(execution_numbers.c.number, execution_numbers.c.value)
+    .select_from(executions)
+    .join(
+        execution_numbers,
+        (execution_numbers.c.number == executions.c.number)
+        & (execution_numbers.c.name == sa.bindparam("metric"))
+        & (execution_numbers.c.kind == "metric"),
+    )
+    .where(
+        executions.c.deleted_at.is_(None),
+        executions.c.status.in_((Status.RUNNING.value, Status.SUCCEEDED.value)),
+    )
+)
+_THEIR_VALUES = sa.union_all(
+    _VALUE_OF.where(executions.c.sweep_id == sa.bindparam("sweep_id")),
+    _VALUE_OF.join(sweep_reuses, sweep_reuses.c.number == executions.c.number).where(
+        sweep_reuses.c.sweep_id == sa.bindparam("sweep_id")
+    ),
+).subquery()
+_BEST = sa.select(_THEIR_VALUES).limit(1)
+_BEST_LARGEST = _BEST.order_by(_THEIR_VALUES.c.value.desc(), _THEIR_VALUES.c.number)
+_BEST_SMALLEST = _BEST.order_by(_THEIR_VALUES.c.value, _THEIR_VALUES.c.number)
 _REPLACED = sa.select(executions.c.replaced).where(executions.c.id == sa.bindparam("its_id"))
 _COUNT_ALL_FAILED = (
     sa.select(sa.func.count())
@@ -122,7 +168,7 @@ def load(connection: sa.Connection, row: sa.RowMapping) -> Sweep:
     """Return the sweep whose columns are `row`, counted."""
     its = {"sweep_id": row["id"]}
     counted: dict[str, Any] = {each.status: each.n for each in connection.execute(_COUNT, its)}
-    ends = connection.execute(_ENDS, its).one()
+    last = connection.execute(_LAST, its).first()
     finished_at = row["finished_at"]
     return Sweep(
         id=row["id"],
@@ -139,10 +185,54 @@ def load(connection: sa.Connection, row: sa.RowMapping) -> Sweep:
         created_at=parse_at(row["created_at"]),
         finished_at=None if finished_at is None else parse_at(finished_at),
         counts=SweepCounts(**counted, to_come=row["to_come"]),
-        first_number=ends.first,
-        last_number=ends.last,
+        first_number=row["first_number"],
+        last_number=None if last is None else last.number,
+        last_added_at=None if last is None else parse_at(last.created_at),
+        n_reused=connection.execute(_COUNT_REUSED, its).scalar_one(),
         rev=row["rev"],
     )
+
+
+def read_all(connection: sa.Connection, ids: Sequence[str]) -> list[Sweep]:
+    """Return the sweeps with those ids, in that order; those that are none are left out."""
+    found = []
+    for each in ids:
+        row = connection.execute(_SELECT, {"sweep_id": codec.clean(each)}).mappings().first()
+        if row is not None:
+            found.append(load(connection, row))
+    return found
+
+
+def place(connection: sa.Connection, sweep_id: str) -> None:
+    """Note where it stands in lists: with the first of its executions outside the trash."""
+    first = connection.execute(_FIRST, {"sweep_id": sweep_id}).scalar()
+    connection.execute(_UPDATE.values(first_number=first), {"sweep_id": sweep_id})
+
+
+def trash(connection: sa.Connection, sweep_id: str, at: datetime) -> None:
+    """Move all of its executions to the trash; they are over."""
+    moved = []
+    for each in members(connection, sweep_id):
+        old = records.read(connection, each.id)
+        new = records.save(connection, old, replace(old, deleted_at=at))
+        records.note_history(connection, new, "trashed", at)
+        moved.append(new)
+    fan_in_rows.sources_changed(connection, moved, at)
+    place(connection, sweep_id)
+    change(connection, sweep_id, deleted_at=format_at(at))
+
+
+def untrash(connection: sa.Connection, sweep_id: str, at: datetime) -> None:
+    """Take out of the trash what went there together, and last."""
+    there = connection.execute(_IN_TRASH, {"sweep_id": sweep_id}).mappings().all()
+    moved = []
+    for old in codec.load_all(there):
+        new = records.save(connection, old, replace(old, deleted_at=None))
+        records.note_history(connection, new, "untrashed", at)
+        moved.append(new)
+    fan_in_rows.sources_changed(connection, moved, at)
+    place(connection, sweep_id)
+    change(connection, sweep_id, deleted_at=None)
 
 
 def members(connection: sa.Connection, sweep_id: str) -> list[Execution]:
@@ -161,6 +251,14 @@ def take_over(connection: sa.Connection, sweep_id: str, numbers: Sequence[int]) 
 def taken_over(connection: sa.Connection, sweep_id: str) -> list[Execution]:
     """Return the earlier results of a sweep that are not in the trash, oldest first."""
     return codec.load_all(connection.execute(_TAKEN_OVER, {"sweep_id": sweep_id}).mappings())
+
+
+def best(connection: sa.Connection, sweep_id: str, metric: str, *, is_largest: bool) -> Best | None:
+    """Return the execution of a sweep with the best last value of a metric."""
+    asked = {"sweep_id": sweep_id, "metric": numbers.folded(metric)}
+    statement = _BEST_LARGEST if is_largest else _BEST_SMALLEST
+    row = connection.execute(statement, asked).first()
+    return None if row is None else Best(number=row.number, metric=metric, value=row.value)
 
 
 def new_ones(
@@ -185,7 +283,9 @@ def add(
     its_turns = turns.next_of_sweep(connection, backend, len(submissions), after=after)
     waits = sweep.canary_id is not None and (is_new or _is_underway(connection, sweep.canary_id))
     holds = [Hold.CANARY if waits and each.id != sweep.canary_id else None for each in submissions]
-    return records.insert_all(connection, submissions, its_turns, holds)
+    added = records.insert_all(connection, submissions, its_turns, holds)
+    place(connection, sweep.id)
+    return added
 
 
 def _is_underway(connection: sa.Connection, execution_id: str) -> bool:
@@ -275,14 +375,16 @@ def set_to_come(connection: sa.Connection, sweep_id: str, n: int) -> None:
     connection.execute(_UPDATE.values(to_come=n), {"sweep_id": sweep_id})
 
 
-def cancel(connection: sa.Connection, sweep_id: str, at: datetime) -> None:
+def cancel(
+    connection: sa.Connection, sweep_id: str, at: datetime, *, only_waiting: bool = False
+) -> None:
     """Ask for the end of all that is not over; what waits is cancelled at once."""
     set_to_come(connection, sweep_id, 0)
     found = members(connection, sweep_id)
     waiting = [each for each in found if each.status is Status.QUEUED]
     records.end_unstarted(connection, waiting, at, CANCELLED_EARLY, was_asked=True)
     fan_in_rows.sources_changed(connection, waiting, at)
-    for execution in found:
+    for execution in [] if only_waiting else found:
         if execution.status is Status.RUNNING and not execution.cancel_requested:
             old = records.read(connection, execution.id)
             saved = records.save(connection, old, apply(old, CancelRequested(at=at)))

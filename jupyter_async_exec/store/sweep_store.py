@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from jupyter_async_exec.core.execution import Execution, Submission
     from jupyter_async_exec.core.json_types import JSONObject
-    from jupyter_async_exec.core.sweeps import Sweep
+    from jupyter_async_exec.core.sweeps import Best, Sweep
     from jupyter_async_exec.store.writer import Writer
 
 ResultT = TypeVar("ResultT")
@@ -320,8 +320,37 @@ class SweepStore:
 
         return self._read(work)
 
-    def cancel(self, ref: str | int) -> Sweep:
+    def read_all(self, ids: Sequence[str]) -> list[Sweep]:
+        """Return the sweeps with those ids, in that order; those that are none are left out."""
+        return self._read(lambda connection: sweep_rows.read_all(connection, ids))
+
+    def best(self, sweep_id: str, metric: str, *, is_largest: bool) -> Best | None:
+        """Return the execution with the best value of a metric; what failed does not count.
+
+        Parameters
+        ----------
+        sweep_id
+            The sweep; what it took over counts too.
+        metric
+            Name of the metric, whose last value counts.
+        is_largest
+            Whether the largest value is the best, or else the smallest.
+        """
+
+        def work(connection: sa.Connection) -> Best | None:
+            return sweep_rows.best(connection, sweep_id, metric, is_largest=is_largest)
+
+        return self._read(work)
+
+    def cancel(self, ref: str | int, *, only_waiting: bool = False) -> Sweep:
         """Ask for the end of all its executions; those that wait are cancelled at once.
+
+        Parameters
+        ----------
+        ref
+            The sweep.
+        only_waiting
+            Leave what runs alone.
 
         Raises
         ------
@@ -332,7 +361,43 @@ class SweepStore:
         def work(connection: sa.Connection) -> Sweep:
             sweep = sweep_rows.read(connection, ref)
             if not sweep.status.is_final:
-                sweep_rows.cancel(connection, sweep.id, self._clock())
+                sweep_rows.cancel(connection, sweep.id, self._clock(), only_waiting=only_waiting)
+            return sweep_rows.read(connection, sweep.id)
+
+        return self._writer.run(work)
+
+    def trash(self, ref: str | int) -> Sweep:
+        """Move all of its executions to the trash, all or nothing.
+
+        Raises
+        ------
+        ConflictError
+            It is not over yet.
+        NotFoundError
+            There is none.
+        """
+
+        def work(connection: sa.Connection) -> Sweep:
+            sweep = sweep_rows.read(connection, ref)
+            if not sweep.status.is_final:
+                raise ConflictError("This sweep is not over yet. Cancel it first.")
+            sweep_rows.trash(connection, sweep.id, self._clock())
+            return sweep_rows.read(connection, sweep.id)
+
+        return self._writer.run(work)
+
+    def untrash(self, ref: str | int) -> Sweep:
+        """Take back out of the trash what was moved there together, and last.
+
+        Raises
+        ------
+        NotFoundError
+            There is none.
+        """
+
+        def work(connection: sa.Connection) -> Sweep:
+            sweep = sweep_rows.read(connection, ref)
+            sweep_rows.untrash(connection, sweep.id, self._clock())
             return sweep_rows.read(connection, sweep.id)
 
         return self._writer.run(work)

@@ -81,6 +81,20 @@ sa.Index(
     executions.c.number,
     sqlite_where=_live,
 )
+_single = sa.text("sweep_id IS NULL AND deleted_at IS NULL")
+sa.Index("ix_executions_single", executions.c.number, sqlite_where=_single)
+sa.Index(
+    "ix_executions_single_notebook",
+    executions.c.notebook_path,
+    executions.c.number,
+    sqlite_where=_single,
+)
+sa.Index(
+    "ix_executions_single_status",
+    executions.c.status,
+    executions.c.number,
+    sqlite_where=_single,
+)
 _in_sweep = sa.text("sweep_id IS NOT NULL AND deleted_at IS NULL")
 sa.Index(
     "ix_executions_sweep",
@@ -195,11 +209,21 @@ sweeps = sa.Table(
     sa.Column("created_at", sa.Text, nullable=False),
     sa.Column("finished_at", sa.Text),
     sa.Column("to_come", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("first_number", sa.Integer),
+    sa.Column("deleted_at", sa.Text),
 )
 sa.Index("ix_sweeps_rev", sweeps.c.rev)
 #: Adaptive sweeps that are still to choose executions, likewise.
 CHOOSING = sa.text("to_come > 0")
 sa.Index("ix_sweeps_to_come", sweeps.c.to_come, sqlite_where=CHOOSING)
+_listed = sa.text("first_number IS NOT NULL")
+sa.Index("ix_sweeps_first", sweeps.c.first_number, sqlite_where=_listed)
+sa.Index(
+    "ix_sweeps_notebook",
+    sweeps.c.notebook_path,
+    sweeps.c.first_number,
+    sqlite_where=_listed,
+)
 
 #: Which execution outside the trash carries which tag.
 execution_tags = sa.Table(

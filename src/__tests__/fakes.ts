@@ -14,7 +14,8 @@ import type {
   ExecutionEdit,
   ExecutionKey,
   ExecutionPage,
-  LogPiece
+  LogPiece,
+  SweepSummary
 } from '../api/types';
 
 /**
@@ -81,6 +82,48 @@ export function makeRunning(
   });
 }
 
+/**
+ * Where a sweep stands.
+ *
+ * @param id - its id.
+ * @param executions - of which it consists.
+ * @param fields - what is not as usual.
+ */
+export function makeSweep(
+  id: string,
+  executions: readonly Execution[],
+  fields: Partial<SweepSummary> = {}
+): SweepSummary {
+  const counts = {
+    queued: 0,
+    running: 0,
+    succeeded: 0,
+    failed: 0,
+    cancelled: 0,
+    to_come: 0
+  };
+  executions.forEach(({ status }) => (counts[status] += 1));
+  const numbers = executions.map(({ number }) => number).sort((a, b) => a - b);
+  const isOver = counts.queued + counts.running === 0;
+  const outcome = counts.failed > 0 ? 'failed' : 'succeeded';
+  return {
+    id,
+    status: isOver ? outcome : counts.running > 0 ? 'running' : 'queued',
+    notebook_path: 'train.ipynb',
+    title: `sweep of ${numbers.length}: lr`,
+    message: null,
+    created_at: '2026-01-01T10:00:00Z',
+    last_added_at: numbers.length === 0 ? null : '2026-01-01T10:00:00Z',
+    finished_at: isOver ? '2026-01-01T10:02:00Z' : null,
+    counts,
+    first_number: numbers[0] ?? null,
+    last_number: numbers[numbers.length - 1] ?? null,
+    n_reused: 0,
+    best: null,
+    ...fields
+  };
+}
+
 /** The executions of a server, and its event bus. */
 export class FakeServer {
   /**
@@ -102,6 +145,26 @@ export class FakeServer {
   bootId = 'first';
 
   rev = 0;
+
+  /** Where a sweep stands, from its executions. */
+  sweep(id: string): SweepSummary {
+    return makeSweep(
+      id,
+      [...this.executions.values()].filter(row => row.sweep_id === id)
+    );
+  }
+
+  /** The sweeps that executions belong to. */
+  sweepsOf(executions: readonly Execution[]): SweepSummary[] {
+    return executions.flatMap(({ sweep_id }) =>
+      sweep_id === null ? [] : [this.sweep(sweep_id)]
+    );
+  }
+
+  /** Whether an execution stands for its sweep, or is in none. */
+  isRow({ number, sweep_id }: Execution): boolean {
+    return sweep_id === null || this.sweep(sweep_id).first_number === number;
+  }
 
   /** Store an execution; nobody hears of it. */
   put(execution: Execution): Execution {
@@ -128,7 +191,7 @@ export class FakeServer {
         cells_total: execution.cells_total,
         current_cell: execution.current_cell
       },
-      sweep: null,
+      sweep: execution.sweep_id,
       deleted: false,
       rev: this.rev,
       boot_id: this.bootId,
@@ -169,6 +232,9 @@ export class FakeClient implements Partial<IExecutionsClient> {
       .filter(
         row =>
           (query.notebook ?? row.notebook_path) === row.notebook_path &&
+          (query.sweep ?? row.sweep_id) === row.sweep_id &&
+          (!query.single || row.sweep_id === null) &&
+          (!query.grouped || this._server.isRow(row)) &&
           (statuses?.includes(row.status) ?? true) &&
           row.title.includes(query.q ?? '') &&
           sign * (row.number - after) > 0
@@ -176,13 +242,28 @@ export class FakeClient implements Partial<IExecutionsClient> {
     const executions = rows.slice(0, limit);
     return {
       executions,
-      next_cursor: rows.length > limit ? `${rows[limit - 1].number}` : null
+      next_cursor: rows.length > limit ? `${rows[limit - 1].number}` : null,
+      sweeps: query.grouped ? this._server.sweepsOf(executions) : []
     };
   }
 
   async get(id: ExecutionKey): Promise<Execution> {
     await this._note(`get ${Number(`0x${id}`)}`);
     return this._find(id);
+  }
+
+  async listSweeps(ids: readonly string[]): Promise<SweepSummary[]> {
+    await this._note(`sweeps ${ids.join(',')}`);
+    return ids.map(id => this._server.sweep(id));
+  }
+
+  async deleteSweep(id: string): Promise<void> {
+    await this._note(`delete sweep ${id}`);
+    for (const row of [...this._server.executions.values()]) {
+      if (row.sweep_id === id) {
+        this._server.executions.delete(row.id);
+      }
+    }
   }
 
   async edit(id: ExecutionKey, edit: ExecutionEdit): Promise<Execution> {

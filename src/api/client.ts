@@ -26,6 +26,10 @@ import type {
   Retention,
   ServerStatus,
   Sweep,
+  SweepDefinition,
+  SweepPlan,
+  SweepSubmission,
+  SweepSummary,
   Submission
 } from './types';
 
@@ -62,6 +66,12 @@ export interface IListQuery {
   q?: string;
   /** Only this sweep. */
   sweep?: string;
+  /** With `sweep`: earlier results that count as its own as well. */
+  with_reused?: boolean;
+  /** Only executions of no sweep. */
+  single?: boolean;
+  /** Of each sweep only its first execution, and the sweep itself. */
+  grouped?: boolean;
   /** Only this tag. */
   tag?: string;
   /** Only starred ones, or only those that are not. */
@@ -92,6 +102,11 @@ export interface IExecutionsClient {
 
   /** Seal a notebook as it is now and queue it. */
   submit(submission: Submission): Promise<Execution>;
+
+  /** The same, unless it is known to have succeeded before. */
+  submitIfNew(
+    submission: Submission
+  ): Promise<{ accepted: Execution } | { same: Execution }>;
 
   /** One page of executions. */
   list(query?: IListQuery): Promise<ExecutionPage>;
@@ -160,9 +175,6 @@ export interface IExecutionsClient {
   /** A sweep with all its executions. */
   getSweep(id: string): Promise<Sweep>;
 
-  /** Ask for the end of all executions of a sweep. */
-  cancelSweep(id: string): Promise<Sweep>;
-
   /** Executions side by side, and what differs between them. */
   compare(query: ICompareQuery): Promise<Comparison>;
 
@@ -186,6 +198,29 @@ export interface IExecutionsClient {
 
   /** Say which metric counts for a notebook; `null` forgets it. */
   setGoal(path: string, goal: Goal | null): Promise<Goal | null>;
+  /** Where sweeps stand; those that are none are left out. */
+  listSweeps(ids: readonly string[]): Promise<SweepSummary[]>;
+
+  /** Seal a notebook once and queue it with many sets of parameters. */
+  submitSweep(submission: SweepSubmission): Promise<Sweep>;
+
+  /** What a sweep would be; nothing is accepted. */
+  planSweep(submission: SweepSubmission): Promise<SweepPlan>;
+
+  /** Ask for the end of a sweep, or only of what waits. */
+  cancelSweep(id: string, onlyWaiting?: boolean): Promise<Sweep>;
+
+  /** Run again what failed in a sweep. */
+  retrySweep(id: string): Promise<Sweep>;
+
+  /** Add executions to a sweep. */
+  addToSweep(id: string, definition: SweepDefinition): Promise<Sweep>;
+
+  /** Move a sweep to the trash. */
+  deleteSweep(id: string): Promise<void>;
+
+  /** Take a sweep back out of the trash. */
+  undoDeleteSweep(id: string): Promise<SweepSummary>;
 
   /** The presets of a notebook, by name. */
   getPresets(path: string): Promise<readonly Preset[]>;
@@ -241,6 +276,20 @@ export class ExecutionsClient implements IExecutionsClient {
 
   submit(submission: Submission): Promise<Execution> {
     return this._send('POST', 'executions', submission);
+  }
+
+  async submitIfNew(
+    submission: Submission
+  ): Promise<{ accepted: Execution } | { same: Execution }> {
+    const body = { ...submission, unless_same: true };
+    const answer = await this._send<Execution | { same_as: Execution }>(
+      'POST',
+      'executions',
+      body
+    );
+    return 'same_as' in answer
+      ? { same: answer.same_as }
+      : { accepted: answer };
   }
 
   list(query: IListQuery = {}): Promise<ExecutionPage> {
@@ -342,10 +391,6 @@ export class ExecutionsClient implements IExecutionsClient {
     return this._send('GET', `sweeps/${id}`);
   }
 
-  cancelSweep(id: string): Promise<Sweep> {
-    return this._send('POST', `sweeps/${id}/cancel`);
-  }
-
   compare(query: ICompareQuery): Promise<Comparison> {
     return this._send('GET', `compare${toQueryString({ ...query })}`);
   }
@@ -409,6 +454,43 @@ export class ExecutionsClient implements IExecutionsClient {
 
   makeRoom(retention: Retention): Promise<Collection> {
     return this._send('POST', 'gc', retention);
+  }
+
+  async listSweeps(ids: readonly string[]): Promise<SweepSummary[]> {
+    const { sweeps } = await this._send<{ sweeps: SweepSummary[] }>(
+      'GET',
+      `sweeps?ids=${ids.join(',')}`
+    );
+    return sweeps;
+  }
+
+  submitSweep(submission: SweepSubmission): Promise<Sweep> {
+    return this._send('POST', 'sweeps', submission);
+  }
+
+  planSweep(submission: SweepSubmission): Promise<SweepPlan> {
+    return this._send('POST', 'sweeps', { ...submission, dry_run: true });
+  }
+
+  cancelSweep(id: string, onlyWaiting = false): Promise<Sweep> {
+    const body = { only_waiting: onlyWaiting };
+    return this._send('POST', `sweeps/${id}/cancel`, body);
+  }
+
+  retrySweep(id: string): Promise<Sweep> {
+    return this._send('POST', `sweeps/${id}/retry`);
+  }
+
+  addToSweep(id: string, definition: SweepDefinition): Promise<Sweep> {
+    return this._send('POST', `sweeps/${id}/add`, definition);
+  }
+
+  async deleteSweep(id: string): Promise<void> {
+    await this._send('DELETE', `sweeps/${id}`);
+  }
+
+  undoDeleteSweep(id: string): Promise<SweepSummary> {
+    return this._send('PATCH', `sweeps/${id}`, { deleted: false });
   }
 
   getStatus(): Promise<ServerStatus> {

@@ -279,7 +279,8 @@ export interface paths {
       path?: never;
       cookie?: never;
     };
-    get?: never;
+    /** Where sweeps stand, without their executions. */
+    get: operations['listSweeps'];
     put?: never;
     /**
      * Seal a notebook once and queue it with many sets of parameters.
@@ -306,10 +307,15 @@ export interface paths {
     get: operations['getSweep'];
     put?: never;
     post?: never;
-    delete?: never;
+    /**
+     * Move all its executions to the trash; undo with PATCH `deleted` false.
+     * @description While some of it waits or runs, it answers 409; cancel it first.
+     */
+    delete: operations['deleteSweep'];
     options?: never;
     head?: never;
-    patch?: never;
+    /** Take back out of the trash what was moved there together, and last. */
+    patch: operations['editSweep'];
     trace?: never;
   };
   '/sweeps/{id}/cancel': {
@@ -647,6 +653,8 @@ export interface components {
       reuse?: components['schemas']['Reuse'];
       /** @description Only say whether it ran already. */
       dry_run?: boolean;
+      /** @description Accept it only if it did not run already; else say what is the same. */
+      unless_same?: boolean;
       /** @description It starts once all of these have succeeded; it is cancelled if one of them does not. */
       after?: components['schemas']['ExecutionRefs'];
       collect?: components['schemas']['CollectRequest'];
@@ -801,6 +809,8 @@ export interface components {
       count: number;
       /** @description Earlier results that would do. */
       n_reused: number;
+      /** @description Files that it is about; 0 if it is about none. */
+      n_files: number;
       /** @description How long all of it takes, from earlier executions of the notebook; null when none succeeded. */
       duration_s: number | null;
       /** @description Both in a sentence. */
@@ -843,6 +853,11 @@ export interface components {
       created_at: string;
       /**
        * Format: date-time
+       * @description When its latest executions were added, those it began with counted; null when all are in the trash.
+       */
+      last_added_at: string | null;
+      /**
+       * Format: date-time
        * @description When the last execution ended.
        */
       finished_at: string | null;
@@ -850,6 +865,8 @@ export interface components {
       /** @description Smallest number of its executions, null when all are in the trash. */
       first_number: number | null;
       last_number: number | null;
+      /** @description Earlier results that count as its own. */
+      n_reused: number;
       /** @description What an adaptive sweep searches for; null for others. */
       objective: components['schemas']['Goal'] | null;
       /** @description The best execution of an adaptive sweep so far; null for others, and while there is none. */
@@ -860,6 +877,39 @@ export interface components {
       reused: components['schemas']['Execution'][];
       /** @description Executions that collect it. */
       then: components['schemas']['Execution'][];
+    };
+    /** @description A sweep without its executions. */
+    SweepSummary: {
+      id: string;
+      status: components['schemas']['Status'];
+      notebook_path: string;
+      title: string;
+      /** @description Why the rest was not started, as a sentence. */
+      message: string | null;
+      /** Format: date-time */
+      created_at: string;
+      /**
+       * Format: date-time
+       * @description When its latest executions were added, those it began with counted; null when all are in the trash.
+       */
+      last_added_at: string | null;
+      /**
+       * Format: date-time
+       * @description When the last execution ended.
+       */
+      finished_at: string | null;
+      counts: components['schemas']['SweepCounts'];
+      /** @description Smallest number of its executions, null when all are in the trash. */
+      first_number: number | null;
+      last_number: number | null;
+      /** @description Earlier results that count as its own. */
+      n_reused: number;
+      /** @description The best so far by its objective, or else the goal of its notebook, what failed left out; null without either. */
+      best: {
+        number: number;
+        metric: string;
+        value: number;
+      } | null;
     };
     ExecutionEdit: {
       title?: string;
@@ -930,6 +980,8 @@ export interface components {
     ExecutionPage: {
       executions: components['schemas']['Execution'][];
       next_cursor: string | null;
+      /** @description With `grouped`: those of which an execution is on the page. */
+      sweeps: components['schemas']['SweepSummary'][];
     };
     LogPiece: {
       text: string;
@@ -1307,6 +1359,12 @@ export interface operations {
         status?: string;
         /** @description Only this sweep. */
         sweep?: string;
+        /** @description With `sweep`: earlier executions whose results count as its own as well. */
+        with_reused?: boolean;
+        /** @description Only executions of no sweep; goes together with `status` alone. */
+        single?: boolean;
+        /** @description Of each sweep only its first execution, and the sweep itself in `sweeps`; goes together with `notebook` alone. */
+        grouped?: boolean;
         /** @description Words in title, notebook path, note, tags, parameters or message; `#42` or `42` finds the number. Comparisons of parameters and metrics, such as `val_acc > 0.9` or `lr = 0.01` (with spaces), have to hold. */
         q?: string;
         tag?: string;
@@ -1349,7 +1407,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description With `reuse`: the earlier execution, whose result will do. With `dry_run`: whether there is one. */
+      /** @description With `reuse`: the earlier execution, whose result will do. With `dry_run`: whether there is one. With `unless_same`: there is one, and nothing was accepted. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -1784,6 +1842,34 @@ export interface operations {
       503: components['responses']['Problem'];
     };
   };
+  listSweeps: {
+    parameters: {
+      query?: {
+        /** @description Ids, separated by commas, at most 100; those that are none are left out. */
+        ids?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description In the order asked for. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': {
+            sweeps: components['schemas']['SweepSummary'][];
+          };
+        };
+      };
+      400: components['responses']['Problem'];
+      403: components['responses']['Problem'];
+      503: components['responses']['Problem'];
+    };
+  };
   submitSweep: {
     parameters: {
       query?: never;
@@ -1855,7 +1941,7 @@ export interface operations {
       507: components['responses']['Problem'];
     };
   };
-  cancelSweep: {
+  deleteSweep: {
     parameters: {
       query?: never;
       header?: never;
@@ -1866,6 +1952,75 @@ export interface operations {
       cookie?: never;
     };
     requestBody?: never;
+    responses: {
+      /** @description In the trash. */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      403: components['responses']['Problem'];
+      404: components['responses']['Problem'];
+      409: components['responses']['Problem'];
+      503: components['responses']['Problem'];
+    };
+  };
+  editSweep: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The sweep's id, or the number of one of its executions. */
+        id: components['parameters']['SweepId'];
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': {
+          /** @enum {boolean} */
+          deleted: false;
+        };
+      };
+    };
+    responses: {
+      /** @description The sweep as it is now. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SweepSummary'];
+        };
+      };
+      400: components['responses']['Problem'];
+      403: components['responses']['Problem'];
+      404: components['responses']['Problem'];
+      503: components['responses']['Problem'];
+    };
+  };
+  cancelSweep: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The sweep's id, or the number of one of its executions. */
+        id: components['parameters']['SweepId'];
+      };
+      cookie?: never;
+    };
+    requestBody?: {
+      content: {
+        'application/json': {
+          /**
+           * @description What runs comes to its end.
+           * @default false
+           */
+          only_waiting?: boolean;
+        };
+      };
+    };
     responses: {
       /** @description The sweep as it is now. */
       200: {

@@ -11,6 +11,21 @@ export type Execution = Schemas['Execution'];
 /** One submission that stands for many executions. */
 export type Sweep = Schemas['Sweep'];
 
+/** A sweep without its executions. */
+export type SweepSummary = Schemas['SweepSummary'];
+
+/** What `POST sweeps` takes. */
+export type SweepSubmission = Schemas['SweepSubmission'];
+
+/** What a sweep varies, and how. */
+export type SweepDefinition = Schemas['SweepDefinition'];
+
+/** What a sweep would be. */
+export type SweepPlan = Schemas['SweepPlan'];
+
+/** Which earlier results will do. */
+export type Reuse = Schemas['Reuse'];
+
 /** One page of executions and where the next one begins. */
 export type ExecutionPage = Schemas['ExecutionPage'];
 

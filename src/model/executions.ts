@@ -5,10 +5,15 @@ import { Poll } from '@lumino/polling';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
-import type { IExecutionsClient } from '../api/client';
+import type { IExecutionsClient, IListQuery } from '../api/client';
 import type { IExecutionEvent } from '../api/events';
 import { isExecutionEvent } from '../api/events';
-import type { Execution, ExecutionKey, ExecutionPage } from '../api/types';
+import type {
+  Execution,
+  ExecutionKey,
+  ExecutionPage,
+  SweepSummary
+} from '../api/types';
 import type {
   ExecutionsChange,
   IExecutionRows,
@@ -19,8 +24,10 @@ import { Catalogue } from './catalogue';
 import { Coalescer, Pace } from './coalescer';
 import { PAGE_SIZE } from './executionlist';
 import { fetchExecutions } from './fetching';
-import { matches, NO_FILTER, sameFilter, toQuery } from './filter';
+import { isGrouped, matches, NO_FILTER, sameFilter, toQuery } from './filter';
+import { GroupedRows } from './groupedrows';
 import { PagedList } from './pagedlist';
+import { Sweeps } from './sweeps';
 
 /**
  * What ends together is fetched together; in a burst of news the server is
@@ -41,7 +48,16 @@ export class ExecutionsModel implements IExecutionsModel {
     this._options = options;
     options.events.connect(this._onEvent, this);
     options.reconnected?.connect(this._onReconnected, this);
+    this.sweeps = new Sweeps({
+      client: options.client,
+      moved: (before, now) => this._moveSweep(before, now),
+      opened: (id, isOpen) => this._openSweep(id, isOpen)
+    });
+    this.sweeps.changed.connect((_, sweep) =>
+      this._changed.emit({ type: 'sweep', sweep })
+    );
     this._list = this._makeList([]);
+    this._rows = this._makeRows();
     document.addEventListener('visibilitychange', this._onVisibility);
     this._poll = new Poll({
       name: 'jupyter_async_exec:executions',
@@ -56,6 +72,8 @@ export class ExecutionsModel implements IExecutionsModel {
   readonly client: IExecutionsClient;
 
   readonly ready: Promise<void>;
+
+  readonly sweeps: Sweeps;
 
   get changed(): ISignal<this, ExecutionsChange> {
     return this._changed;
@@ -74,7 +92,7 @@ export class ExecutionsModel implements IExecutionsModel {
   }
 
   get executions(): IExecutionRows {
-    return this._list;
+    return this._rows;
   }
 
   get isLoading(): boolean {
@@ -96,9 +114,14 @@ export class ExecutionsModel implements IExecutionsModel {
     // What is known already bridges the time until the server answers.
     const known =
       filter.q.trim() === ''
-        ? this._catalogue.all.filter(execution => matches(filter, execution))
+        ? this._catalogue.all.filter(
+            execution =>
+              matches(filter, execution) &&
+              (!isGrouped(filter) || this._isRow(execution))
+          )
         : [];
     this._list = this._makeList(known.map(({ number }) => number));
+    this._rows = this._makeRows();
     void this.refresh();
     this._changed.emit({ type: 'list' });
   }
@@ -133,7 +156,7 @@ export class ExecutionsModel implements IExecutionsModel {
   }
 
   look(first: number, end: number): void {
-    this._list.look(first, end);
+    this._rows.look(first, end);
   }
 
   async remove(id: string): Promise<void> {
@@ -176,6 +199,9 @@ export class ExecutionsModel implements IExecutionsModel {
       emission.boot_id !== this._bootId || emission.rev !== this._rev + 1;
     this._bootId = emission.boot_id;
     this._rev = emission.rev;
+    if (emission.sweep !== null) {
+      this.sweeps.hear(emission.sweep, emission.status);
+    }
     if (emission.deleted) {
       this._forget(emission.id);
     } else {
@@ -188,6 +214,12 @@ export class ExecutionsModel implements IExecutionsModel {
 
   private _hear(event: IExecutionEvent, missed: boolean): void {
     this._trash.delete(event.id);
+    const isBelow =
+      event.sweep !== null && !this._showsExecutionsOf(event.sweep);
+    if (isBelow && this.find(event.id) === undefined) {
+      // Of hundreds that nobody looks at, where the sweep stands is enough.
+      return;
+    }
     const { execution, stale } = this._catalogue.hear(event);
     if (execution !== undefined) {
       this._place(execution);
@@ -227,7 +259,11 @@ export class ExecutionsModel implements IExecutionsModel {
   /** Fetch what is alive, and take it off what else is wanted. */
   private async _fetchLive(wanted: Map<number, string>): Promise<void> {
     const status = 'queued,running';
-    const page = await this.client.list({ status, limit: PAGE_SIZE });
+    const page = await this.client.list({
+      status,
+      single: true,
+      limit: PAGE_SIZE
+    });
     for (const row of page.executions) {
       wanted.delete(row.number);
       if (!this._trash.has(row.id)) {
@@ -243,8 +279,12 @@ export class ExecutionsModel implements IExecutionsModel {
     try {
       const rows = await this._list.refresh();
       rows.forEach(row => wanted.delete(row.number));
+      for (const members of this._opened.values()) {
+        (await members.refresh()).forEach(row => wanted.delete(row.number));
+      }
       await this._fetchLive(wanted);
       await fetchExecutions(this.client, wanted, this._answers);
+      this.sweeps.refresh();
       this._error = null;
       this._resolveReady();
     } catch (error) {
@@ -256,14 +296,26 @@ export class ExecutionsModel implements IExecutionsModel {
   }
 
   private _makeList(numbers: number[]): PagedList {
-    const query = toQuery(this._filter);
-    const list: PagedList = new PagedList(
+    const list: PagedList = this._makePages(
+      toQuery(this._filter),
+      numbers,
+      () => list === this._list
+    );
+    return list;
+  }
+
+  private _makePages(
+    query: IListQuery,
+    numbers: number[],
+    isShown: () => boolean
+  ): PagedList {
+    return new PagedList(
       {
         list: page => this.client.list({ ...query, ...page }),
         note: page => this._notePage(page),
         find: number => this._catalogue.find(number),
         changed: error => {
-          if (list === this._list) {
+          if (isShown()) {
             this._error = error;
             this._changed.emit({ type: 'list' });
           }
@@ -271,7 +323,61 @@ export class ExecutionsModel implements IExecutionsModel {
       },
       numbers
     );
-    return list;
+  }
+
+  private _makeRows(): GroupedRows {
+    const sweeps = isGrouped(this._filter) ? this.sweeps : null;
+    return new GroupedRows(this._list, this._opened, sweeps);
+  }
+
+  private _openSweep(id: string, isOpen: boolean): void {
+    const old = this._opened.get(id);
+    if (isOpen) {
+      const sweep = this.sweeps.find(id);
+      const members = this._makePages(
+        { sweep: id, with_reused: true },
+        sweep === undefined ? [] : probableNumbers(sweep),
+        () => this._opened.get(id) === members
+      );
+      this._opened.set(id, members);
+      void members.refresh().then(
+        () => this._changed.emit({ type: 'list' }),
+        // The poll says why the server does not answer.
+        () => undefined
+      );
+    } else if (old !== undefined) {
+      this._opened.delete(id);
+      this._rows.close(old);
+    }
+    this._changed.emit({ type: 'list' });
+  }
+
+  private _moveSweep(
+    before: SweepSummary | undefined,
+    { first_number: first, notebook_path }: SweepSummary
+  ): void {
+    const old = before?.first_number ?? null;
+    if (!isGrouped(this._filter) || (old === first && old !== null)) {
+      return;
+    }
+    if (old !== null) {
+      this._list.remove(old);
+    }
+    const { notebook } = this._filter;
+    if (first !== null && (notebook ?? notebook_path) === notebook_path) {
+      this._list.add(first);
+    }
+    this._changed.emit({ type: 'list' });
+  }
+
+  /** Whether an execution has a row of its own, or stands for its sweep, in grouped lists. */
+  private _isRow({ number, sweep_id }: Execution): boolean {
+    return sweep_id === null || this.sweeps.at(number) !== undefined;
+  }
+
+  /** Whether the executions of a sweep are listed one by one. */
+  private _showsExecutionsOf(sweepId: string): boolean {
+    return !isGrouped(this._filter) || this._opened.has(sweepId);
   }
 
   /**
@@ -279,6 +385,7 @@ export class ExecutionsModel implements IExecutionsModel {
    * went to the trash.
    */
   private _notePage(page: ExecutionPage): ExecutionPage {
+    page.sweeps.forEach(sweep => this.sweeps.learn(sweep));
     const rows = page.executions.filter(row => !this._trash.has(row.id));
     const executions = rows.map(row => {
       const wasLive = this._catalogue.isLive(row.id);
@@ -306,7 +413,14 @@ export class ExecutionsModel implements IExecutionsModel {
   }
 
   private _place(execution: Execution): void {
-    const { number } = execution;
+    const { number, sweep_id } = execution;
+    if (sweep_id !== null) {
+      this._opened.get(sweep_id)?.add(number);
+      if (isGrouped(this._filter)) {
+        // Its sweep has its place already.
+        return;
+      }
+    }
     if (!matches(this._filter, execution)) {
       this._list.remove(number);
     } else if (this._filter.q.trim() === '') {
@@ -318,7 +432,10 @@ export class ExecutionsModel implements IExecutionsModel {
     const old = this._catalogue.forget(id);
     this._trash.add(id);
     if (old !== undefined) {
-      this._list.remove(old.number);
+      if (old.sweep_id === null || !isGrouped(this._filter)) {
+        this._list.remove(old.number);
+      }
+      this._opened.forEach(members => members.remove(old.number));
     }
     this._changed.emit({ type: 'removed', id });
     return old;
@@ -348,6 +465,8 @@ export class ExecutionsModel implements IExecutionsModel {
   private _isDisposed = false;
   private _isLoading = false;
   private _list: PagedList;
+  private _opened = new Map<string, PagedList>();
+  private _rows: GroupedRows;
   private _options: ExecutionsModel.IOptions;
   private _poll: Poll;
   private _refresher = new Coalescer(() => this._fetchList());
@@ -355,6 +474,18 @@ export class ExecutionsModel implements IExecutionsModel {
   private _rev = 0;
   private _trash = new Set<string>();
   private _wanted = new Map<number, string>();
+}
+
+/** The numbers of a sweep that nothing was added to; at first there is a row for each. */
+function probableNumbers(sweep: SweepSummary): number[] {
+  const { counts, first_number: first, last_number: last, n_reused } = sweep;
+  const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
+  return first === null ||
+    last === null ||
+    n_reused > 0 ||
+    last - first + 1 !== total
+    ? []
+    : Array.from({ length: total }, (_, place) => last - place);
 }
 
 /** A namespace for `ExecutionsModel` statics. */

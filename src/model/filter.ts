@@ -19,10 +19,20 @@ export const NO_FILTER: IExecutionsFilter = {
  */
 export function toQuery(filter: IExecutionsFilter): IListQuery {
   return {
+    grouped: isGrouped(filter) || undefined,
     notebook: filter.notebook ?? undefined,
     status: filter.statuses.join(',') || undefined,
     q: filter.q.trim() || undefined
   };
+}
+
+/**
+ * Whether a sweep is one row: who searches, looks for executions.
+ *
+ * @param filter - what to list.
+ */
+export function isGrouped(filter: IExecutionsFilter): boolean {
+  return filter.statuses.length === 0 && filter.q.trim() === '';
 }
 
 /**

@@ -3,7 +3,7 @@
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { Execution, Reason, Status } from '../api/types';
+import type { Execution, Reason, Status, SweepSummary } from '../api/types';
 
 /** All statuses, in the order of a life. */
 export const STATUSES: readonly Status[] = [
@@ -186,6 +186,69 @@ export function whenLabel(moment: string, now: number): string {
   return then.toDateString() === new Date(now).toDateString()
     ? then.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' })
     : then.toLocaleDateString(undefined, { day: 'numeric', month: 'short' });
+}
+
+/**
+ * The numbers of a sweep: "#18–41".
+ *
+ * @param sweep - it.
+ */
+export function numbersLabel({
+  first_number: first,
+  last_number: last
+}: SweepSummary): string {
+  return first === last ? `#${first}` : `#${first}–${last}`;
+}
+
+/**
+ * How many executions count in a sweep.
+ *
+ * @param sweep - it.
+ */
+export function sweepSize({ counts }: SweepSummary): number {
+  return Object.values(counts).reduce((sum, n) => sum + n, 0);
+}
+
+/**
+ * How far a sweep is, or how it ended: "17 of 24, 2 failed".
+ *
+ * @param sweep - it.
+ * @param trans - the words.
+ */
+export function sweepLabel(
+  sweep: SweepSummary,
+  trans: TranslationBundle
+): string {
+  const { cancelled, failed, succeeded } = sweep.counts;
+  const size = sweepSize(sweep);
+  const parts: string[] = [];
+  if (!isFinal(sweep.status)) {
+    parts.push(trans.__('%1 of %2', cancelled + failed + succeeded, size));
+  } else if (succeeded > 0) {
+    parts.push(trans.__('%1 succeeded', succeeded));
+  }
+  if (failed > 0) {
+    parts.push(trans.__('%1 failed', failed));
+  }
+  if (cancelled > 0 && isFinal(sweep.status)) {
+    parts.push(trans.__('%1 cancelled', cancelled));
+  }
+  if (sweep.n_reused > 0) {
+    parts.push(trans.__('%1 reused', sweep.n_reused));
+  }
+  return parts.join(', ');
+}
+
+/**
+ * Seconds since the latest executions of a sweep were added, or that they took.
+ *
+ * @param sweep - it.
+ * @param now - milliseconds on the server's clock.
+ */
+export function sweepSeconds(sweep: SweepSummary, now: number): number {
+  const end = sweep.finished_at === null ? now : Date.parse(sweep.finished_at);
+  const begin = Date.parse(sweep.last_added_at ?? sweep.created_at);
+  return Math.max(0, (end - begin) / 1000);
 }
 
 /**

@@ -3,7 +3,7 @@
  */
 import type { IListQuery } from '../api/client';
 import type { Execution, ExecutionPage } from '../api/types';
-import type { IExecutionRows, IListPlace } from '../tokens';
+import type { IListPlace } from '../tokens';
 import type { IPageRequest } from './executionlist';
 import { ExecutionList, PAGE_SIZE } from './executionlist';
 
@@ -35,7 +35,7 @@ export interface IRowSource {
 }
 
 /** The rows that one filter lets through. */
-export class PagedList implements IExecutionRows {
+export class PagedList {
   /**
    * @param source - where rows come from.
    * @param numbers - what is known already, falling: it bridges the time until
@@ -58,7 +58,7 @@ export class PagedList implements IExecutionRows {
     return this._revision;
   }
 
-  at(position: number): IListPlace {
+  at(position: number): Pick<IListPlace, 'number' | 'execution'> {
     const number = this._list.at(position);
     const execution =
       number === null ? null : (this._source.find(number) ?? null);

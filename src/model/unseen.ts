@@ -5,8 +5,8 @@ import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
-import type { Execution } from '../api/types';
-import type { IExecutionsModel } from '../tokens';
+import type { Execution, SweepSummary } from '../api/types';
+import type { IExecutionsModel, ISweeps } from '../tokens';
 
 /** What ended and was not looked at yet. */
 export class UnseenModel implements IDisposable {
@@ -20,6 +20,7 @@ export class UnseenModel implements IDisposable {
     this._isOnScreen = options.isOnScreen;
     this._model.finished.connect(this._onFinished, this);
     this._model.changed.connect(this._onChanged, this);
+    this._model.sweeps.over.connect(this._onSweepOver, this);
     window.addEventListener('storage', this._onStorage);
     void this._model.ready.then(() => this._lookBack());
   }
@@ -87,15 +88,22 @@ export class UnseenModel implements IDisposable {
       execution =>
         endOf(execution) > this._lastSeen && !this._unseen.has(execution.id)
     );
-    news.forEach(execution => this._unseen.set(execution.id, execution));
+    // A sweep counts as one.
+    news.forEach(each => this._unseen.set(each.sweep_id ?? each.id, each));
     this._away = news.concat(this._away);
     if (news.length > 0) {
       this._changed.emit();
     }
   }
 
+  private _onSweepOver(_: ISweeps, { finished_at, id }: SweepSummary): void {
+    this._unseen.set(id, { finished_at });
+    this._changed.emit();
+  }
+
   private _onFinished(_: IExecutionsModel, execution: Execution): void {
-    if (this._isOnScreen(execution.id)) {
+    if (this._isOnScreen(execution.id) || execution.sweep_id !== null) {
+      // A sweep counts as one, when it is over.
       return;
     }
     this._unseen.set(execution.id, execution);
@@ -137,7 +145,7 @@ export class UnseenModel implements IDisposable {
   private _lastSeen = 0;
   private _model: IExecutionsModel;
   private _storage: Pick<Storage, 'getItem' | 'setItem'>;
-  private _unseen = new Map<string, Execution>();
+  private _unseen = new Map<string, Pick<Execution, 'finished_at'>>();
 }
 
 /** A namespace for `UnseenModel` statics. */
@@ -158,6 +166,6 @@ export namespace UnseenModel {
   }
 }
 
-function endOf(execution: Execution): number {
+function endOf(execution: Pick<Execution, 'finished_at'>): number {
   return Date.parse(execution.finished_at ?? '') || 0;
 }

@@ -4,7 +4,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 
-import type { Execution, Sweep } from '../api/types';
+import type { Execution, SweepSummary } from '../api/types';
 import { CommandIDs } from '../commands';
 import type { INotifier } from '../tokens';
 import { noticeText, sweepText } from './text';
@@ -45,7 +45,7 @@ export class DesktopNotifier implements INotifier {
     );
   }
 
-  notifySweep(sweep: Sweep): void {
+  notifySweep(sweep: SweepSummary): void {
     this._show(sweepText(sweep, this._trans), sweep.id, () =>
       this._commands.execute(CommandIDs.showExecutions)
     );

@@ -4,7 +4,7 @@
 import type { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 
-import type { Execution, Sweep } from '../api/types';
+import type { Execution, SweepSummary } from '../api/types';
 import { runSeconds } from '../model/labels';
 import type { IExecutionsModel, INotifier, INotifierRegistry } from '../tokens';
 import type { IClaims } from './claims';
@@ -19,7 +19,7 @@ const BACKGROUND_MS = 1500;
 /** Something to tell. */
 type News =
   | { readonly type: 'execution'; readonly execution: Execution }
-  | { readonly type: 'sweep'; readonly sweep: Sweep };
+  | { readonly type: 'sweep'; readonly sweep: SweepSummary };
 
 /** Holds executions and sweeps that are over until it is right to tell of them. */
 export class NoticeQueue implements IDisposable {
@@ -30,7 +30,8 @@ export class NoticeQueue implements IDisposable {
     this._options = options;
     this.minimumRunSeconds = 10;
     options.model.finished.connect(this._onFinished, this);
-    options.sweeps.over.connect(this._onSweepOver, this);
+    options.sweeps.over.connect(this._onSweep, this);
+    options.sweeps.goesOn.connect(this._onSweep, this);
     document.addEventListener('visibilitychange', this._onVisibility);
   }
 
@@ -54,7 +55,6 @@ export class NoticeQueue implements IDisposable {
   private _onFinished(_: IExecutionsModel, execution: Execution): void {
     if (execution.sweep_id !== null) {
       // A sweep is one notice.
-      this._options.sweeps.hear(execution);
       return;
     }
     const seconds = runSeconds(execution, this._options.model.now()) ?? 0;
@@ -69,12 +69,27 @@ export class NoticeQueue implements IDisposable {
     }
   }
 
-  private _onSweepOver(_: SweepWatch, sweep: Sweep): void {
-    const end = Date.parse(sweep.finished_at ?? sweep.created_at);
-    const seconds = (end - Date.parse(sweep.created_at)) / 1000;
-    if (seconds >= this.minimumRunSeconds) {
-      this._note({ type: 'sweep', sweep });
+  private _onSweep(_: SweepWatch, sweep: SweepSummary): void {
+    const { created_at, finished_at, last_added_at } = sweep;
+    const end =
+      finished_at === null
+        ? this._options.model.now()
+        : Date.parse(finished_at);
+    const seconds = (end - Date.parse(last_added_at ?? created_at)) / 1000;
+    const news: News = { type: 'sweep', sweep };
+    if (seconds >= this.minimumRunSeconds && !this._noted.has(keyOf(news))) {
+      this._noted.add(keyOf(news));
+      this._note(news);
     }
+  }
+
+  /** Whether it was news and is none any more: there is an end to tell of. */
+  private _isOutdated(news: News): boolean {
+    return (
+      news.type === 'sweep' &&
+      news.sweep.finished_at === null &&
+      this._options.sweeps.isOver(news.sweep.id)
+    );
   }
 
   private _note(news: News): void {
@@ -142,7 +157,7 @@ export class NoticeQueue implements IDisposable {
     window.clearTimeout(this._timer);
     this._timer = 0;
     const news = [...this._held.values()].filter(
-      each => !this._isOnScreen(each)
+      each => !this._isOnScreen(each) && !this._isOutdated(each)
     );
     this._held.clear();
     if (!this._isDisposed) {
@@ -152,6 +167,7 @@ export class NoticeQueue implements IDisposable {
 
   private _held = new Map<string, News>();
   private _isDisposed = false;
+  private _noted = new Set<string>();
   private _options: NoticeQueue.IOptions;
   private _timer = 0;
   private _unclaimed = new Map<string, News>();
@@ -159,9 +175,11 @@ export class NoticeQueue implements IDisposable {
 
 /** A sweep to which executions are added is told of again. */
 function keyOf(news: News): string {
-  return news.type === 'execution'
-    ? news.execution.id
-    : `${news.sweep.id}-${news.sweep.finished_at}`;
+  if (news.type === 'execution') {
+    return news.execution.id;
+  }
+  const { finished_at, id, last_added_at } = news.sweep;
+  return `${id}-${finished_at ?? `goes on ${last_added_at}`}`;
 }
 
 function pass(news: readonly News[], channel: INotifier): void {

@@ -1,32 +1,48 @@
 /**
- * Notices when the last execution of a sweep has ended.
+ * Notices when the last execution of a sweep has ended, and when one goes on although something failed.
  */
 import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
-import type { IExecutionsClient } from '../api/client';
-import type { Execution, Sweep } from '../api/types';
+import type { SweepSummary } from '../api/types';
+import type { ISweeps } from '../tokens';
 
-/** What ends within so many milliseconds is asked about once. */
-const ASK_MS = 2000;
+/** A sweep that ends so soon after a failure is told of once. */
+const GOES_ON_MS = 5000;
 
-/** Turns ends of executions into ends of sweeps. */
+/** Turns where sweeps stand into what is worth telling. */
 export class SweepWatch implements IDisposable {
   /**
-   * @param client - the REST calls.
+   * @param sweeps - where sweeps stand.
    */
-  constructor(client: Pick<IExecutionsClient, 'getSweep' | 'list'>) {
-    this._client = client;
+  constructor(sweeps: Pick<ISweeps, 'changed' | 'find' | 'over'>) {
+    this._sweeps = sweeps;
+    sweeps.changed.connect(this._onChanged, this);
+    sweeps.over.connect(this._onOver, this);
   }
 
   /** Emitted once all executions of a sweep are over. */
-  get over(): ISignal<this, Sweep> {
+  get over(): ISignal<this, SweepSummary> {
     return this._over;
+  }
+
+  /** Emitted every few seconds while a sweep goes on in which something failed. */
+  get goesOn(): ISignal<this, SweepSummary> {
+    return this._goesOn;
   }
 
   get isDisposed(): boolean {
     return this._isDisposed;
+  }
+
+  /**
+   * Whether a sweep is over by now.
+   *
+   * @param id - its id.
+   */
+  isOver(id: string): boolean {
+    return (this._sweeps.find(id)?.finished_at ?? null) !== null;
   }
 
   dispose(): void {
@@ -38,49 +54,39 @@ export class SweepWatch implements IDisposable {
     Signal.clearData(this);
   }
 
-  /**
-   * Note that an execution of a sweep has ended.
-   *
-   * @param execution - it.
-   */
-  hear(execution: Execution): void {
-    if (execution.sweep_id !== null) {
-      this._ended.add(execution.sweep_id);
+  private _onChanged(_: unknown, sweep: SweepSummary): void {
+    if (sweep.counts.failed > 0 && sweep.finished_at === null) {
+      this._failing.add(sweep.id);
       if (this._timer === 0) {
-        this._timer = window.setTimeout(() => void this._ask(), ASK_MS);
+        this._timer = window.setTimeout(() => this._tell(), GOES_ON_MS);
       }
     }
   }
 
-  private async _ask(): Promise<void> {
+  private _onOver(_: unknown, sweep: SweepSummary): void {
+    this._failing.delete(sweep.id);
+    this._over.emit(sweep);
+  }
+
+  private _tell(): void {
     this._timer = 0;
-    const ids = [...this._ended];
-    this._ended.clear();
-    for (const id of ids) {
-      // One that is still going on is asked about when its next execution ends.
-      const sweep = await this._findOver(id);
-      if (sweep !== null && !this._isDisposed) {
-        this._over.emit(sweep);
+    for (const id of this._failing) {
+      const sweep = this._sweeps.find(id);
+      if (sweep === undefined || sweep.finished_at !== null) {
+        this._failing.delete(id);
+      } else {
+        this._goesOn.emit(sweep);
       }
     }
-  }
-
-  private async _findOver(id: string): Promise<Sweep | null> {
-    try {
-      const status = 'queued,running';
-      const alive = await this._client.list({ sweep: id, status, limit: 1 });
-      return alive.executions.length > 0
-        ? null
-        : await this._client.getSweep(id);
-    } catch {
-      // The list shows how it ended, whatever keeps the server from answering.
-      return null;
+    if (this._failing.size > 0) {
+      this._timer = window.setTimeout(() => this._tell(), GOES_ON_MS);
     }
   }
 
-  private _client: Pick<IExecutionsClient, 'getSweep' | 'list'>;
-  private _ended = new Set<string>();
+  private _failing = new Set<string>();
+  private _goesOn = new Signal<this, SweepSummary>(this);
   private _isDisposed = false;
-  private _over = new Signal<this, Sweep>(this);
+  private _over = new Signal<this, SweepSummary>(this);
+  private _sweeps: Pick<ISweeps, 'changed' | 'find' | 'over'>;
   private _timer = 0;
 }

@@ -3,12 +3,14 @@
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { Execution, Status, Sweep } from '../api/types';
+import type { Execution, Status, SweepSummary } from '../api/types';
 import {
   failureLabel,
+  numbersLabel,
   outcomeLabel,
   runSeconds,
   statusLabel,
+  sweepSize,
   tookLabel
 } from '../model/labels';
 
@@ -41,13 +43,25 @@ export function noticeText(
 }
 
 /**
- * One sentence on a sweep that is over.
+ * One sentence on a sweep that is over, or goes on although something failed.
  *
  * @param sweep - it.
  * @param trans - the words.
  */
-export function sweepText(sweep: Sweep, trans: TranslationBundle): string {
-  const { counts, first_number: first, last_number: last, message } = sweep;
+export function sweepText(
+  sweep: SweepSummary,
+  trans: TranslationBundle
+): string {
+  const { counts, message } = sweep;
+  const numbers = numbersLabel(sweep);
+  if (sweep.finished_at === null) {
+    return trans.__(
+      'Sweep %1 goes on: %2 of %3 failed so far.',
+      numbers,
+      counts.failed,
+      sweepSize(sweep)
+    );
+  }
   const statuses: Status[] = ['succeeded', 'failed', 'cancelled'];
   const outcome = statuses
     .filter(status => counts[status] > 0)
@@ -59,6 +73,6 @@ export function sweepText(sweep: Sweep, trans: TranslationBundle): string {
       )
     )
     .join(', ');
-  const said = trans.__('Sweep #%1–%2 is over: %3.', first, last, outcome);
+  const said = trans.__('Sweep %1 is over: %2.', numbers, outcome);
   return message === null ? said : `${said} ${message}`;
 }

@@ -5,7 +5,7 @@ import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 
-import type { Execution, Sweep } from '../api/types';
+import type { Execution, SweepSummary } from '../api/types';
 import { CommandIDs } from '../commands';
 import type { INotifier } from '../tokens';
 import { noticeText, sweepText } from './text';
@@ -48,11 +48,11 @@ export class ToastNotifier implements INotifier {
     });
   }
 
-  notifySweep(sweep: Sweep): void {
+  notifySweep(sweep: SweepSummary): void {
     if (!this.isEnabled) {
       return;
     }
-    const failed = sweep.status === 'failed';
+    const failed = sweep.counts.failed > 0;
     const type = sweep.status === 'cancelled' ? 'info' : 'success';
     Notification.emit(sweepText(sweep, this._trans), failed ? 'error' : type, {
       autoClose: failed ? false : AUTO_CLOSE_MS,

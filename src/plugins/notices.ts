@@ -58,7 +58,7 @@ export const noticesPlugin: JupyterFrontEndPlugin<INotifierRegistry> = {
     const queue = new NoticeQueue({
       model,
       notifiers: registry,
-      sweeps: new SweepWatch(model.client),
+      sweeps: new SweepWatch(model.sweeps),
       claims: new StoredClaims({
         storage: window.localStorage,
         key: `jupyter_async_exec:told:${baseUrl}`

@@ -21,6 +21,8 @@ import { ExecutionsPanel } from '../sidebar/panel';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- shown from the start
 import { addRowCommands } from '../sidebar/rowcommands';
 import { SidebarState } from '../sidebar/state';
+// eslint-disable-next-line jupyter/prefer-lazy-imports -- shown from the start
+import { addSweepCommands } from '../sidebar/sweepcommands';
 import {
   IColumnRegistry,
   IExecutionsModel,
@@ -130,7 +132,9 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
         Notification.error(problem, { autoClose: 5000 });
       }
     };
-    addRowCommands({ commands, model, state, show, report, trans });
+    const actsOn = { commands, model, state, show, report, trans };
+    addRowCommands(actsOn);
+    addSweepCommands(actsOn);
     commands.addCommand(CommandIDs.showExecutions, {
       label: args =>
         args['scope'] === 'notebook'

@@ -12,6 +12,7 @@ import { IFileBrowserFactory } from '@jupyterlab/filebrowser';
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { INotebookTracker } from '@jupyterlab/notebook';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { TranslationBundle } from '@jupyterlab/translation';
@@ -35,7 +36,7 @@ import { Confirmation, SHOWN_MS, submittedLabel } from '../submit/confirmation';
 import { PanelSubmission } from '../submit/panelsubmission';
 // eslint-disable-next-line jupyter/prefer-lazy-imports
 import { describeError, Submitter } from '../submit/submitter';
-import { IExecutionsModel, TRANSLATION_DOMAIN } from '../tokens';
+import { IExecutionsModel, PLUGIN_ID, TRANSLATION_DOMAIN } from '../tokens';
 import { DRIVE_NAME } from '../viewer/paths';
 
 /** Name of the button in `jupyter.lab.toolbars` of the settings schema. */
@@ -50,6 +51,8 @@ interface IParts {
   files: IFileBrowserFactory | null;
   /** Says for a moment what was submitted where no button shows it. */
   confirm: (text: string) => void;
+  /** Whether what ran already is offered in place of running it again. */
+  offersSame: () => boolean;
   translator: ITranslator;
   trans: TranslationBundle;
 }
@@ -66,6 +69,7 @@ export const submitPlugin: JupyterFrontEndPlugin<void> = {
     IFileBrowserFactory,
     ICommandPalette,
     IStatusBar,
+    ISettingRegistry,
     ITranslator
   ],
   activate: (
@@ -76,13 +80,23 @@ export const submitPlugin: JupyterFrontEndPlugin<void> = {
     files: IFileBrowserFactory | null,
     palette: ICommandPalette | null,
     statusBar: IStatusBar | null,
+    settings: ISettingRegistry | null,
     translator_: ITranslator | null
   ): void => {
     const translator = translator_ ?? nullTranslator;
     const trans = translator.load(TRANSLATION_DOMAIN);
     const submitter = new Submitter({
       client: model.client,
-      accepted: execution => model.submitted(execution)
+      accepted: execution => model.submitted(execution),
+      acceptedSweep: ({ id }) => void model.sweeps.fetch(id)
+    });
+    let offersSame = true;
+    void settings?.load(PLUGIN_ID).then(loaded => {
+      const apply = (): void => {
+        offersSame = loaded.composite['offerSame'] !== false;
+      };
+      apply();
+      loaded.changed.connect(apply);
     });
     const parts: IParts = {
       app,
@@ -91,6 +105,7 @@ export const submitPlugin: JupyterFrontEndPlugin<void> = {
       notebooks,
       files,
       confirm: makeConfirm(statusBar),
+      offersSame: () => offersSame,
       translator,
       trans
     };
@@ -130,7 +145,7 @@ function makeConfirm(statusBar: IStatusBar | null): (text: string) => void {
 }
 
 function addNotebookCommands(parts: IParts): void {
-  const { app, model, trans, translator } = parts;
+  const { app, model, submitter, trans, translator } = parts;
   const describedBy = {
     args: {
       type: 'object',
@@ -171,7 +186,16 @@ function addNotebookCommands(parts: IParts): void {
         return askAndSubmit(
           capture,
           changed => submissionOf(panel, parts).send(capture, changed),
-          { client: model.client, trans, translator }
+          {
+            client: model.client,
+            sweep: {
+              plan: wish => submitter.planSweep(capture, wish),
+              submit: wish =>
+                submissionOf(panel, parts).sendSweep(capture, wish)
+            },
+            trans,
+            translator
+          }
         );
       })
   });
@@ -311,6 +335,8 @@ function makeButton(panel: NotebookPanel, parts: IParts): Widget {
   return new SubmitButton({
     submission: submissionOf(panel, parts),
     makeMenu: () => makeMenu(panel, parts),
+    onOpen: ({ id }) =>
+      void parts.app.commands.execute(CommandIDs.open, { id }),
     icon: submitIcon,
     trans: parts.trans
   });
@@ -333,9 +359,10 @@ function makeMenu(panel: NotebookPanel, { app }: IParts): MenuSvg {
 
 function submissionOf(
   panel: NotebookPanel,
-  { submitter, trans }: IParts
+  { offersSame, submitter, trans }: IParts
 ): PanelSubmission {
-  return PanelSubmission.of({ panel, submitter, trans, refused: sayRefused });
+  const refused = sayRefused;
+  return PanelSubmission.of({ panel, submitter, trans, refused, offersSame });
 }
 
 function findPanel(

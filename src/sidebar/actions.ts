@@ -10,9 +10,10 @@ import {
   stopIcon
 } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
+import type { ReadonlyJSONObject } from '@lumino/coreutils';
 import type { Menu } from '@lumino/widgets';
 
-import type { Execution } from '../api/types';
+import type { Execution, SweepSummary } from '../api/types';
 import { CommandIDs } from '../commands';
 import { logIcon, starIcon, starredIcon } from '../icons';
 import { isFinal } from '../model/labels';
@@ -45,6 +46,60 @@ const MENU_GROUPS: readonly (readonly string[])[] = [
   [CommandIDs.restore, CommandIDs.rename, CommandIDs.star],
   [CommandIDs.deleteExecution]
 ];
+
+/** The same for the row of a sweep. */
+const SWEEP_MENU_GROUPS: readonly (readonly string[])[] = [
+  [CommandIDs.compare, CommandIDs.collectSweep],
+  [CommandIDs.cancelSweep, CommandIDs.stopSweep],
+  [CommandIDs.retrySweep, CommandIDs.addToSweep],
+  [CommandIDs.copyNumbers],
+  [CommandIDs.deleteSweep]
+];
+
+/**
+ * The buttons that fit a sweep as it is now.
+ *
+ * @param sweep - the row.
+ * @param options - how to run a command and open the menu.
+ */
+export function sweepActions(
+  sweep: SweepSummary,
+  options: {
+    run: (command: string, sweep: SweepSummary) => void;
+    openMenu: (sweep: SweepSummary, x: number, y: number) => void;
+    trans: TranslationBundle;
+  }
+): IRowAction[] {
+  const { openMenu, run, trans } = options;
+  const action = (id: string, label: string, icon: LabIcon): IRowAction => ({
+    id,
+    label,
+    icon,
+    run: () => run(id, sweep)
+  });
+  const more: IRowAction = {
+    id: 'more',
+    label: trans.__('More actions'),
+    icon: ellipsesIcon,
+    run: event => {
+      const { left, bottom } = event.currentTarget.getBoundingClientRect();
+      openMenu(sweep, left, bottom);
+    }
+  };
+  if (!isFinal(sweep.status)) {
+    return [action(CommandIDs.cancelSweep, trans.__('Cancel'), stopIcon), more];
+  }
+  const retry = action(
+    CommandIDs.retrySweep,
+    trans.__('Retry what failed'),
+    refreshIcon
+  );
+  return [
+    ...(sweep.status === 'succeeded' ? [] : [retry]),
+    action(CommandIDs.deleteSweep, trans.__('Delete'), deleteIcon),
+    more
+  ];
+}
 
 /**
  * The buttons that fit an execution as it is now.
@@ -105,9 +160,32 @@ export function fillMenu(
   commands: CommandRegistry,
   execution: Execution
 ): void {
-  const args = { id: execution.id };
+  fill(menu, commands, MENU_GROUPS, { id: execution.id });
+}
+
+/**
+ * Fill a menu with what can be done with a sweep.
+ *
+ * @param menu - the menu.
+ * @param commands - where the commands are; those that are not there are left out.
+ * @param sweep - the row.
+ */
+export function fillSweepMenu(
+  menu: Menu,
+  commands: CommandRegistry,
+  sweep: SweepSummary
+): void {
+  fill(menu, commands, SWEEP_MENU_GROUPS, { sweep: sweep.id });
+}
+
+function fill(
+  menu: Menu,
+  commands: CommandRegistry,
+  groups: readonly (readonly string[])[],
+  args: ReadonlyJSONObject
+): void {
   menu.clearItems();
-  for (const group of MENU_GROUPS) {
+  for (const group of groups) {
     const present = group.filter(command => commands.hasCommand(command));
     if (present.length > 0 && menu.items.length > 0) {
       menu.addItem({ type: 'separator' });

@@ -50,7 +50,7 @@ export function Messages(props: IMessagesProps): JSX.Element {
       )}
       {deleted !== null && (
         <Line close={close} onClose={() => state.endUndo()}>
-          {trans.__('Deleted #%1', deleted.number)}
+          {trans.__('Deleted %1', deleted.label)}
           {' · '}
           <button
             type="button"

@@ -10,19 +10,32 @@ import { Signal } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 import * as React from 'react';
 
-import type { Execution } from '../api/types';
+import type { Execution, SweepSummary } from '../api/types';
 import { CommandIDs } from '../commands';
 import { queueIcon } from '../icons';
-import { statusLabel } from '../model/labels';
+import { numbersLabel, statusLabel } from '../model/labels';
+import { isGrouped } from '../model/filter';
 import type { UnseenModel } from '../model/unseen';
-import type { IColumnRegistry, IExecutionsModel } from '../tokens';
-import { fillMenu, fillOwnMenu, rowActions } from './actions';
+import type {
+  IColumnRegistry,
+  IExecutionsModel,
+  IListPlace,
+  ISweeps
+} from '../tokens';
+import {
+  fillMenu,
+  fillOwnMenu,
+  fillSweepMenu,
+  rowActions,
+  sweepActions
+} from './actions';
 import { ChosenBar } from './chosenbar';
 import type { ListControls } from './controls';
 import { Header } from './header';
 import { LogModel } from './logmodel';
 import { LogView } from './logview';
 import { Empty, Messages } from './messages';
+import type { IRowRef } from './places';
 import type { IRowContext } from './row';
 import { Rows } from './rows';
 import type { SidebarState } from './state';
@@ -45,6 +58,7 @@ export class ExecutionsPanel extends ReactWidget {
     this.title.caption = trans.__('Executions');
     model.changed.connect(this._onChanged, this);
     model.finished.connect(this._onFinished, this);
+    model.sweeps.over.connect(this._onSweepOver, this);
     state.changed.connect(this._onStateChanged, this);
     controls.changed.connect(this._onChanged, this);
     columns.changed.connect(this._onChanged, this);
@@ -65,7 +79,7 @@ export class ExecutionsPanel extends ReactWidget {
     // The command palette gives the focus back to where it was: after that.
     requestAnimationFrame(() => {
       const row = this.node.querySelector<HTMLElement>(
-        '[data-execution-id] > button[tabindex="0"]'
+        '[data-row] > button[tabindex="0"]'
       );
       (row ?? this.node.querySelector('button'))?.focus();
     });
@@ -98,7 +112,6 @@ export class ExecutionsPanel extends ReactWidget {
     const { controls, model, state, trans, unseen } = this._options;
     const { executions } = model;
     const empty = executions.length === 0 || controls.lacksNotebook;
-    const selected = state.selectedId && model.find(state.selectedId);
     const log = this._log;
     return (
       <>
@@ -132,15 +145,16 @@ export class ExecutionsPanel extends ReactWidget {
             context={this._context()}
             now={() => model.now()}
             label={trans.__('Executions, newest first')}
-            selected={selected || null}
+            selected={this._selected()}
             chosenIds={state.chosenIds}
+            isOpen={id => model.sweeps.isOpen(id)}
             renamingId={state.renamingId}
             focusRequests={state.focusRequests}
             onLook={(first, end) => model.look(first, end)}
-            onMove={execution => state.focus(execution.id)}
+            onMove={row => state.focus(row.id, row.within)}
             onExtend={(from, to) => this._extend(from, to)}
-            onKey={(execution, key) => this._onKey(execution, key)}
-            onMenu={(...where) => this._openMenu(...where)}
+            onKey={(place, key) => this._onKey(place, key)}
+            onMenu={(place, x, y) => this._openMenuAt(place, x, y)}
           />
         )}
         {log !== null && (
@@ -178,15 +192,57 @@ export class ExecutionsPanel extends ReactWidget {
           run: (command, { id }) => this._run(command, id),
           openMenu: (...where) => this._openMenu(...where)
         }),
+      sweepActions: sweep =>
+        sweepActions(sweep, {
+          trans,
+          run: (command, { id }) => this._runForSweep(command, id),
+          openMenu: (...where) => this._openSweepMenu(...where)
+        }),
       onOpen: ({ id }) => {
         state.choose([]);
         this._run(CommandIDs.open, id);
       },
-      onChoose: (execution, how) => this._choose(execution, how),
-      onSelect: ({ id }) => state.select(id),
+      onChoose: (row, how) => this._choose(row, how),
+      onSelect: ({ id }, within) => state.select(id, within),
+      onSelectSweep: ({ id }) => state.select(id),
+      onToggle: sweep => this._toggle(sweep),
       onRename: (execution, title) => void this._rename(execution, title)
     };
     return this._lastContext;
+  }
+
+  /** The row the keys act on. */
+  private _selected(): IRowRef | null {
+    const { model, state } = this._options;
+    const id = state.selectedId;
+    if (id === null) {
+      return null;
+    }
+    const first = model.sweeps.find(id)?.first_number;
+    if (typeof first === 'number') {
+      return { id, number: first, within: null };
+    }
+    const execution = model.find(id);
+    if (execution === undefined) {
+      return null;
+    }
+    const { number, sweep_id } = execution;
+    // Told of by number alone, an execution of a sweep is the one below it.
+    const within = state.within ?? (isGrouped(model.filter) ? sweep_id : null);
+    return { id, number, within };
+  }
+
+  private _toggle({ id }: SweepSummary): void {
+    const { sweeps } = this._options.model;
+    sweeps.setOpen(id, !sweeps.isOpen(id));
+  }
+
+  private _runForSweep(command: string, sweep: string): void {
+    const { commands, state } = this._options;
+    state.complain(null);
+    if (commands.isEnabled(command, { sweep })) {
+      void commands.execute(command, { sweep });
+    }
   }
 
   private _run(command: string, id?: string): void {
@@ -203,23 +259,21 @@ export class ExecutionsPanel extends ReactWidget {
     void commands.execute(CommandIDs.compare, { ids: [...state.chosenIds] });
   }
 
-  private _choose(execution: Execution, how: 'one' | 'range'): void {
+  private _choose(row: IRowRef, how: 'one' | 'range'): void {
     const { model, state } = this._options;
     if (how === 'one') {
-      state.toggle(execution.id);
+      state.toggle(row.id, row.within);
       return;
     }
-    const selected = state.selectedId && model.find(state.selectedId);
-    const rows = model.executions;
-    this._anchor = selected ? selected.number : execution.number;
-    this._chooseTo(rows.positionOf(execution.number));
+    this._anchor = this._selected() ?? row;
+    this._chooseTo(model.executions.positionOf(row.number, row.within));
   }
 
   /** As Shift and an arrow key do: from where it began to where the keys lead. */
-  private _extend(from: Execution, to: number): void {
+  private _extend(from: IRowRef, to: number): void {
     const { state } = this._options;
     if (this._anchor === null || state.chosenIds.size === 0) {
-      this._anchor = from.number;
+      this._anchor = from;
     }
     this._chooseTo(to);
   }
@@ -227,7 +281,10 @@ export class ExecutionsPanel extends ReactWidget {
   private _chooseTo(position: number): void {
     const { model, state } = this._options;
     const rows = model.executions;
-    const from = rows.positionOf(this._anchor ?? 0);
+    const from =
+      this._anchor === null
+        ? 0
+        : rows.positionOf(this._anchor.number, this._anchor.within);
     const [first, last] = [Math.min(from, position), Math.max(from, position)];
     const ids: string[] = [];
     for (let at = first; at <= last && ids.length < MOST_COMPARED; at++) {
@@ -257,7 +314,17 @@ export class ExecutionsPanel extends ReactWidget {
     }
   }
 
-  private _onKey({ id }: Execution, key: string): boolean {
+  private _onKey(
+    { execution, sweep, within }: IListPlace,
+    key: string
+  ): boolean {
+    if (sweep !== null) {
+      return this._onSweepKey(sweep, key);
+    }
+    if (execution === null) {
+      return false;
+    }
+    const { id } = execution;
     switch (key) {
       case 'Delete':
         this._run(CommandIDs.deleteExecution, id);
@@ -269,13 +336,53 @@ export class ExecutionsPanel extends ReactWidget {
         this._options.state.choose([]);
         this._options.state.peek(null);
         return true;
+      case 'ArrowLeft':
+        if (within !== null) {
+          this._options.state.focus(within);
+        }
+        return within !== null;
       default:
         return false;
     }
   }
 
+  private _onSweepKey(sweep: SweepSummary, key: string): boolean {
+    const isOpen = this._options.model.sweeps.isOpen(sweep.id);
+    switch (key) {
+      case 'Delete':
+        this._runForSweep(CommandIDs.deleteSweep, sweep.id);
+        return true;
+      case 'ArrowRight':
+      case 'ArrowLeft':
+        if (isOpen === (key === 'ArrowLeft')) {
+          this._toggle(sweep);
+          return true;
+        }
+        return false;
+      default:
+        return false;
+    }
+  }
+
+  private _openMenuAt(
+    { execution, sweep, within }: IListPlace,
+    x: number,
+    y: number
+  ): void {
+    if (sweep !== null) {
+      this._openSweepMenu(sweep, x, y);
+    } else if (execution !== null) {
+      this._options.state.select(execution.id, within);
+      fillMenu(this._menu, this._options.commands, execution);
+      this._menu.open(x, y);
+    }
+  }
+
   private _openMenu(execution: Execution, x: number, y: number): void {
-    this._options.state.select(execution.id);
+    const { state } = this._options;
+    if (state.selectedId !== execution.id) {
+      state.select(execution.id);
+    }
     fillMenu(this._menu, this._options.commands, execution);
     this._menu.open(x, y);
   }
@@ -287,6 +394,12 @@ export class ExecutionsPanel extends ReactWidget {
       .then(({ disk }) => disk.used_bytes)
       .catch(() => null);
     fillOwnMenu(this._menu, commands, used);
+    this._menu.open(x, y);
+  }
+
+  private _openSweepMenu(sweep: SweepSummary, x: number, y: number): void {
+    this._options.state.select(sweep.id);
+    fillSweepMenu(this._menu, this._options.commands, sweep);
     this._menu.open(x, y);
   }
 
@@ -317,8 +430,20 @@ export class ExecutionsPanel extends ReactWidget {
     this.update();
   }
 
+  private _onSweepOver(_: ISweeps, sweep: SweepSummary): void {
+    const { trans } = this._options;
+    const status = statusLabel(sweep.status, trans);
+    const numbers = numbersLabel(sweep);
+    this._announcement = trans.__('Sweep %1: %2', numbers, status);
+    this._onChanged();
+  }
+
   private _onFinished(_: IExecutionsModel, execution: Execution): void {
     const { trans } = this._options;
+    if (execution.sweep_id !== null) {
+      // Dozens that end one after the other would talk without end.
+      return;
+    }
     const status = statusLabel(execution.status, trans);
     this._announcement = trans.__('#%1: %2', execution.number, status);
     this._onChanged();
@@ -369,7 +494,7 @@ export class ExecutionsPanel extends ReactWidget {
     }
   };
 
-  private _anchor: number | null = null;
+  private _anchor: IRowRef | null = null;
   private _announcement = '';
   private _frame = 0;
   private _lastContext: IRowContext | null = null;

@@ -5,7 +5,7 @@ import { PathExt } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { Execution } from '../api/types';
+import type { Execution, SweepSummary } from '../api/types';
 import { starredIcon, statusIcons } from '../icons';
 import {
   failureLabel,
@@ -18,6 +18,8 @@ import {
 } from '../model/labels';
 import type { IColumn } from '../tokens';
 import type { IRowAction } from './actions';
+import type { IRowRef } from './places';
+import { rowKey } from './places';
 
 /** What all rows have in common. */
 export interface IRowContext {
@@ -36,14 +38,23 @@ export interface IRowContext {
   /** The small buttons of a row. */
   actions: (execution: Execution) => IRowAction[];
 
+  /** The small buttons of the row of a sweep. */
+  sweepActions: (sweep: SweepSummary) => IRowAction[];
+
   /** Open the result. */
   onOpen: (execution: Execution) => void;
 
   /** Choose it together with others: one more, or all up to here. */
-  onChoose: (execution: Execution, how: 'one' | 'range') => void;
+  onChoose: (row: IRowRef, how: 'one' | 'range') => void;
 
   /** The row has the focus now. */
-  onSelect: (execution: Execution) => void;
+  onSelect: (execution: Execution, within: string | null) => void;
+
+  /** The row of a sweep has the focus now. */
+  onSelectSweep: (sweep: SweepSummary) => void;
+
+  /** List the executions of a sweep below its row, or no longer. */
+  onToggle: (sweep: SweepSummary) => void;
 
   /** The title was edited; `null` when it stays as it is. */
   onRename: (execution: Execution, title: string | null) => void;
@@ -56,6 +67,9 @@ export interface IRowProps {
 
   /** The execution. */
   execution: Execution;
+
+  /** The id of the sweep below whose row it stands. */
+  within: string | null;
 
   /** Milliseconds on the server's clock. */
   now: number;
@@ -86,7 +100,7 @@ export interface IRowProps {
 export const Row = React.memo(drawRow);
 
 function drawRow(props: IRowProps): JSX.Element {
-  const { context, execution } = props;
+  const { context, execution, within } = props;
   const [isHovered, setHovered] = React.useState(false);
   const { number, status } = execution;
   const classes = ['jp-ExecutionsPanel-row', `jp-mod-${status}`];
@@ -96,11 +110,16 @@ function drawRow(props: IRowProps): JSX.Element {
   if (props.isChosen) {
     classes.push('jp-mod-chosen');
   }
+  if (within !== null) {
+    classes.push('jp-mod-within');
+  }
   return (
     <li
       className={classes.join(' ')}
+      aria-level={within === null ? 1 : 2}
       aria-posinset={props.position + 1}
       aria-setsize={props.setSize}
+      data-row={rowKey({ id: execution.id, within })}
       data-execution-id={execution.id}
       data-execution-number={number}
       data-status={status}
@@ -131,10 +150,10 @@ function drawRow(props: IRowProps): JSX.Element {
             if (how === null) {
               context.onOpen(execution);
             } else {
-              context.onChoose(execution, how);
+              context.onChoose({ id: execution.id, number, within }, how);
             }
           }}
-          onFocus={() => context.onSelect(execution)}
+          onFocus={() => context.onSelect(execution, within)}
         >
           <FirstLine {...props} />
           <SecondLine {...props} />
@@ -158,6 +177,9 @@ export interface ILoadingRowProps {
   /** Whose row it is, if that is known. */
   number: number | null;
 
+  /** The id of the sweep below whose row it stands. */
+  within: string | null;
+
   /** Pixels from the top of the list. */
   top: number;
 }
@@ -167,10 +189,12 @@ export interface ILoadingRowProps {
  *
  * @param props - where it is.
  */
-export function LoadingRow({ number, top }: ILoadingRowProps): JSX.Element {
+export function LoadingRow(props: ILoadingRowProps): JSX.Element {
+  const { number, top, within } = props;
+  const place = within === null ? '' : 'jp-mod-within';
   return (
     <li
-      className="jp-ExecutionsPanel-row jp-mod-loading"
+      className={`jp-ExecutionsPanel-row jp-mod-loading ${place}`}
       aria-hidden="true"
       style={{ top }}
     >
@@ -317,9 +341,14 @@ function detail(props: IRowProps): string {
     case 'succeeded':
     case 'cancelled': {
       const n = execution.remarks.length;
+      const isReused =
+        props.within !== null && execution.sweep_id !== props.within;
       const parts = [
+        isReused ? trans.__('reused') : '',
         n > 0 ? trans._n('%1 remark', '%1 remarks', n) : '',
-        isOneNotebook ? '' : PathExt.basename(execution.notebook_path),
+        isOneNotebook || props.within !== null
+          ? ''
+          : PathExt.basename(execution.notebook_path),
         whenLabel(execution.finished_at ?? execution.created_at, now)
       ];
       return parts.filter(part => part !== '').join(' · ');

@@ -10,6 +10,7 @@ import type { Execution } from '../api/types';
 import { CommandIDs } from '../commands';
 import { isFinal } from '../model/labels';
 import type { IExecutionsModel } from '../tokens';
+import { rowAt } from './places';
 import type { SidebarState } from './state';
 
 /** What the commands act on. */
@@ -128,7 +129,9 @@ export function addRowCommands(options: IRowCommandOptions): void {
       }
       state.settleUndo(deleted.id);
       try {
-        await model.undoRemove(deleted.id);
+        await (deleted.isSweep
+          ? model.sweeps.undoRemove(deleted.id)
+          : model.undoRemove(deleted.id));
         state.focus(deleted.id);
       } catch (error) {
         report((error as Error).message);
@@ -211,14 +214,17 @@ async function deleteExecution(
   { model, state }: IRowCommandOptions
 ): Promise<void> {
   const rows = model.executions;
-  const position = rows.positionOf(execution.number);
-  const next =
-    rows.at(position + 1).execution ?? rows.at(position - 1).execution;
+  const position = rows.positionOf(
+    execution.number,
+    state.within ?? execution.sweep_id
+  );
+  const next = rowAt(rows.at(position + 1)) ?? rowAt(rows.at(position - 1));
   const hadFocus = hasFocus(execution.id);
   const removal = model.remove(execution.id);
-  state.offerUndo(execution);
+  const { id, number } = execution;
+  state.offerUndo({ id, label: `#${number}`, isSweep: false });
   if (next !== null && hadFocus) {
-    state.focus(next.id);
+    state.focus(next.id, next.within);
   }
   try {
     await removal;

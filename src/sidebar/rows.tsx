@@ -4,11 +4,13 @@
 import * as React from 'react';
 import { flushSync } from 'react-dom';
 
-import type { Execution } from '../api/types';
 import { isFinal } from '../model/labels';
-import type { IExecutionRows } from '../tokens';
+import type { IExecutionRows, IListPlace } from '../tokens';
+import type { IRowRef } from './places';
+import { rowAt, rowKey } from './places';
 import type { IRowContext } from './row';
 import { LoadingRow, Row } from './row';
+import { SweepRow } from './sweeprow';
 import { scrollTopFor, visibleRows } from './window';
 
 /** Height of a row in pixels; style/sidebar.css has the same number. */
@@ -28,8 +30,11 @@ export interface IRowsProps {
   /** Name of the list. */
   label: string;
 
-  /** The selected execution. */
-  selected: Pick<Execution, 'id' | 'number'> | null;
+  /** The selected row. */
+  selected: IRowRef | null;
+
+  /** Whether the executions of a sweep stand below its row. */
+  isOpen: (sweepId: string) => boolean;
 
   /** The ids of the rows that are chosen together. */
   chosenIds: ReadonlySet<string>;
@@ -44,16 +49,16 @@ export interface IRowsProps {
   onLook: (first: number, end: number) => void;
 
   /** A row wants to be selected and focused. */
-  onMove: (execution: Execution) => void;
+  onMove: (row: IRowRef) => void;
 
   /** Choose together what lies between a row and the one at a position. */
-  onExtend: (from: Execution, to: number) => void;
+  onExtend: (from: IRowRef, to: number) => void;
 
   /** A key that means an action was pressed on a row. */
-  onKey: (execution: Execution, key: string) => boolean;
+  onKey: (place: IListPlace, key: string) => boolean;
 
   /** A row was right-clicked, or its menu key was pressed. */
-  onMenu: (execution: Execution, x: number, y: number) => void;
+  onMenu: (place: IListPlace, x: number, y: number) => void;
 }
 
 /**
@@ -67,18 +72,17 @@ export function Rows(props: IRowsProps): JSX.Element {
   const node = React.useRef<HTMLDivElement>(null);
   const { frame, onScroll, scrollTo, speed } = useScrolling(node, rows);
   const { first, end } = visibleRows(frame, speed);
-  const tabStop = selected === null ? 0 : rows.positionOf(selected.number);
+  const tabStop =
+    selected === null ? 0 : rows.positionOf(selected.number, selected.within);
   const goal = useGoal(props, frame.height, node, scrollTo);
   const isAway = tabStop < first || tabStop >= end;
   const keepsSelected =
-    isAway && selected !== null && rows.at(tabStop).number === selected.number;
+    isAway && selected !== null && rowAt(rows.at(tabStop))?.id === selected.id;
   // The selected row stays in the document: it may have the focus.
   const shown = [...range(first, end), ...(keepsSelected ? [tabStop] : [])]
     .sort((a, b) => a - b)
     .map(position => ({ position, ...rows.at(position) }));
-  useTicking(
-    shown.some(({ execution }) => execution !== null && isCounting(execution))
-  );
+  useTicking(shown.some(isCounting));
 
   React.useEffect(() => {
     props.onLook(
@@ -100,7 +104,7 @@ export function Rows(props: IRowsProps): JSX.Element {
   const focused = React.useRef(props.focusRequests);
   React.useLayoutEffect(() => {
     const row = node.current?.querySelector<HTMLElement>(
-      `[data-execution-id="${selected?.id}"] > button`
+      `[data-row="${selected === null ? '' : rowKey(selected)}"] > button`
     );
     if (row && focused.current !== props.focusRequests) {
       focused.current = props.focusRequests;
@@ -121,25 +125,50 @@ export function Rows(props: IRowsProps): JSX.Element {
       <ul
         className="jp-ExecutionsPanel-list"
         aria-label={props.label}
-        aria-busy={shown.some(({ execution }) => execution === null)}
+        aria-busy={shown.some(place => rowAt(place) === null)}
         style={{ height: count * ROW_HEIGHT }}
       >
-        {shown.map(({ execution, number, position }) => {
-          const top = position * ROW_HEIGHT;
-          return execution === null ? (
-            <LoadingRow key={`at ${position}`} number={number} top={top} />
+        {shown.map(({ position, ...place }) => {
+          const { execution, number, sweep, within } = place;
+          const row = rowAt(place);
+          const isSelected =
+            row !== null &&
+            selected !== null &&
+            rowKey(row) === rowKey(selected);
+          const common = {
+            context,
+            position,
+            setSize: rows.isComplete ? count : -1,
+            top: position * ROW_HEIGHT,
+            isSelected,
+            isTabStop: position === clamp(tabStop, first, end - 1)
+          };
+          if (sweep !== null) {
+            return (
+              <SweepRow
+                {...common}
+                key={sweep.id}
+                sweep={sweep}
+                isOpen={props.isOpen(sweep.id)}
+                now={isFinal(sweep.status) ? wholeMinute(now) : now}
+              />
+            );
+          }
+          return execution === null || row === null ? (
+            <LoadingRow
+              key={`at ${position}`}
+              number={number}
+              within={within}
+              top={common.top}
+            />
           ) : (
             <Row
-              key={execution.id}
-              context={context}
+              {...common}
+              key={rowKey(row)}
               execution={execution}
+              within={within}
               now={isFinal(execution.status) ? wholeMinute(now) : now}
-              position={position}
-              setSize={rows.isComplete ? count : -1}
-              top={top}
-              isSelected={execution.id === selected?.id}
               isChosen={props.chosenIds.has(execution.id)}
-              isTabStop={position === clamp(tabStop, first, end - 1)}
               isRenaming={execution.id === renamingId}
             />
           );
@@ -161,13 +190,19 @@ function useScrolling(
 } {
   const [scrollTop, setScrollTop] = React.useState(0);
   const [height, setHeight] = React.useState(600);
-  const anchor = React.useRef<{ number: number; offset: number } | null>(null);
+  const anchor = React.useRef<{
+    number: number;
+    within: string | null;
+    offset: number;
+  } | null>(null);
   const before = React.useRef(0);
 
   const note = (top: number): void => {
-    const { number } = rows.at(Math.floor(top / ROW_HEIGHT));
+    const { number, within } = rows.at(Math.floor(top / ROW_HEIGHT));
     anchor.current =
-      top > 0 && number !== null ? { number, offset: top % ROW_HEIGHT } : null;
+      top > 0 && number !== null
+        ? { number, within, offset: top % ROW_HEIGHT }
+        : null;
     before.current = scrollTop;
     setScrollTop(top);
   };
@@ -189,8 +224,8 @@ function useScrolling(
 
   React.useLayoutEffect(() => {
     if (anchor.current !== null && node.current !== null) {
-      const { number, offset } = anchor.current;
-      const top = rows.positionOf(number) * ROW_HEIGHT + offset;
+      const { number, offset, within } = anchor.current;
+      const top = rows.positionOf(number, within) * ROW_HEIGHT + offset;
       if (Math.abs(top - node.current.scrollTop) >= 1) {
         scrollTo(top);
       }
@@ -225,10 +260,10 @@ function useGoal(
   const go = (wish: number): void => {
     const last = rows.length - 1;
     const position = clamp(wish, 0, last);
-    const { execution } = rows.at(position);
-    if (execution !== null) {
+    const row = rowAt(rows.at(position));
+    if (row !== null) {
       goal.current = null;
-      onMove(execution);
+      onMove(row);
       return;
     }
     // The end stays the end when the list turns out longer.
@@ -303,8 +338,9 @@ function onKeyDown(
   }
   const position = clamp(at, 0, rows.length - 1);
   if (event.ctrlKey || event.metaKey) {
-    const row = rows.at(position).execution;
-    if (event.key === ' ' && row !== null) {
+    const place = rows.at(position);
+    const row = rowAt(place);
+    if (event.key === ' ' && row !== null && place.execution !== null) {
       props.context.onChoose(row, 'one');
       event.preventDefault();
     }
@@ -318,15 +354,18 @@ function onKeyDown(
     Home: 0,
     End: rows.length - 1
   };
-  const { execution } = rows.at(position);
+  const place = rows.at(position);
+  const target = event.target as Element;
+  const isSideways = event.key === 'ArrowRight' || event.key === 'ArrowLeft';
   if (event.key in moves) {
-    if (event.shiftKey && execution !== null) {
-      props.onExtend(execution, clamp(moves[event.key], 0, rows.length - 1));
+    const row = rowAt(place);
+    if (event.shiftKey && row !== null) {
+      props.onExtend(row, clamp(moves[event.key], 0, rows.length - 1));
     }
     goal.go(moves[event.key]);
-  } else if (event.key === 'ArrowRight' || event.key === 'ArrowLeft') {
-    focusSibling(event.target as Element, event.key === 'ArrowRight' ? 1 : -1);
-  } else if (execution === null || !onKey(execution, event.key)) {
+  } else if (isSideways && !(isMain(target) && onKey(place, event.key))) {
+    focusSibling(target, event.key === 'ArrowRight' ? 1 : -1);
+  } else if (!isSideways && !onKey(place, event.key)) {
     return;
   }
   event.preventDefault();
@@ -337,32 +376,41 @@ function onContextMenu(
   props: IRowsProps
 ): void {
   const position = positionOf(event.target);
-  const { execution } = props.rows.at(position ?? -1);
-  if (execution === null || event.shiftKey) {
+  const place = position === null ? null : props.rows.at(position);
+  if (place === null || rowAt(place) === null || event.shiftKey) {
     return;
   }
   event.preventDefault();
   // JupyterLab listens further out and would open its own menu as well.
   event.stopPropagation();
-  props.onMenu(execution, event.clientX, event.clientY);
+  props.onMenu(place, event.clientX, event.clientY);
 }
 
 /** The position of the row that an element is in. */
 function positionOf(target: EventTarget): number | null {
-  const row = (target as Element).closest('[data-execution-id]');
+  const row = (target as Element).closest('[data-row]');
   return row === null ? null : Number(row.getAttribute('aria-posinset')) - 1;
+}
+
+/** Whether an element opens its row, and is none of the small buttons. */
+function isMain(target: Element): boolean {
+  return target.classList.contains('jp-ExecutionsPanel-main');
 }
 
 /** Left and right go through the buttons of one row. */
 function focusSibling(target: Element, step: number): void {
-  const row = target.closest('[data-execution-id]');
+  const row = target.closest('[data-row]');
   const buttons = [...(row?.querySelectorAll('button') ?? [])];
   const index = buttons.indexOf(target as HTMLButtonElement) + step;
   buttons[clamp(index, 0, buttons.length - 1)]?.focus();
 }
 
-function isCounting({ started_at, status }: Execution): boolean {
-  return !isFinal(status) && started_at !== null;
+function isCounting({ execution, sweep }: IListPlace): boolean {
+  return sweep === null
+    ? execution !== null &&
+        !isFinal(execution.status) &&
+        execution.started_at !== null
+    : sweep.status === 'running';
 }
 
 /** What is over needs no new look every second. */

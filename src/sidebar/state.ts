@@ -4,10 +4,20 @@
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
-import type { Execution } from '../api/types';
-
 /** How long a deletion can be taken back in its place. */
 const UNDO_MS = 10_000;
+
+/** What went to the trash. */
+export interface IDeleted {
+  /** The id of the execution, or of the sweep. */
+  readonly id: string;
+
+  /** Its numbers, as they are shown. */
+  readonly label: string;
+
+  /** Whether it is a sweep. */
+  readonly isSweep: boolean;
+}
 
 /** Selection, row being renamed, log being read, deletion to take back. */
 export class SidebarState {
@@ -21,6 +31,11 @@ export class SidebarState {
     return this._chosenIds;
   }
 
+  /** The id of the sweep below whose row the selected one stands, if told. */
+  get within(): string | null {
+    return this._within;
+  }
+
   /** The id of the row whose title is being edited. */
   get renamingId(): string | null {
     return this._renamingId;
@@ -32,7 +47,7 @@ export class SidebarState {
   }
 
   /** What was deleted last, a moment ago, and not taken back. */
-  get deleted(): Execution | null {
+  get deleted(): IDeleted | null {
     return this._deleted[this._deleted.length - 1] ?? null;
   }
 
@@ -54,11 +69,13 @@ export class SidebarState {
   /**
    * Select a row.
    *
-   * @param id - its execution.
+   * @param id - its execution, or its sweep.
+   * @param within - the sweep below whose row it stands.
    */
-  select(id: string | null): void {
-    if (this._selectedId !== id) {
+  select(id: string | null, within: string | null = null): void {
+    if (this._selectedId !== id || this._within !== within) {
       this._selectedId = id;
+      this._within = within;
       this._changed.emit();
     }
   }
@@ -80,23 +97,31 @@ export class SidebarState {
    * Choose one more row, or one less.
    *
    * @param id - its execution.
+   * @param within - the sweep below whose row it stands.
    */
-  toggle(id: string): void {
+  toggle(id: string, within: string | null = null): void {
     const chosen = new Set(this._chosenIds);
     if (!chosen.delete(id)) {
       chosen.add(id);
     }
     this._selectedId = id;
+    this._within = within;
     this.choose(chosen);
   }
 
   /**
    * Select a row and give it the focus.
    *
-   * @param id - its execution.
+   * @param id - its execution, or its sweep.
+   * @param within - the sweep below whose row it stands; as before, if it is
+   *   the selected row.
    */
-  focus(id: string): void {
+  focus(
+    id: string,
+    within: string | null = id === this._selectedId ? this._within : null
+  ): void {
     this._selectedId = id;
+    this._within = within;
     this._focusRequests += 1;
     this._changed.emit();
   }
@@ -125,11 +150,11 @@ export class SidebarState {
   /**
    * Offer to take a deletion back, for a while; those before it as well.
    *
-   * @param execution - what was deleted.
+   * @param deleted - what was deleted.
    */
-  offerUndo(execution: Execution): void {
-    this._deleted.push(execution);
-    if (execution.id === this._peekedId) {
+  offerUndo(deleted: IDeleted): void {
+    this._deleted.push(deleted);
+    if (deleted.id === this._peekedId) {
       this._peekedId = null;
     }
     this._waitForUndo();
@@ -138,10 +163,10 @@ export class SidebarState {
   /**
    * One deletion needs no undoing any more; the one before it is offered next.
    *
-   * @param id - its execution.
+   * @param id - its execution or sweep.
    */
   settleUndo(id: string): void {
-    this._deleted = this._deleted.filter(execution => execution.id !== id);
+    this._deleted = this._deleted.filter(deleted => deleted.id !== id);
     this._waitForUndo();
   }
 
@@ -173,11 +198,12 @@ export class SidebarState {
 
   private _changed = new Signal<this, void>(this);
   private _chosenIds: ReadonlySet<string> = new Set();
-  private _deleted: Execution[] = [];
+  private _deleted: IDeleted[] = [];
   private _focusRequests = 0;
   private _peekedId: string | null = null;
   private _problem: string | null = null;
   private _renamingId: string | null = null;
   private _selectedId: string | null = null;
   private _undoTimer = 0;
+  private _within: string | null = null;
 }

@@ -12,6 +12,7 @@ import type { ICapture } from './capture';
 import { ParametersDialog } from './form';
 import { FormModel } from './formmodel';
 import { PresetsModel } from './presets';
+import type { SweepForm } from './sweepform';
 
 /** What asking needs. */
 export interface IAskOptions {
@@ -21,6 +22,8 @@ export interface IAskOptions {
   trans: TranslationBundle;
   /** For JupyterLab's own words in the form. */
   translator?: ITranslator;
+  /** Plans and submits many; left out where there can be but one. */
+  sweep?: SweepForm.IOptions;
 }
 
 /**
@@ -88,9 +91,9 @@ async function show(
   values: Parameters,
   { list, notebook, path }: INotebook,
   send: (changed: Parameters) => Promise<Execution>,
-  { client, trans, translator }: IAskOptions
+  { client, sweep, trans, translator }: IAskOptions
 ): Promise<Execution | null> {
-  const model = new FormModel({ list, values, submit: send, trans });
+  const model = new FormModel({ list, values, submit: send, sweep, trans });
   const secrets = list.parameters
     .filter(({ secret }) => secret)
     .map(({ name }) => name);

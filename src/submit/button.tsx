@@ -3,12 +3,14 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { LabIcon } from '@jupyterlab/ui-components';
 import {
   caretDownIcon,
+  closeIcon,
   ReactWidget,
   UseSignal
 } from '@jupyterlab/ui-components';
 import type { Menu } from '@lumino/widgets';
 import React from 'react';
 
+import type { Execution } from '../api/types';
 import type { PanelSubmission, SubmissionState } from './panelsubmission';
 
 /** What the button needs. */
@@ -17,6 +19,8 @@ export interface ISubmitButtonOptions {
   submission: PanelSubmission;
   /** Makes the menu, when it is opened for the first time. */
   makeMenu: () => Menu;
+  /** Opens the result of an execution. */
+  onOpen: (execution: Execution) => void;
   /** Its icon. */
   icon: LabIcon;
   /** The words. */
@@ -76,6 +80,7 @@ function Buttons(
   const inPlace = shortAnswer(state, trans);
   return (
     <>
+      {state.type === 'same' && <Offer {...props} same={state.execution} />}
       <button
         type="button"
         className={`jp-ToolbarButtonComponent jp-SubmitButton-run jp-mod-${state.type}`}
@@ -122,12 +127,88 @@ function Buttons(
   );
 }
 
+/** What ran already: to be opened, or run again; nothing else waits for the answer. */
+function Offer(props: ISubmitButtonOptions & { same: Execution }): JSX.Element {
+  const { onOpen, same, submission, trans } = props;
+  const node = React.useRef<HTMLDivElement>(null);
+  const [left, setLeft] = React.useState(0);
+  React.useLayoutEffect(() => {
+    // Below the button, and not over the edge of the window.
+    const box = node.current?.getBoundingClientRect();
+    const over = (box?.right ?? 0) - document.documentElement.clientWidth + 8;
+    if (over > 0) {
+      setLeft(-over);
+    }
+  }, []);
+  const finished = same.finished_at ?? same.created_at;
+  return (
+    <div
+      ref={node}
+      className="jp-SubmitButton-offer"
+      role="group"
+      aria-label={trans.__('This ran already')}
+      style={{ marginLeft: left }}
+      onMouseDown={event => event.preventDefault()}
+      onKeyDown={event => {
+        if (event.key === 'Escape') {
+          submission.dismiss();
+        }
+      }}
+    >
+      <span role="status">
+        {trans.__('Same as #%1, %2.', same.number, agoLabel(finished, trans))}
+      </span>
+      <button
+        type="button"
+        className="jp-SubmitButton-link"
+        onClick={() => {
+          submission.dismiss();
+          onOpen(same);
+        }}
+      >
+        {trans.__('Open it')}
+      </button>
+      <button
+        type="button"
+        className="jp-SubmitButton-link"
+        onClick={() => void submission.run()}
+      >
+        {trans.__('Run anyway')}
+      </button>
+      <button
+        type="button"
+        className="jp-SubmitButton-close"
+        aria-label={trans.__('Close')}
+        onClick={() => submission.dismiss()}
+      >
+        <closeIcon.react tag="span" elementPosition="center" />
+      </button>
+    </div>
+  );
+}
+
+/** How long ago something was, in one unit. */
+function agoLabel(moment: string, trans: TranslationBundle): string {
+  const minutes = Math.max(0, (Date.now() - Date.parse(moment)) / 60_000);
+  if (minutes < 1) {
+    return trans.__('a moment ago');
+  }
+  if (minutes < 60) {
+    return trans.__('%1 min ago', Math.floor(minutes));
+  }
+  return minutes < 48 * 60
+    ? trans.__('%1 h ago', Math.floor(minutes / 60))
+    : trans.__('%1 days ago', Math.floor(minutes / 60 / 24));
+}
+
 function shortAnswer(state: SubmissionState, trans: TranslationBundle): string {
   switch (state.type) {
     case 'accepted':
       return `#${state.number}`;
     case 'refused':
       return trans.__('Refused');
+    case 'same':
+      return trans.__('Again?');
     case 'idle':
     case 'sending':
       return '';
@@ -139,8 +220,9 @@ function longAnswer(state: SubmissionState, trans: TranslationBundle): string {
   switch (state.type) {
     case 'accepted':
       return trans.__('Execution #%1 accepted', state.number);
-    // The message itself is an alert.
+    // The message itself is an alert, and the offer is read by itself.
     case 'refused':
+    case 'same':
     case 'idle':
     case 'sending':
       return '';

@@ -15,6 +15,7 @@ import type { FormModel } from './formmodel';
 import type { FormData, IExtraRow } from './formschema';
 import { isForPreset, PresetBar } from './presetbar';
 import type { PresetsModel } from './presets';
+import { planLabel, runLabel, SweepOptions } from './sweepoptions';
 import { fieldWidgets } from './widgets';
 
 /**
@@ -36,7 +37,7 @@ interface IFormProps {
   translator?: ITranslator;
 }
 
-function Fields({ model, translator }: IFormProps): JSX.Element {
+function Fields({ model, trans, translator }: IFormProps): JSX.Element {
   const errors: ErrorSchema<ReadonlyJSONObject> = Object.fromEntries(
     Object.entries(model.problems).map(([key, sentence]) => [
       key,
@@ -54,7 +55,16 @@ function Fields({ model, translator }: IFormProps): JSX.Element {
       uiSchema={model.uiSchema}
       widgets={fieldWidgets}
       formData={model.data}
-      formContext={{ defaultFormData: model.describedDefaults }}
+      formContext={{
+        defaultFormData: model.describedDefaults,
+        several: model.several,
+        setSeveral:
+          model.sweep === null
+            ? undefined
+            : (key: string, isSeveral: boolean) =>
+                model.setSeveral(key, isSeveral),
+        trans
+      }}
       extraErrors={errors}
       disabled={model.isBusy}
       translator={translator}
@@ -148,6 +158,14 @@ function ParametersForm(props: IFormProps): JSX.Element {
       {sentence && <p className="jp-ParametersForm-note">{sentence}</p>}
       {model.list.parameters.length > 0 && <Fields {...props} />}
       {model.allowsRows && <ExtraRows {...props} />}
+      {model.sweep !== null && model.several.size > 0 && (
+        <SweepOptions
+          form={model.sweep}
+          nSeveral={model.several.size}
+          disabled={model.isBusy}
+          trans={trans}
+        />
+      )}
       <button
         type="button"
         className="jp-Button jp-mod-styled jp-mod-minimal jp-ParametersForm-reset"
@@ -156,6 +174,9 @@ function ParametersForm(props: IFormProps): JSX.Element {
       >
         {trans.__('Reset to defaults')}
       </button>
+      <div className="jp-ParametersForm-plan" role="status">
+        {model.sweep?.plan && planLabel(model.sweep.plan, trans)}
+      </div>
       <div className="jp-ParametersForm-message" role="alert">
         {model.message}
       </div>
@@ -198,6 +219,14 @@ export class ParametersDialog extends Dialog<void> {
     });
     this.addClass('jp-ParametersDialog');
     this._model = model;
+    model.sweep?.changed.connect(() =>
+      this._label(runLabel(model.sweep?.plan ?? null, trans))
+    );
+    model.changed.connect(() => {
+      if (model.several.size === 0) {
+        this._label(runLabel(null, trans));
+      }
+    });
   }
 
   /** Close on Cancel; on OK only after the server has accepted. */
@@ -219,6 +248,16 @@ export class ParametersDialog extends Dialog<void> {
   override handleEvent(event: Event): void {
     if (!isForPreset(event)) {
       super.handleEvent(event);
+    }
+  }
+
+  /** Say on the button what it does. */
+  private _label(text: string): void {
+    const button = this.node.querySelector('.jp-Dialog-button.jp-mod-accept');
+    const label = button?.querySelector('.jp-Dialog-buttonLabel');
+    if (button && label && label.textContent !== text) {
+      button.setAttribute('aria-label', text);
+      label.textContent = text;
     }
   }
 

@@ -6,7 +6,7 @@ import { Signal } from '@lumino/signaling';
 import { JSONExt } from '@lumino/coreutils';
 
 import { ProblemError } from '../api/client';
-import type { Execution, ParameterList, Parameters } from '../api/types';
+import type { Execution, ParameterList, Parameters, Sweep } from '../api/types';
 import type { FieldsUiSchema, FormData, IExtraRow } from './formschema';
 import {
   allowsRows,
@@ -19,7 +19,9 @@ import {
   readForm
 } from './formschema';
 import { describeError } from './submitter';
+import { looksLikeSeveral, SweepForm } from './sweepform';
 import type { FieldValue } from './values';
+import { readField, toField } from './values';
 
 /** State of one parameter form. */
 export class FormModel {
@@ -27,12 +29,9 @@ export class FormModel {
   constructor(options: FormModel.IOptions) {
     this._options = options;
     this.list = options.list;
-    const { schema, uiSchema } = makeSchema(
-      options.list.parameters,
-      options.trans
-    );
-    this.schema = schema;
-    this.uiSchema = uiSchema;
+    this.sweep = options.sweep ? new SweepForm(options.sweep) : null;
+    this.sweep?.changed.connect(() => this._changed.emit());
+    this._fields = makeSchema(options.list.parameters, options.trans);
     this.defaults = fillForm(options.list.parameters);
     this._data = fillForm(options.list.parameters, options.values);
     this._rows = fillRows(options.list, options.values);
@@ -41,10 +40,24 @@ export class FormModel {
 
   /** The declarations. */
   readonly list: ParameterList;
+  /** The part about many executions; null where there can be but one. */
+  readonly sweep: SweepForm | null;
+
   /** The fields, for JupyterLab's form component. */
-  readonly schema: RJSFSchema;
+  get schema(): RJSFSchema {
+    return this._fields.schema;
+  }
+
   /** How they look. */
-  readonly uiSchema: FieldsUiSchema;
+  get uiSchema(): FieldsUiSchema {
+    return this._fields.uiSchema;
+  }
+
+  /** Keys of the fields that take several values. */
+  get several(): ReadonlySet<string> {
+    return this._several;
+  }
+
   /** What stands in them by default. */
   readonly defaults: FormData;
 
@@ -64,6 +77,44 @@ export class FormModel {
       }
     }
     this._data = data;
+    this._noticeSeveral();
+    this._ask();
+    this._changed.emit();
+  }
+
+  /**
+   * Let a field take several values, or no longer.
+   *
+   * @param key - its key.
+   * @param isSeveral - whether it takes several.
+   */
+  setSeveral(key: string, isSeveral: boolean): void {
+    const parameter = this.list.parameters.find(
+      (_, index) => fieldKey(index) === key
+    );
+    if (parameter === undefined || isSeveral === this._several.has(key)) {
+      return;
+    }
+    const { trans } = this._options;
+    if (isSeveral) {
+      this._several.add(key);
+      const field = this._data[key];
+      this._data = { ...this._data, [key]: String(field ?? '') };
+    } else {
+      this._several.delete(key);
+      // One value stays; several are none that the field could hold.
+      const text = String(this._data[key]);
+      const field = parameter.type === 'bool' ? text === 'true' : text;
+      const reading = readField(parameter, field, trans);
+      const stays =
+        reading.type === 'value' && !looksLikeSeveral(text)
+          ? toField(parameter, reading.value)
+          : this.defaults[key];
+      this._data = { ...this._data, [key]: stays };
+    }
+    delete this._refused[key];
+    this._fields = makeSchema(this.list.parameters, trans, this._several);
+    this._ask();
     this._changed.emit();
   }
 
@@ -74,6 +125,7 @@ export class FormModel {
   set rows(rows: readonly IExtraRow[]) {
     this._rows = [...rows];
     this._refusedRows = {};
+    this._ask();
     this._changed.emit();
   }
 
@@ -101,6 +153,7 @@ export class FormModel {
     return {
       ...(this._attempted ? missing : {}),
       ...problems,
+      ...this._placed(this.sweep?.problem ?? null).fields,
       ...this._refused
     };
   }
@@ -122,7 +175,13 @@ export class FormModel {
 
   /** What the form as a whole has to say; null for nothing. */
   get message(): string | null {
-    return this._message;
+    const refusal = this.sweep?.problem ?? null;
+    return (
+      this._message ??
+      (refusal !== null && this._placed(refusal).isRest
+        ? refusal.message
+        : null)
+    );
   }
 
   /** Whether the answer of the server is awaited. */
@@ -144,13 +203,22 @@ export class FormModel {
     this._refused = {};
     this._message = null;
     this._data = fillForm(this.list.parameters, values);
+    this._several.clear();
+    this._fields = makeSchema(this.list.parameters, this._options.trans);
     this.rows = fillRows(this.list, values);
+  }
+
+  /** The accepted sweep; null until there is one. */
+  get accepted(): Sweep | null {
+    return this._sweep;
   }
 
   /** Put the defaults back into the fields and drop all rows. */
   reset(): void {
     this._refused = {};
     this._message = null;
+    this._several.clear();
+    this._fields = makeSchema(this.list.parameters, this._options.trans);
     this._data = { ...this.defaults };
     this.rows = [];
   }
@@ -178,6 +246,9 @@ export class FormModel {
     this._busy = true;
     this._changed.emit();
     try {
+      if (this.sweep !== null && this._several.size > 0) {
+        return await this._submitSweep(this.sweep);
+      }
       this._execution = await this._options.submit(this._read().changed);
       return true;
     } catch (error) {
@@ -189,16 +260,71 @@ export class FormModel {
     }
   }
 
+  /** Ask what it would be; `1` as several values is one execution after all. */
+  private async _submitSweep(sweep: SweepForm): Promise<boolean> {
+    await sweep.settle();
+    if (sweep.problem !== null) {
+      return false;
+    }
+    const { plan } = sweep;
+    if (plan?.count === 1 && plan.n_files + plan.n_reused === 0) {
+      this._execution = await this._options.submit(plan.trials[0]);
+    } else {
+      this._sweep = await sweep.submit();
+    }
+    return true;
+  }
+
+  /** What the server is asked about while several values are typed. */
+  private _ask(): void {
+    if (this.sweep === null) {
+      return;
+    }
+    const values: Record<string, string> = {};
+    this.list.parameters.forEach(({ name }, index) => {
+      const key = fieldKey(index);
+      if (this._several.has(key)) {
+        values[name] = String(this._data[key] ?? '');
+      }
+    });
+    this.sweep.ask(values, this._read().changed);
+  }
+
+  /** In the field of a number a comma says enough. */
+  private _noticeSeveral(): void {
+    if (this.sweep === null) {
+      return;
+    }
+    const { trans } = this._options;
+    const before = this._several.size;
+    this.list.parameters.forEach((parameter, index) => {
+      const key = fieldKey(index);
+      const text = this._data[key];
+      if (
+        (parameter.type === 'int' || parameter.type === 'float') &&
+        typeof text === 'string' &&
+        looksLikeSeveral(text) &&
+        readField(parameter, text, trans).type === 'problem'
+      ) {
+        this._several.add(key);
+      }
+    });
+    if (this._several.size !== before) {
+      this._fields = makeSchema(this.list.parameters, trans, this._several);
+    }
+  }
+
   private _read(): ReturnType<typeof readForm> {
     const { trans } = this._options;
     const reading = readForm(
       this.list.parameters,
       this._data,
       this._rows,
-      trans
+      trans,
+      this._several
     );
     const lost = this._lost.filter(
-      key => this._data[key] === this.defaults[key]
+      key => this._data[key] === this.defaults[key] && !this._several.has(key)
     );
     const again = trans.__('Secrets are not kept: enter it again.');
     return {
@@ -230,7 +356,27 @@ export class FormModel {
         : describeError(error, this._options.trans);
   }
 
+  /** What a refusal says at fields, and whether something is left to say. */
+  private _placed(refusal: ProblemError | null): {
+    fields: Record<string, string>;
+    isRest: boolean;
+  } {
+    const said = Object.entries(refusedFields(refusal));
+    const fields: Record<string, string> = {};
+    for (const [name, sentence] of said) {
+      const index = this.list.parameters.findIndex(one => one.name === name);
+      if (index >= 0) {
+        fields[fieldKey(index)] = sentence;
+      }
+    }
+    const n = Object.keys(fields).length;
+    return { fields, isRest: n === 0 || n < said.length };
+  }
+
+  private _fields: ReturnType<typeof makeSchema>;
   private _options: FormModel.IOptions;
+  private _several = new Set<string>();
+  private _sweep: Sweep | null = null;
   private _data: FormData;
   private _rows: IExtraRow[];
   private _lost: readonly string[];
@@ -253,6 +399,8 @@ export namespace FormModel {
     values: Parameters;
     /** Send the values that differ from the defaults. */
     submit: (changed: Parameters) => Promise<Execution>;
+    /** Plans and submits many; left out where there can be but one. */
+    sweep?: SweepForm.IOptions;
     /** The words. */
     trans: TranslationBundle;
   }

@@ -58,16 +58,18 @@ export function fieldKey(index: number): string {
  *
  * @param parameters - The declarations.
  * @param trans - For the words of a choice.
+ * @param several - Keys of the fields that take several values.
  */
 export function makeSchema(
   parameters: readonly Parameter[],
-  trans: TranslationBundle
+  trans: TranslationBundle,
+  several: ReadonlySet<string> = new Set()
 ): { schema: RJSFSchema; uiSchema: FieldsUiSchema } {
   const properties: Record<string, RJSFSchema> = {};
   const uiSchema: FieldsUiSchema = {};
   parameters.forEach((parameter, index) => {
     const key = fieldKey(index);
-    const kind = fieldKind(parameter);
+    const kind = several.has(key) ? 'several' : fieldKind(parameter);
     properties[key] = {
       type: kind === 'checkbox' ? 'boolean' : 'string',
       title: parameter.name,
@@ -76,7 +78,10 @@ export function makeSchema(
     uiSchema[key] = {
       'ui:widget': kind,
       'ui:emptyValue': '',
-      'ui:placeholder': placeholder(parameter, trans)
+      'ui:placeholder':
+        kind === 'several'
+          ? trans.__('0.1, 0.01 or 1..5 or linspace(0, 1, 5)')
+          : placeholder(parameter, trans)
     };
     if (kind === 'choice') {
       const fields = choiceFields(parameter);
@@ -208,18 +213,23 @@ export function allowsRows(list: ParameterList): boolean {
  * @param data - What stands in the fields.
  * @param rows - The extra rows.
  * @param trans - For sentences.
+ * @param several - Keys of the fields that the server reads.
  */
 export function readForm(
   parameters: readonly Parameter[],
   data: FormData,
   rows: readonly IExtraRow[],
-  trans: TranslationBundle
+  trans: TranslationBundle,
+  several: ReadonlySet<string> = new Set()
 ): IFormReading {
   const changed: Parameters = {};
   const problems: Record<string, string> = {};
   const missing: Record<string, string> = {};
   parameters.forEach((parameter, index) => {
     const key = fieldKey(index);
+    if (several.has(key)) {
+      return;
+    }
     const reading = readField(parameter, data[key], trans);
     switch (reading.type) {
       case 'value':

@@ -4,11 +4,12 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
-import type { Execution, Parameters } from '../api/types';
+import type { Execution, Parameters, Sweep } from '../api/types';
 import type { ICapture } from './capture';
 import { captureNotebook } from './capture';
 import type { Submitter } from './submitter';
 import { describeError } from './submitter';
+import type { SweepWish } from './sweepform';
 
 /** How long the button shows the number. */
 const CONFIRMATION_MS = 4000;
@@ -18,6 +19,8 @@ export type SubmissionState =
   | { readonly type: 'idle' }
   | { readonly type: 'sending' }
   | { readonly type: 'accepted'; readonly number: number }
+  /** The same has succeeded before; nothing was submitted. */
+  | { readonly type: 'same'; readonly execution: Execution }
   | { readonly type: 'refused'; readonly message: string };
 
 /** Submits the notebook of one panel. */
@@ -45,13 +48,70 @@ export class PanelSubmission {
    */
   async run(): Promise<Execution | null> {
     const { panel, trans, refused } = this._options;
+    // Asked again after the offer: run it anyway.
+    const isAnyway = this._state.type === 'same';
     try {
-      return await this.send(this._capture(panel, trans));
+      const capture = this._capture(panel, trans);
+      if (isAnyway || !this.offersSame) {
+        return await this.send(capture);
+      }
+      return await this._sendIfNew(capture);
     } catch (error) {
       const message = describeError(error, trans);
       this._setState({ type: 'refused', message });
       refused(message);
       return null;
+    }
+  }
+
+  /** Whether what ran already is offered in place of running it again. */
+  get offersSame(): boolean {
+    return this._options.offersSame?.() ?? false;
+  }
+
+  /** Let go of the offer; nothing is run. */
+  dismiss(): void {
+    if (this._state.type === 'same') {
+      this._setState({ type: 'idle' });
+    }
+  }
+
+  /**
+   * Submit a sweep over a capture of this panel.
+   *
+   * @param capture - The notebook.
+   * @param wish - What varies.
+   * @throws What `Submitter.submitSweep` throws.
+   */
+  async sendSweep(capture: ICapture, wish: SweepWish): Promise<Sweep> {
+    this._setState({ type: 'sending' });
+    try {
+      const sweep = await this._options.submitter.submitSweep(capture, wish);
+      const number = sweep.first_number;
+      this._setState(
+        number === null ? { type: 'idle' } : { type: 'accepted', number }
+      );
+      return sweep;
+    } catch (error) {
+      this._setState({ type: 'idle' });
+      throw error;
+    }
+  }
+
+  private async _sendIfNew(capture: ICapture): Promise<Execution | null> {
+    this._setState({ type: 'sending' });
+    try {
+      const answer = await this._options.submitter.submitIfNew(capture);
+      if ('same' in answer) {
+        this._setState({ type: 'same', execution: answer.same });
+        return null;
+      }
+      const { number } = answer.accepted;
+      this._setState({ type: 'accepted', number });
+      return answer.accepted;
+    } catch (error) {
+      this._setState({ type: 'idle' });
+      throw error;
     }
   }
 
@@ -113,6 +173,8 @@ export namespace PanelSubmission {
     submitter: Submitter;
     /** The words. */
     trans: TranslationBundle;
+    /** Whether what ran already is offered in place of running it again. */
+    offersSame?: () => boolean;
     /** Shows the sentence of a refusal. */
     refused: (message: string) => void;
   }

@@ -4,9 +4,16 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { IExecutionsClient } from '../api/client';
 import { ProblemError } from '../api/client';
-import type { Execution, Parameters, Submission } from '../api/types';
+import type {
+  Execution,
+  Parameters,
+  Submission,
+  Sweep,
+  SweepPlan
+} from '../api/types';
 import type { ICapture } from './capture';
 import { RequestIds } from './requests';
+import type { SweepWish } from './sweepform';
 
 /** How long to wait before the second and the third try. */
 const RETRY_DELAYS_MS = [500, 2000];
@@ -29,6 +36,7 @@ export class Submitter {
     this._client = options.client;
     this._ids = options.ids ?? new RequestIds();
     this._accepted = options.accepted ?? (() => undefined);
+    this._acceptedSweep = options.acceptedSweep ?? (() => undefined);
     this._wait =
       options.wait ?? (ms => new Promise(done => setTimeout(done, ms)));
     this._timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
@@ -45,13 +53,67 @@ export class Submitter {
    */
   submit(capture: ICapture, parameters?: Parameters): Promise<Execution> {
     return this._submit({
-      path: capture.path,
-      notebook: { ...capture.notebook },
-      kernel_name: capture.kernelName,
+      ...toBody(capture),
       ...(parameters && Object.keys(parameters).length > 0
         ? { parameters }
         : {})
     });
+  }
+
+  /**
+   * Submit a notebook, unless the same is known to have succeeded before.
+   *
+   * @param capture - The notebook.
+   * @returns What was accepted, or what is the same.
+   * @throws As `submit`.
+   */
+  async submitIfNew(
+    capture: ICapture
+  ): Promise<{ accepted: Execution } | { same: Execution }> {
+    const body = toBody(capture);
+    const execution = await this._once(
+      capture.path,
+      JSON.stringify(body),
+      async request_id => {
+        const answer = await this._client.submitIfNew({ ...body, request_id });
+        if ('same' in answer) {
+          this._same.add(answer.same);
+          return answer.same;
+        }
+        return answer.accepted;
+      }
+    );
+    return this._same.has(execution)
+      ? { same: execution }
+      : { accepted: execution };
+  }
+
+  /**
+   * Say what many executions of a notebook would be.
+   *
+   * @param capture - The notebook.
+   * @param wish - What varies.
+   */
+  planSweep(capture: ICapture, wish: SweepWish): Promise<SweepPlan> {
+    return this._client.planSweep({ ...toBody(capture), ...wish });
+  }
+
+  /**
+   * Submit many executions of a notebook.
+   *
+   * @param capture - The notebook.
+   * @param wish - What varies.
+   */
+  async submitSweep(capture: ICapture, wish: SweepWish): Promise<Sweep> {
+    const body = { ...toBody(capture), ...wish };
+    const content = JSON.stringify(body);
+    const request_id = this._ids.take(capture.path, content);
+    const sweep = await this._try(() =>
+      this._client.submitSweep({ ...body, request_id })
+    );
+    this._ids.close(capture.path, request_id);
+    this._acceptedSweep(sweep);
+    return sweep;
   }
 
   /**
@@ -94,7 +156,9 @@ export class Submitter {
     const answer = this._try(() => send(id))
       .then(execution => {
         this._ids.close(key, id);
-        this._accepted(execution);
+        if (!this._same.has(execution)) {
+          this._accepted(execution);
+        }
         return execution;
       })
       .catch(error => {
@@ -111,7 +175,7 @@ export class Submitter {
     return answer;
   }
 
-  private async _try(send: () => Promise<Execution>): Promise<Execution> {
+  private async _try<T>(send: () => Promise<T>): Promise<T> {
     for (const delay of RETRY_DELAYS_MS) {
       try {
         return await this._inTime(send());
@@ -125,7 +189,7 @@ export class Submitter {
     return this._inTime(send());
   }
 
-  private async _inTime(answer: Promise<Execution>): Promise<Execution> {
+  private async _inTime<T>(answer: Promise<T>): Promise<T> {
     let timer: number | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = window.setTimeout(
@@ -140,9 +204,12 @@ export class Submitter {
     }
   }
 
-  private _client: Pick<IExecutionsClient, 'submit' | 'rerun'>;
+  private _acceptedSweep: (sweep: Sweep) => void;
+  private _client: Submitter.Client;
   private _ids: RequestIds;
   private _accepted: (execution: Execution) => void;
+  /** Answers that are no news of an accepted execution. */
+  private _same = new WeakSet<Execution>();
   private _wait: (ms: number) => Promise<void>;
   private _timeoutMs: number;
   private _open = new Map<string, Promise<Execution>>();
@@ -150,12 +217,20 @@ export class Submitter {
 
 /** A namespace for `Submitter` statics. */
 export namespace Submitter {
+  /** The REST calls. */
+  export type Client = Pick<
+    IExecutionsClient,
+    'planSweep' | 'rerun' | 'submit' | 'submitIfNew' | 'submitSweep'
+  >;
+
   /** What a submitter needs. */
   export interface IOptions {
     /** The REST calls. */
-    client: Pick<IExecutionsClient, 'submit' | 'rerun'>;
+    client: Client;
     /** Told of every accepted execution. */
     accepted?: (execution: Execution) => void;
+    /** Told of every accepted sweep. */
+    acceptedSweep?: (sweep: Sweep) => void;
     /** Makes the request ids. */
     ids?: RequestIds;
     /** Waits before another try. */
@@ -163,6 +238,16 @@ export namespace Submitter {
     /** How long to wait for an answer. */
     timeoutMs?: number;
   }
+}
+
+function toBody(
+  capture: ICapture
+): Pick<Submission, 'path' | 'notebook' | 'kernel_name'> {
+  return {
+    path: capture.path,
+    notebook: { ...capture.notebook },
+    kernel_name: capture.kernelName
+  };
 }
 
 /**

@@ -4,9 +4,53 @@ import type {
   RegistryWidgetsType,
   WidgetProps as RJSFWidgetProps
 } from '@rjsf/utils';
+import { listIcon } from '@jupyterlab/ui-components';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
 type WidgetProps = RJSFWidgetProps<ReadonlyJSONObject>;
+
+/** What fields know of the form they stand in. */
+export interface IFieldContext {
+  /** Keys of the fields that take several values. */
+  several: ReadonlySet<string>;
+
+  /** Let a field take several values, or no longer; left out where none can. */
+  setSeveral?: (key: string, isSeveral: boolean) => void;
+
+  /** The words. */
+  trans: TranslationBundle;
+}
+
+/** A field, and beside it the way to several values. */
+function WithSeveral(
+  props: WidgetProps & { children: JSX.Element }
+): JSX.Element {
+  const context = props.formContext as IFieldContext | undefined;
+  const { setSeveral, several, trans } = context ?? {};
+  if (setSeveral === undefined || trans === undefined) {
+    return props.children;
+  }
+  // Ids are made from keys.
+  const key = props.id.split('_').pop() ?? '';
+  const isOn = several?.has(key) ?? false;
+  const label = isOn ? trans.__('One value') : trans.__('Several values…');
+  return (
+    <div className="jp-ParametersForm-several">
+      {props.children}
+      <button
+        type="button"
+        title={label}
+        aria-label={trans.__('%1: %2', props.label, trans.__('several values'))}
+        aria-pressed={isOn}
+        disabled={props.disabled}
+        onClick={() => setSeveral(key, !isOn)}
+      >
+        <listIcon.react tag="span" elementPosition="center" />
+      </button>
+    </div>
+  );
+}
 
 /** Attributes that every field has. */
 function common(
@@ -98,11 +142,23 @@ function ChoiceField(props: WidgetProps): JSX.Element {
   );
 }
 
+/** Put the way to several values beside a field. */
+function withSeveral(
+  Field: (props: WidgetProps) => JSX.Element
+): (props: WidgetProps) => JSX.Element {
+  return props => (
+    <WithSeveral {...props}>
+      <Field {...props} />
+    </WithSeveral>
+  );
+}
+
 /** The fields by the name that a schema calls them. */
 export const fieldWidgets: RegistryWidgetsType<ReadonlyJSONObject> = {
-  line: LineField,
+  line: withSeveral(LineField),
+  several: withSeveral(LineField),
   secret: SecretField,
-  text: TextField,
-  checkbox: CheckboxField,
-  choice: ChoiceField
+  text: withSeveral(TextField),
+  checkbox: withSeveral(CheckboxField),
+  choice: withSeveral(ChoiceField)
 };

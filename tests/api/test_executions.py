@@ -341,3 +341,24 @@ async def test_what_ran_already_is_offered_and_taken_when_wanted(
     assert (taken.code, taken.json["number"]) == (200, 1)
     assert (other.code, other.json["number"]) == (201, 2)
     await client.finished(2)
+
+
+async def test_what_ran_already_is_said_in_place_of_running_it_again(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment_key, "environment_key", lambda _: "as it is")
+    notebook = make_notebook("print(n)", parameters="n: int = 1")
+    body = {"path": "a.ipynb", "notebook": notebook, "unless_same": True}
+    first = await client.post("executions", {**body, "request_id": "r1"})
+    await client.finished(1)
+
+    same = await client.post("executions", {**body, "request_id": "r2"})
+    repeated = await client.post("executions", {**body, "request_id": "r1"})
+    other = await client.post("executions", {**body, "parameters": {"n": 3}})
+
+    assert (first.code, first.json["number"]) == (201, 1)
+    assert (same.code, same.json["same_as"]["number"]) == (200, 1)
+    # A click whose answer was lost is sent again, and is not the same once more.
+    assert (repeated.code, repeated.json["number"]) == (201, 1)
+    assert (other.code, other.json["number"]) == (201, 2)
+    await client.finished(2)

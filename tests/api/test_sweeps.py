@@ -183,3 +183,31 @@ async def test_a_bad_sweep_is_refused_with_a_sentence(
 async def test_a_sweep_that_is_not_there_is_said_so(client: Client) -> None:
     for call in (client.get("sweeps/7"), client.post("sweeps/7/cancel")):
         assert (await call).code == 404
+
+
+async def test_a_sweep_is_one_row_that_goes_to_the_trash_and_comes_back(client: Client) -> None:
+    sweep = await submit(client, {"n": "1, 2"})
+    await over(client, sweep["id"])
+
+    page = (await client.get("executions", grouped="true")).json
+    known = (await client.get("sweeps", ids=f"{sweep['id']},unknown")).json["sweeps"]
+    deleted = await client.call("DELETE", f"sweeps/{sweep['id']}")
+    empty = (await client.get("executions", grouped="true")).json
+    back = await client.call("PATCH", f"sweeps/{sweep['id']}", {"deleted": False})
+
+    assert [each["number"] for each in page["executions"]] == [1]
+    assert page["sweeps"] == known
+    assert (known[0]["last_number"], known[0]["counts"]["succeeded"]) == (2, 2)
+    assert deleted.code == 204
+    assert (empty["executions"], empty["sweeps"]) == ([], [])
+    assert (back.json["first_number"], back.json["counts"]["succeeded"]) == (1, 2)
+
+
+async def test_only_what_waits_of_a_sweep_is_cancelled_if_wanted(client: Client) -> None:
+    sweep = await submit(client, {"n": "1, 2, 4, 5"}, canary=True)
+
+    stopped = await client.post(f"sweeps/{sweep['id']}/cancel", {"only_waiting": True})
+    ended = await over(client, sweep["id"])
+
+    assert stopped.json["counts"]["cancelled"] >= 3
+    assert not ended["executions"][0]["cancel_requested"] or ended["counts"]["cancelled"] == 4

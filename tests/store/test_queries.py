@@ -83,12 +83,33 @@ def _check_plans(store: ExecutionStore, conditions: dict[str, Any]) -> None:
         ({"sweep": "s1"}, "ix_executions_sweep"),
         ({"tag": "t"}, "PRIMARY KEY"),
         ({"starred": True}, "execution_search VIRTUAL TABLE"),
+        ({"single": True, "statuses": frozenset({Status.QUEUED})}, "ix_executions_single_status"),
     ],
 )
 def test_a_single_condition_has_an_index_of_its_own(
     store: ExecutionStore, conditions: dict[str, Any], index: str
 ) -> None:
     assert all(index in step for step in _plan(store, ExecutionQuery(**conditions)))
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"grouped": True},
+        {"grouped": True, "notebook": "a.ipynb"},
+        {"sweep": "s1", "with_reused": True},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("cursor", [None, "50"])
+def test_a_page_about_sweeps_neither_scans_a_table_nor_sorts(
+    store: ExecutionStore, conditions: dict[str, Any], cursor: str | None
+) -> None:
+    plan = _plan(store, ExecutionQuery(cursor=cursor, **conditions))
+
+    # All of an index of nothing but rows that may be listed is a walk, too.
+    assert all(step.startswith(("SEARCH", "CORRELATED")) or "INDEX" in step for step in plan), plan
+    assert not any("TEMP B-TREE" in step for step in plan)
 
 
 def test_the_next_to_claim_is_found_by_an_index(store: ExecutionStore) -> None:

@@ -78,7 +78,8 @@ test('a burst of executions moves nothing else and asks for little', async ({
             .filter(row => Number(row.number) < cursor)
             .reverse()
             .slice(0, Number(url.searchParams.get('limit') ?? 25)),
-          next_cursor: null
+          next_cursor: null,
+          sweeps: []
         };
     await route.fulfill({ json });
   });

@@ -109,6 +109,44 @@ export class Executions {
   }
 
   /**
+   * Get the row of a sweep.
+   *
+   * @param first - The number of its first execution.
+   * @param last - The number of its last.
+   */
+  sweepRow(first: number, last: number): Locator {
+    return this.rows.filter({
+      has: this.page.getByText(`#${first}–${last}`, { exact: true })
+    });
+  }
+
+  /**
+   * Get what of the row of a sweep opens it.
+   *
+   * @param first - The number of its first execution.
+   * @param last - The number of its last.
+   */
+  sweepButton(first: number, last: number): Locator {
+    return this.sweepRow(first, last).getByRole('button', {
+      name: new RegExp(`^\\S+ #${first}–${last} `)
+    });
+  }
+
+  /**
+   * Choose an entry of the menu of a sweep.
+   *
+   * @param row - Its row.
+   * @param label - The entry.
+   */
+  async chooseFor(row: Locator, label: string): Promise<void> {
+    await row.click({ button: 'right' });
+    await this.page
+      .getByRole('menu')
+      .getByRole('menuitem', { name: label, exact: true })
+      .click();
+  }
+
+  /**
    * Get what of a row opens the result.
    *
    * @param number - The number of its execution.

@@ -39,7 +39,7 @@ test('a sweep is one notice', async ({ page, executions, server, gate }) => {
   await page.notebook.openByPath(path);
   await executions.openSidebar();
   const last = await server.sweep(path, { n: '1..3' });
-  await expect(executions.rowButton(last)).toBeVisible();
+  await expect(executions.sweepButton(last - 2, last)).toBeVisible();
   gate.open();
 
   await expect(executions.toasts).toHaveText(

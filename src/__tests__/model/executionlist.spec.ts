@@ -13,7 +13,11 @@ function page(
     makeExecution(newest - i * step)
   );
   const last = executions[n - 1].number;
-  return { executions, next_cursor: isLast ? null : String(last) };
+  return {
+    executions,
+    next_cursor: isLast ? null : String(last),
+    sweeps: []
+  };
 }
 
 let list: ExecutionList;

@@ -1,12 +1,12 @@
 import { Signal } from '@lumino/signaling';
 
-import type { Execution, Sweep } from '../../api/types';
+import type { Execution, SweepSummary } from '../../api/types';
 import { StoredClaims } from '../../notifiers/claims';
 import { NoticeQueue } from '../../notifiers/queue';
 import { NotifierRegistry } from '../../notifiers/registry';
 import { SweepWatch } from '../../notifiers/sweeps';
-import type { IExecutionsModel } from '../../tokens';
-import { makeExecution } from '../fakes';
+import type { IExecutionsModel, ISweeps } from '../../tokens';
+import { makeExecution, makeRunning, makeSweep } from '../fakes';
 
 let stored: Map<string, string>;
 let visibility: DocumentVisibilityState;
@@ -16,11 +16,26 @@ const storage = {
   setItem: (key: string, value: string) => void stored.set(key, value)
 };
 
+/** A sweep of which some failed, and all are over. */
+function ended(fields: Partial<SweepSummary> = {}): SweepSummary {
+  const rows = [makeExecution(18), makeExecution(41, { status: 'failed' })];
+  return makeSweep('f'.repeat(32), rows, fields);
+}
+
+/** A sweep in which something failed, and which goes on. */
+function failing(): SweepSummary {
+  const rows = [makeExecution(18, { status: 'failed' }), makeRunning(41)];
+  return makeSweep('f'.repeat(32), rows);
+}
+
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** One open tab. */
 class Tab {
   constructor() {
+    const sweeps = {} as unknown as ISweeps;
+    this.changed = new Signal<ISweeps, SweepSummary>(sweeps);
+    this.over = new Signal<ISweeps, SweepSummary>(sweeps);
     const model = {
       now: () => Date.now()
     } as unknown as Mutable<IExecutionsModel>;
@@ -40,11 +55,9 @@ class Tab {
     this.queue = new NoticeQueue({
       model,
       sweeps: new SweepWatch({
-        list: async () => ({
-          executions: this.alive,
-          next_cursor: null
-        }),
-        getSweep: async () => this.sweep
+        changed: this.changed,
+        over: this.over,
+        find: () => this.sweep
       }),
       notifiers: registry,
       claims: new StoredClaims({ storage, key: 'told' }),
@@ -57,16 +70,9 @@ class Tab {
   readonly queue: NoticeQueue;
   readonly told: number[][] = [];
   readonly toldSweeps: (number | null)[][] = [];
-  /** What of the sweep is not over yet. */
-  alive: Execution[] = [];
-  sweep = {
-    id: 'f'.repeat(32),
-    status: 'failed',
-    created_at: '2026-01-01T00:00:00Z',
-    finished_at: '2026-01-01T00:01:00Z',
-    first_number: 18,
-    last_number: 41
-  } as Sweep;
+  readonly changed: Signal<ISweeps, SweepSummary>;
+  readonly over: Signal<ISweeps, SweepSummary>;
+  sweep = ended();
   readonly typing = { remainingMs: 0 };
   readonly onScreen = new Set<string>();
 }
@@ -112,31 +118,53 @@ describe('NoticeQueue', () => {
 
   it('makes one notice of a sweep, when all of it is over', async () => {
     const tab = new Tab();
-    const sweep_id = tab.sweep.id;
 
-    tab.alive = [makeExecution(41)];
-    tab.finished.emit({ ...makeExecution(18), sweep_id });
+    tab.finished.emit(makeExecution(18, { sweep_id: tab.sweep.id }));
     await pass(5000);
     expect(tab.toldSweeps).toEqual([]);
-    tab.alive = [];
-    tab.finished.emit({ ...makeExecution(40), sweep_id });
-    tab.finished.emit({ ...makeExecution(41), sweep_id });
+    tab.over.emit(tab.sweep);
     await pass(5000);
 
     expect(tab.toldSweeps).toEqual([[18, 41]]);
     expect(tab.told).toEqual([]);
   });
 
+  it('tells once that a sweep goes on in which something failed', async () => {
+    const tab = new Tab();
+
+    tab.sweep = failing();
+    tab.changed.emit(tab.sweep);
+    await pass(30_000);
+    expect(tab.toldSweeps).toHaveLength(1);
+    tab.sweep = ended();
+    tab.changed.emit(tab.sweep);
+    tab.over.emit(tab.sweep);
+    await pass(30_000);
+
+    expect(tab.toldSweeps).toHaveLength(2);
+  });
+
+  it('tells only of the end when that follows soon', async () => {
+    const tab = new Tab();
+
+    tab.sweep = failing();
+    tab.changed.emit(tab.sweep);
+    await pass(4000);
+    tab.sweep = ended();
+    tab.over.emit(tab.sweep);
+    await pass(30_000);
+
+    expect(tab.toldSweeps).toHaveLength(1);
+  });
+
   it('tells of a sweep in one of two tabs, and again when it has grown', async () => {
     const [one, other] = [new Tab(), new Tab()];
-    const ended = { ...makeExecution(41), sweep_id: one.sweep.id };
 
-    one.finished.emit(ended);
-    other.finished.emit(ended);
+    one.over.emit(one.sweep);
+    other.over.emit(other.sweep);
     await pass(5000);
     expect([...one.toldSweeps, ...other.toldSweeps]).toEqual([[18, 41]]);
-    one.sweep = { ...one.sweep, finished_at: '2026-01-01T00:09:00Z' };
-    one.finished.emit({ ...makeExecution(42), sweep_id: one.sweep.id });
+    one.over.emit(ended({ finished_at: '2026-01-01T10:09:00Z' }));
     await pass(5000);
 
     expect(one.toldSweeps.length + other.toldSweeps.length).toBe(2);

@@ -2,7 +2,7 @@ import { Notification } from '@jupyterlab/apputils';
 import { nullTranslator } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 
-import type { Sweep } from '../../api/types';
+import type { SweepSummary } from '../../api/types';
 import { CommandIDs } from '../../commands';
 import { ToastNotifier } from '../../notifiers/toast';
 import { TypingWatch } from '../../notifiers/typing';
@@ -54,8 +54,10 @@ describe('ToastNotifier', () => {
       counts: { queued: 0, running: 0, succeeded: 0, failed: 4, cancelled: 0 },
       first_number: 18,
       last_number: 21,
+      finished_at: '2026-01-01T10:00:00Z',
+      n_reused: 0,
       message: 'The first one failed.'
-    } as Sweep);
+    } as SweepSummary);
 
     expect(last().type).toBe('error');
     expect(last().message).toBe(

@@ -7,7 +7,7 @@ import type { Execution } from '../../api/types';
 import type { IRowContext } from '../../sidebar/row';
 import type { IColumn, IExecutionRows } from '../../tokens';
 import { Rows } from '../../sidebar/rows';
-import { makeExecution, makeRunning } from '../fakes';
+import { makeExecution, makeRunning, makeSweep } from '../fakes';
 
 const trans = nullTranslator.load('jupyter_async_exec');
 
@@ -29,7 +29,9 @@ function asRows(executions: Execution[]): IExecutionRows {
     revision: 0,
     at: position => ({
       number: executions[position]?.number ?? null,
-      execution: executions[position] ?? null
+      execution: executions[position] ?? null,
+      sweep: null,
+      within: null
     }),
     positionOf: number => executions.findIndex(row => row.number <= number)
   };
@@ -49,8 +51,9 @@ function show(
         context={context}
         now={() => Date.parse('2026-01-01T10:01:00Z')}
         label="Executions"
-        selected={selected}
+        selected={selected && { ...selected, within: null }}
         chosenIds={new Set(chosen)}
+        isOpen={() => false}
         renamingId={null}
         focusRequests={0}
         onLook={(first, end) => (looked = [first, end])}
@@ -97,6 +100,9 @@ beforeEach(() => {
     isOneNotebook: false,
     usualDuration: () => 240,
     actions: () => [],
+    sweepActions: () => [],
+    onSelectSweep: () => undefined,
+    onToggle: ({ id }) => log.push(`toggle ${id}`),
     onOpen: ({ number }) => log.push(`open ${number}`),
     onChoose: ({ number }, how) => log.push(`choose ${how} ${number}`),
     onSelect: () => undefined,
@@ -257,6 +263,55 @@ describe('Rows', () => {
     press(rows()[0], 'F2');
 
     expect(log).toEqual(['Delete 2', 'F2 3']);
+  });
+
+  it('draws a sweep in one row, which opens by a click', () => {
+    const members = [
+      makeExecution(2),
+      makeExecution(3, { status: 'failed' }),
+      makeRunning(4)
+    ];
+    const sweep = makeSweep('s', members);
+    const some = asRows([makeExecution(5)]);
+    show({
+      ...some,
+      length: 2,
+      at: position =>
+        position === 0
+          ? some.at(0)
+          : { number: 2, execution: null, sweep, within: null }
+    });
+
+    const text = rows()[1].textContent;
+    act(() => rows()[1].querySelector('button')?.click());
+
+    expect(text).toContain('Running #2–4 sweep of 3: lr');
+    expect(text).toContain('2 of 3, 1 failed');
+    expect(rows()[1].querySelector('[aria-expanded="false"]')).not.toBeNull();
+    expect(log).toEqual(['toggle s']);
+  });
+
+  it('marks a result that a sweep took over, and tells its rows apart', () => {
+    const reused = makeExecution(1);
+    const own = makeExecution(2, { sweep_id: 's' });
+    const some = asRows([own, reused, reused]);
+    show({
+      ...some,
+      at: position => ({
+        ...some.at(position),
+        within: position < 2 ? 's' : null
+      })
+    });
+
+    const marked = rows().map(row => row.textContent?.includes('reused'));
+
+    expect(marked).toEqual([false, true, false]);
+    expect(rows().map(row => row.getAttribute('aria-level'))).toEqual([
+      '2',
+      '2',
+      '1'
+    ]);
+    expect(new Set(rows().map(row => row.dataset.row)).size).toBe(3);
   });
 
   it('opens by a click', () => {

@@ -1,7 +1,7 @@
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { nullTranslator } from '@jupyterlab/translation';
 
-import type { Execution } from '../../api/types';
+import type { Execution, Sweep, SweepPlan } from '../../api/types';
 import type { SubmissionState } from '../../submit/panelsubmission';
 import { PanelSubmission } from '../../submit/panelsubmission';
 import { Submitter } from '../../submit/submitter';
@@ -25,13 +25,24 @@ function makePanel(isReady = true): NotebookPanel {
 
 function make(
   panel: NotebookPanel,
-  submit: () => Promise<Execution>
+  submit: () => Promise<Execution>,
+  same: Execution | null = null
 ): { submission: PanelSubmission; states: string[]; refused: string[] } {
   const refused: string[] = [];
   const states: string[] = [];
   const submission = PanelSubmission.of({
     panel,
-    submitter: new Submitter({ client: { submit, rerun: submit } }),
+    submitter: new Submitter({
+      client: {
+        submit,
+        rerun: submit,
+        submitIfNew: async () =>
+          same === null ? { accepted: await submit() } : { same },
+        planSweep: async () => ({}) as SweepPlan,
+        submitSweep: async () => ({ first_number: 18 }) as Sweep
+      }
+    }),
+    offersSame: () => true,
     trans: nullTranslator.load('jupyter_async_exec'),
     refused: message => refused.push(message)
   });
@@ -80,6 +91,22 @@ describe('PanelSubmission', () => {
 
     expect(posts).toBe(0);
     expect(refused).toHaveLength(1);
+  });
+
+  it('offers what ran already, and runs it when asked again', async () => {
+    const submit = async (): Promise<Execution> =>
+      ({ number: 42 }) as Execution;
+    const same = { number: 38 } as Execution;
+    const { submission, states } = make(makePanel(), submit, same);
+
+    expect(await submission.run()).toBeNull();
+    expect(submission.state).toEqual({ type: 'same', execution: same });
+    jest.runAllTimers();
+    expect(submission.state.type).toBe('same');
+    await submission.run();
+
+    expect(submission.state).toEqual({ type: 'accepted', number: 42 });
+    expect(states).toEqual(['sending', 'same', 'sending', 'accepted']);
   });
 
   it('is one for the button and the commands of a panel', () => {

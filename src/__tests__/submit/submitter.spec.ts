@@ -2,7 +2,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import { nullTranslator } from '@jupyterlab/translation';
 
 import { ProblemError } from '../../api/client';
-import type { Execution, Submission } from '../../api/types';
+import type { Execution, Submission, Sweep, SweepPlan } from '../../api/types';
 import type { ICapture } from '../../submit/capture';
 import { describeError, Submitter } from '../../submit/submitter';
 
@@ -39,7 +39,12 @@ class FakeServer {
   readonly submitter = new Submitter({
     client: {
       submit: submission => this._answer(submission),
-      rerun: id => this._answer({ path: String(id) })
+      rerun: id => this._answer({ path: String(id) }),
+      submitIfNew: async submission => ({
+        accepted: await this._answer(submission)
+      }),
+      planSweep: async () => ({}) as SweepPlan,
+      submitSweep: async () => ({}) as Sweep
     },
     accepted: execution => this.accepted.push(execution.number),
     wait: () => Promise.resolve(),

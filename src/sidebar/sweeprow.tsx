@@ -1,0 +1,221 @@
+/**
+ * One sweep in two short lines; its executions stand below while it is open.
+ */
+import { PathExt } from '@jupyterlab/coreutils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { caretDownIcon, caretRightIcon } from '@jupyterlab/ui-components';
+import * as React from 'react';
+
+import type { SweepSummary } from '../api/types';
+import { statusIcons } from '../icons';
+import {
+  clockLabel,
+  isFinal,
+  numbersLabel,
+  statusLabel,
+  sweepLabel,
+  sweepSeconds,
+  sweepSize,
+  timeLeftLabel,
+  tookLabel,
+  whenLabel
+} from '../model/labels';
+import { metricLabel } from '../model/goals';
+import type { IRowContext } from './row';
+
+/** What one row shows. */
+export interface ISweepRowProps {
+  /** What all rows have in common. */
+  context: IRowContext;
+
+  /** The sweep. */
+  sweep: SweepSummary;
+
+  /** Whether its executions stand below. */
+  isOpen: boolean;
+
+  /** Milliseconds on the server's clock. */
+  now: number;
+
+  /** Its 0-based place on the list. */
+  position: number;
+
+  /** How many rows there are, `-1` while that is not known. */
+  setSize: number;
+
+  /** Pixels from the top of the list. */
+  top: number;
+
+  /** Whether it is the selected row. */
+  isSelected: boolean;
+
+  /** Whether Tab stops here. */
+  isTabStop: boolean;
+}
+
+/** A row of the list; drawn again only when something about it is new. */
+export const SweepRow = React.memo(drawRow);
+
+function drawRow(props: ISweepRowProps): JSX.Element {
+  const { context, isOpen, sweep } = props;
+  const [isHovered, setHovered] = React.useState(false);
+  const classes = ['jp-ExecutionsPanel-row', `jp-mod-${sweep.status}`];
+  if (props.isSelected) {
+    classes.push('jp-mod-selected');
+  }
+  const Caret = (isOpen ? caretDownIcon : caretRightIcon).react;
+  return (
+    <li
+      className={classes.join(' ')}
+      aria-posinset={props.position + 1}
+      aria-setsize={props.setSize}
+      aria-level={1}
+      data-row={sweep.id}
+      data-sweep-id={sweep.id}
+      data-status={sweep.status}
+      style={{ top: props.top }}
+      onMouseEnter={() => setHovered(true)}
+      onMouseLeave={() => setHovered(false)}
+    >
+      <button
+        type="button"
+        className="jp-ExecutionsPanel-main"
+        tabIndex={props.isTabStop ? 0 : -1}
+        aria-expanded={isOpen}
+        title={tooltip(sweep)}
+        onClick={() => context.onToggle(sweep)}
+        onFocus={() => context.onSelectSweep(sweep)}
+      >
+        <span className="jp-ExecutionsPanel-caret" aria-hidden="true">
+          <Caret tag="span" elementPosition="center" />
+        </span>
+        <FirstLine {...props} />
+        <SecondLine {...props} />
+      </button>
+      {(isHovered || props.isSelected) && <Actions {...props} />}
+    </li>
+  );
+}
+
+function Actions({ context, sweep }: ISweepRowProps): JSX.Element {
+  return (
+    <div className="jp-ExecutionsPanel-actions">
+      {context.sweepActions(sweep).map(action => (
+        <button
+          key={action.id}
+          type="button"
+          tabIndex={-1}
+          title={action.label}
+          aria-label={context.trans.__(
+            '%1: %2',
+            action.label,
+            numbersLabel(sweep)
+          )}
+          onClick={action.run}
+        >
+          <action.icon.react tag="span" elementPosition="center" />
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function FirstLine({ context, now, sweep }: ISweepRowProps): JSX.Element {
+  const { trans } = context;
+  const StatusIcon = statusIcons[sweep.status].react;
+  const seconds = sweepSeconds(sweep, now);
+  return (
+    <span className="jp-ExecutionsPanel-line">
+      <span className="jp-ExecutionsPanel-icon" aria-hidden="true">
+        <StatusIcon tag="span" elementPosition="center" />
+      </span>
+      <span className="jp-ExecutionsPanel-hidden">
+        {statusLabel(sweep.status, trans)}{' '}
+      </span>
+      <span className="jp-ExecutionsPanel-number">{numbersLabel(sweep)}</span>
+      <span className="jp-ExecutionsPanel-title"> {sweep.title}</span>
+      {sweep.best !== null && (
+        <span className="jp-ExecutionsPanel-column" title={sweep.best.metric}>
+          {' '}
+          {trans.__(
+            'best %1 #%2',
+            metricLabel(sweep.best.value),
+            sweep.best.number
+          )}
+        </span>
+      )}
+      <span className="jp-ExecutionsPanel-column" title={trans.__('Duration')}>
+        {' '}
+        {isFinal(sweep.status)
+          ? tookLabel(seconds, trans)
+          : sweep.status === 'running' && clockLabel(seconds)}
+      </span>
+    </span>
+  );
+}
+
+function SecondLine(props: ISweepRowProps): JSX.Element {
+  const { context, sweep } = props;
+  const isOver = isFinal(sweep.status);
+  const { cancelled, failed, succeeded } = sweep.counts;
+  const done = cancelled + failed + succeeded;
+  return (
+    <span className="jp-ExecutionsPanel-line jp-mod-second">
+      <span className="jp-ExecutionsPanel-detail">{detail(props)}</span>
+      {!isOver && (
+        <span className="jp-ExecutionsPanel-bar" aria-hidden="true">
+          <span style={{ width: `${(100 * done) / sweepSize(sweep)}%` }} />
+        </span>
+      )}
+      {!isOver && (
+        <span className="jp-ExecutionsPanel-left">
+          {timeLeft(sweep, context)}
+        </span>
+      )}
+    </span>
+  );
+}
+
+function detail({ context, now, sweep }: ISweepRowProps): string {
+  const { isOneNotebook, trans } = context;
+  const parts = [sweepLabel(sweep, trans)];
+  if (sweep.finished_at !== null) {
+    parts.push(
+      isOneNotebook ? '' : PathExt.basename(sweep.notebook_path),
+      whenLabel(sweep.finished_at, now)
+    );
+  }
+  return parts.filter(part => part !== '').join(' · ');
+}
+
+/** As many as run now go on side by side. */
+function timeLeft(
+  { counts, notebook_path }: SweepSummary,
+  { trans, usualDuration }: IRowContext
+): string {
+  const usual = usualDuration(notebook_path);
+  if (usual === null || counts.running === 0) {
+    return '';
+  }
+  const rounds = counts.queued / counts.running + 0.5;
+  return timeLeftLabel(usual * rounds, trans);
+}
+
+function tooltip({ message, notebook_path, title }: SweepSummary): string {
+  return [title, notebook_path, message ?? '']
+    .filter(line => line !== '')
+    .join('\n');
+}
+
+/**
+ * The words that name a sweep wherever it is spoken of.
+ *
+ * @param sweep - it.
+ * @param trans - the words.
+ */
+export function sweepName(
+  sweep: SweepSummary,
+  trans: TranslationBundle
+): string {
+  return trans.__('sweep %1', numbersLabel(sweep));
+}

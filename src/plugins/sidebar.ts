@@ -12,6 +12,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { CommandIDs } from '../commands';
 import { queueIcon } from '../icons';
 import { UnseenModel } from '../model/unseen';
+// eslint-disable-next-line jupyter/prefer-lazy-imports -- shown from the start
 import { defaultColumns } from '../sidebar/columns';
 import { metricColumn } from '../sidebar/columns/metric';
 import { ColumnRegistry } from '../sidebar/columns/registry';

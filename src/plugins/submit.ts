@@ -26,6 +26,7 @@ import { Widget } from '@lumino/widgets';
 import type { Execution, Parameters } from '../api/types';
 import { CommandIDs } from '../commands';
 import { submitIcon } from '../icons';
+// eslint-disable-next-line jupyter/prefer-lazy-imports -- there from the start
 import { SubmitButton } from '../submit/button';
 import type { ICapture } from '../submit/capture';
 import { captureNotebook, withoutOutputs } from '../submit/capture';

@@ -219,14 +219,14 @@ export class ParametersDialog extends Dialog<void> {
     });
     this.addClass('jp-ParametersDialog');
     this._model = model;
-    model.sweep?.changed.connect(() =>
-      this._label(runLabel(model.sweep?.plan ?? null, trans))
-    );
-    model.changed.connect(() => {
-      if (model.several.size === 0) {
-        this._label(runLabel(null, trans));
-      }
-    });
+    const say = (): void =>
+      this._label(
+        runLabel(
+          model.several.size > 0 ? (model.sweep?.plan ?? null) : null,
+          trans
+        )
+      );
+    model.changed.connect(say, this);
   }
 
   /** Close on Cancel; on OK only after the server has accepted. */

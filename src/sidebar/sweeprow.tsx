@@ -134,16 +134,6 @@ function FirstLine({ context, now, sweep }: ISweepRowProps): JSX.Element {
       </span>
       <span className="jp-ExecutionsPanel-number">{numbersLabel(sweep)}</span>
       <span className="jp-ExecutionsPanel-title"> {sweep.title}</span>
-      {sweep.best !== null && (
-        <span className="jp-ExecutionsPanel-column" title={sweep.best.metric}>
-          {' '}
-          {trans.__(
-            'best %1 #%2',
-            metricLabel(sweep.best.value),
-            sweep.best.number
-          )}
-        </span>
-      )}
       <span className="jp-ExecutionsPanel-column" title={trans.__('Duration')}>
         {' '}
         {isFinal(sweep.status)
@@ -179,6 +169,11 @@ function SecondLine(props: ISweepRowProps): JSX.Element {
 function detail({ context, now, sweep }: ISweepRowProps): string {
   const { isOneNotebook, trans } = context;
   const parts = [sweepLabel(sweep, trans)];
+  if (sweep.best !== null) {
+    const { number, value } = sweep.best;
+    // First: what does not fit is cut at the end.
+    parts.unshift(trans.__('best %1 #%2', metricLabel(value), number));
+  }
   if (sweep.finished_at !== null) {
     parts.push(
       isOneNotebook ? '' : PathExt.basename(sweep.notebook_path),

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Among more values of one parameter nothing is learned.
 MAX_CHOICES = 1_000
+#: Floating-point numbers, which samplers draw, know no larger whole numbers one by one.
+LARGEST_WHOLE = 2**53
 #: What a person can read of a number that was drawn.
 N_DIGITS = 6
 
@@ -229,6 +231,10 @@ def _interval(
         raise ValuesError(f"`{name}`: {written} is a single number; both ends are {low}.")
     if function == "log" and low <= 0:
         raise ValuesError(f"`{name}`: both ends of {written} must be above 0.")
+    if is_whole and max(abs(low), abs(high)) > LARGEST_WHOLE:
+        raise ValuesError(f"`{name}`: {written} has ends beyond {LARGEST_WHOLE:,}; write float(…).")
+    if not math.isfinite(high - low) or (step and not math.isfinite((high - low) / step)):
+        raise ValuesError(f"`{name}`: {written} is too wide to be searched.")
     if step is not None and not 0 < step <= high - low:
         raise ValuesError(f"`{name}`: the step of {written} does not fit between its ends.")
     if step is not None:

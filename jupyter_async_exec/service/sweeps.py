@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from dataclasses import replace
 from datetime import timedelta
@@ -140,7 +141,9 @@ class SweepService:
             if not is_new:
                 # It had been accepted before, with secrets of its own.
                 self._sealer.forget(made)
-            self._store.collect.note_uses(reused)
+            # It is accepted; whoever heard of an error would submit it again.
+            with contextlib.suppress(AsyncExecError):
+                self._store.collect.note_uses(reused)
             return accepted, executions
 
         def accept_once() -> tuple[Sweep, list[Execution]]:

@@ -297,13 +297,14 @@ class ExecutionService:
         def accept() -> Execution:
             try:
                 self._admission.check()
+                submission = seal()
             except AsyncExecError:
-                # Who asks again for what was accepted is not asking for more room.
+                # Who asks again for what was accepted asks neither for more room,
+                # nor for what would be refused by now.
                 earlier = request_id and self._store.find_request(request_id)
                 if not earlier:
                     raise
                 return earlier
-            submission = seal()
             try:
                 execution = find_known(submission) or self._store.accept(submission)[0]
             except BaseException:

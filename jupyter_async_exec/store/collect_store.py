@@ -35,7 +35,10 @@ _UNFINISHED = sa.select(sweeps.c.id).where(
 )
 #: Executions that are waited for, or about to be handed over: they stay until they have been.
 _UNDERWAY = executions.alias("underway")
-_is_underway = _UNDERWAY.c.status.in_(("queued", "running"))
+# What is under way is never in the trash: said for the sake of the index.
+_is_underway = sa.and_(
+    _UNDERWAY.c.status.in_(("queued", "running")), _UNDERWAY.c.deleted_at.is_(None)
+)
 _WANTED = sa.select(execution_links.c.source).where(
     execution_links.c.number.in_(sa.select(_UNDERWAY.c.number).where(_is_underway))
 )

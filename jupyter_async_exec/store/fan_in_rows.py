@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from jupyter_async_exec.core.clock import parse_at
 from jupyter_async_exec.core.execution import Execution, Hold, Status
-from jupyter_async_exec.core.fan_in import Source, Verdict, decide
+from jupyter_async_exec.core.fan_in import Source, Verdict, decide, due_at
 from jupyter_async_exec.store import codec, records, turns
 from jupyter_async_exec.store.tables import (
     WAITING,
@@ -70,7 +70,7 @@ _NEXT_DUE = sa.select(sa.func.min(executions.c.due_at)).where(
     WAITING, executions.c.due_at.is_not(None)
 )
 _TO_COME = sa.select(sweeps.c.to_come).where(sweeps.c.id == sa.bindparam("its_sweep"))
-_SET_TURN = sa.update(executions).where(executions.c.number == sa.bindparam("its_number"))
+_UPDATE = sa.update(executions).where(executions.c.number == sa.bindparam("its_number"))
 
 
 def insert(connection: sa.Connection, submission: Submission, at: datetime) -> Execution:
@@ -124,6 +124,7 @@ def consider(connection: sa.Connection, numbers: Iterable[int], at: datetime) ->
                 new = replace(execution, waits_for=decision.sentence)
                 if new != execution:
                     records.save(connection, execution, new)
+                _note_due(connection, execution, at)
 
 
 def sources_changed(connection: sa.Connection, changed: Sequence[Execution], at: datetime) -> None:
@@ -215,7 +216,22 @@ def _release(connection: sa.Connection, execution: Execution) -> None:
     records.save(connection, execution, replace(execution, hold=None, waits_for=None))
     # Behind those that wait for a slot already: it did not.
     turn = turns.next_single(connection, execution.backend)
-    connection.execute(_SET_TURN.values(turn=turn), {"its_number": execution.number})
+    connection.execute(_UPDATE.values(turn=turn), {"its_number": execution.number})
+
+
+def _note_due(connection: sa.Connection, execution: Execution, at: datetime) -> None:
+    """Let its moment be waited for while it is still to come; once is enough.
+
+    One that follows others may have to wait longer. Their ends are recorded later than
+    they happened: then the moment is to come again, and is looked at once more.
+    """
+    until = None if execution.collect is None else due_at(execution.collect, execution.created_at)
+    if until is None:
+        return
+    ahead = codec.moment(until) if until > at else None
+    is_noted = executions.c.due_at.is_not_distinct_from(ahead)
+    its = {"its_number": execution.number}
+    connection.execute(_UPDATE.where(~is_noted).values(due_at=ahead), its)
 
 
 def _dependents(connection: sa.Connection, changed: Sequence[Execution]) -> list[int]:

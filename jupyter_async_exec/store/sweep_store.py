@@ -34,7 +34,8 @@ N_LOOKED_AT = 200
 NOTHING_LEFT = "Everything that could be searched was tried."
 
 _BY_REQUEST = sa.select(sweeps.c.id).where(sweeps.c.request_id == sa.bindparam("request_id"))
-_CHOOSING = sa.select(sweeps).where(CHOOSING).order_by(sweeps.c.rev)
+# Not in an order: SQLite would walk through all sweeps for it.
+_CHOOSING = sa.select(sweeps).where(CHOOSING)
 _CHANGES = (
     sa.select(sweeps)
     .where(sweeps.c.rev > sa.bindparam("after"))
@@ -194,7 +195,7 @@ class SweepStore:
             found = connection.execute(_CHOOSING).mappings().all()
             return [
                 (sweep_rows.load(connection, row), sweep_rows.members(connection, row["id"]))
-                for row in found
+                for row in sorted(found, key=lambda row: row["rev"])
             ]
 
         return self._read(work)

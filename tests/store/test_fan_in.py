@@ -159,6 +159,40 @@ def test_a_moment_is_waited_for_and_known_to_who_asks(store: ExecutionStore, clo
     assert store.fan_in.next_due() is None
 
 
+def test_a_moment_that_has_come_is_not_waited_for_again_and_again(
+    store: ExecutionStore, clock: Hands
+) -> None:
+    before, collected = accept(store), accept(store)
+    its = collecting(collected, within_s=60.0)
+    waiting = accept(store, after=(before.id,), collect=its)
+    end(store, 2)
+
+    clock.now = SOME_MOMENT + timedelta(seconds=61)
+    store.fan_in.consider_due()
+
+    assert store.fan_in.next_due() is None
+    assert store.get(waiting.id).hold is Hold.OTHERS
+
+
+def test_a_moment_counts_though_what_comes_before_is_recorded_late(
+    store: ExecutionStore, clock: Hands
+) -> None:
+    before, collected = accept(store), accept(store)
+    accept(store)
+    its = Collect(executions=(collected.id, store.get(3).id), within_s=60.0)
+    waiting = accept(store, after=(before.id,), collect=its)
+    end(store, 2)
+    clock.now = SOME_MOMENT + timedelta(seconds=61)
+    store.fan_in.consider_due()
+
+    # It ended before that moment, which is known only now.
+    end(store, 1)
+    assert store.fan_in.next_due() == SOME_MOMENT + timedelta(seconds=60)
+    store.fan_in.consider_due()
+
+    assert store.get(waiting.id).hold is None
+
+
 def test_a_sweep_and_what_collects_it_are_accepted_together(store: ExecutionStore) -> None:
     earlier = accept(store)
     end(store, 1)

@@ -6,12 +6,20 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from jupyter_async_exec.core.execution import Status
-from jupyter_async_exec.store import ExecutionQuery, sweep_rows, turns
+from jupyter_async_exec.store import (
+    ExecutionQuery,
+    collect_store,
+    sweep_rows,
+    sweep_store,
+    turns,
+)
 from jupyter_async_exec.store.numbers import Comparison
 from jupyter_async_exec.store.queries import number_lists
+from jupyter_async_exec.store.tables import executions
 from jupyter_async_exec.testing.factories import make_submission
 
 if TYPE_CHECKING:
@@ -134,15 +142,32 @@ def test_a_sweep_is_counted_without_its_rows(store: ExecutionStore) -> None:
     ]
 
 
+def test_what_may_go_is_looked_up_without_walking_through_all_executions(
+    store: ExecutionStore,
+) -> None:
+    statement = sa.select(executions.c.number).where(
+        executions.c.number.in_([1, 2]), collect_store.MAY_GO
+    )
+
+    steps = _explain(store, statement)
+
+    assert [each for each in steps if each.startswith("SCAN") and each != "SCAN sweeps"] == []
+
+
+def test_the_searches_that_go_on_are_found_by_an_index(store: ExecutionStore) -> None:
+    assert any("ix_sweeps_to_come" in step for step in _explain(store, sweep_store._CHOOSING))
+
+
 def _plan(
     store: ExecutionStore, query: ExecutionQuery, *, rare: Comparison | None = None
 ) -> list[str]:
     steps: list[str] = []
-    with store._read_engine.connect() as connection:
-        for statement in number_lists(query, rare=rare):
-            compiled = statement.compile(
-                dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
-            )
-            explained = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")
-            steps += [row[-1] for row in explained]
+    for statement in number_lists(query, rare=rare):
+        steps += _explain(store, statement)
     return steps
+
+
+def _explain(store: ExecutionStore, statement: sa.Select[Any]) -> list[str]:
+    compiled = statement.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+    with store._read_engine.connect() as connection:
+        return [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")]

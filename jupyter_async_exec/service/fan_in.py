@@ -119,7 +119,8 @@ class FanIn:
         if not taken:
             raise RefusedError("Nothing is left of what it was to collect.")
         handing = _Handing(self._objects, self._limits)
-        found = [self._store.get(each.number) for each in taken]
+        # Whoever deletes one at this moment comes too late.
+        found = [self._store.get(each.number, include_deleted=True) for each in taken]
         files = {each.id: self._results.kept_files(each) for each in found}
         # The notebooks first: they are what it is about.
         for each in found:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from jupyter_async_exec.backends.base import AttemptKey
 from jupyter_async_exec.core.execution import Artifact, Execution, Status
-from jupyter_async_exec.errors import NotFoundError
+from jupyter_async_exec.errors import CorruptObjectError, NotFoundError
 from jupyter_async_exec.snapshots.manifest import load_manifest
 
 if TYPE_CHECKING:
@@ -122,8 +122,11 @@ class ResultReader:
         return await asyncio.to_thread(self._artifacts, execution)
 
     def kept_files(self, execution: Execution) -> tuple[Artifact, ...]:
-        """Return what `artifacts` does; reads headers of objects."""
-        return self._artifacts(execution)
+        """Return what `artifacts` does, with a size of 0 for a notebook that is lost."""
+        try:
+            return self._artifacts(execution)
+        except (NotFoundError, CorruptObjectError):
+            return _with_notebook(execution, 0)
 
     async def artifact(self, execution: Execution, name: str) -> Artifact:
         """Return one artifact; `NotFoundError` if there is none of that name."""
@@ -167,13 +170,7 @@ class ResultReader:
     def _artifacts(self, execution: Execution) -> tuple[Artifact, ...]:
         if execution.output_object is None:
             return execution.artifacts
-        notebook = Artifact(
-            name=_output_name(execution),
-            object_id=execution.output_object,
-            size_bytes=self._objects.size_bytes(execution.output_object),
-            media_type="application/x-ipynb+json",
-        )
-        return (notebook, *execution.artifacts)
+        return _with_notebook(execution, self._objects.size_bytes(execution.output_object))
 
     def _receipt(self, execution: Execution) -> JSONObject:
         manifest = load_manifest(self._objects, execution.snapshot_id)
@@ -221,6 +218,17 @@ async def _cut(data: bytes) -> AsyncIterator[bytes]:
 
 def _key(execution: Execution) -> AttemptKey:
     return AttemptKey(execution.id, execution.attempt)
+
+
+def _with_notebook(execution: Execution, size_bytes: int) -> tuple[Artifact, ...]:
+    assert execution.output_object is not None
+    notebook = Artifact(
+        name=_output_name(execution),
+        object_id=execution.output_object,
+        size_bytes=size_bytes,
+        media_type="application/x-ipynb+json",
+    )
+    return (notebook, *execution.artifacts)
 
 
 def _output_name(execution: Execution) -> str:

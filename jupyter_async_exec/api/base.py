@@ -81,7 +81,12 @@ class AsyncExecHandler(APIHandler):
         if created:
             self.set_status(201)
             self.set_header("Location", f"{self.base_url}async-exec/executions/{execution.id}")
-        self.write_json(await self.to_json(execution))
+        document = await self.to_json(execution)
+        if execution.collect is None:
+            self.write_json(document)
+        else:
+            # What it was handed may be megabytes.
+            await self.write_large_json(lambda: document)
 
     async def to_json(self, execution: Execution) -> JSONObject:
         """Return the JSON of one execution, with the reason it waits."""

@@ -84,4 +84,5 @@ class ReceiptHandler(AsyncExecHandler):
     async def get(self, ref: str) -> None:
         """Return everything that made it."""
         execution, receipt = await self.service.receipt(ref)
-        self.write_json(wire.receipt_to_json(receipt, await self.to_json(execution)))
+        document = await self.to_json(execution)
+        await self.write_large_json(lambda: wire.receipt_to_json(receipt, document))

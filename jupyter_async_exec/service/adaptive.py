@@ -28,6 +28,11 @@ LOOK_INTERVAL_S = 5.0
 #: Who does not dispatch looks this often whether that has changed.
 STANDBY_INTERVAL_S = 1.0
 
+#: Said of a search for which no next parameters can be computed.
+UNEXPECTED = (
+    "The search waits: it met something unexpected, and is tried again; the server's log says more."
+)
+
 LOGGER = logging.getLogger("jupyter_async_exec.searches")
 
 
@@ -114,11 +119,17 @@ class Searches:
             try:
                 has_added |= self._choose(sweep, members)
             except AsyncExecError as error:
-                message = f"The search waits: {error.message}"
-                if message != sweep.message:
-                    LOGGER.warning("The search %s waits: %s", sweep.id, error)
-                    self._store.sweeps.say(sweep.id, message)
+                self._say(sweep, f"The search waits: {error.message}", error)
+            except Exception as error:  # noqa: BLE001  one search must not hold up the others
+                self._say(sweep, UNEXPECTED, error)
         return has_added
+
+    def _say(self, sweep: Sweep, message: str, error: Exception) -> None:
+        """Say once why a search does not go on."""
+        if message != sweep.message:
+            trace = None if isinstance(error, AsyncExecError) else error
+            LOGGER.warning("The search %s waits: %s", sweep.id, error, exc_info=trace)
+            self._store.sweeps.say(sweep.id, message)
 
     def _choose(self, sweep: Sweep, members: Sequence[Execution]) -> bool:
         definition = definition_of(sweep)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -226,8 +226,8 @@ def _queued(submission: Submission, hold: Hold | None, *, number: int, rev: int)
 def save(connection: sa.Connection, old: Execution, new: Execution) -> Execution:
     """Write what differs between `old` and `new` under the next revision; return `new` with it."""
     new = replace(new, rev=next_rev(connection))
-    before, after = codec.dump(old), codec.dump(new)
-    new = codec.load(after)
+    before, after = codec.dump(_own(old)), codec.dump(_own(new))
+    new = replace(codec.load(after), **_handed(new))
     changes = {name: value for name, value in after.items() if before[name] != value}
     connection.execute(_UPDATE, {**changes, "its_number": new.number})
     if changes.keys() & SEARCHED_COLUMNS:
@@ -235,6 +235,23 @@ def save(connection: sa.Connection, old: Execution, new: Execution) -> Execution
     if "metrics" in changes and old.deleted_at is None:
         numbers.change(connection, old, new)
     return new
+
+
+def _handed(execution: Execution) -> dict[str, Any]:
+    """Return the fields that hold what it was handed, which is large and never changes."""
+    if "handed" not in execution.provenance:
+        return {}
+    return {"parameters": execution.parameters, "provenance": execution.provenance}
+
+
+def _own(execution: Execution) -> Execution:
+    """Return what is in its own row."""
+    if execution.collect is None or not _handed(execution):
+        return execution
+    parameters, provenance = dict(execution.parameters), dict(execution.provenance)
+    parameters.pop(execution.collect.parameter, None)
+    del provenance["handed"]
+    return replace(execution, parameters=parameters, provenance=provenance)
 
 
 def end_unstarted(

@@ -379,7 +379,10 @@ def cancel(
     connection: sa.Connection, sweep_id: str, at: datetime, *, only_waiting: bool = False
 ) -> None:
     """Ask for the end of all that is not over; what waits is cancelled at once."""
-    set_to_come(connection, sweep_id, 0)
+    if to_come(connection, sweep_id):
+        set_to_come(connection, sweep_id, 0)
+        # Why a search waited: it does no longer.
+        change(connection, sweep_id, message=None)
     found = members(connection, sweep_id)
     waiting = [each for each in found if each.status is Status.QUEUED]
     records.end_unstarted(connection, waiting, at, CANCELLED_EARLY, was_asked=True)

@@ -27,7 +27,8 @@ from jupyter_async_exec.errors import (
     InvalidRequestError,
     UnavailableError,
 )
-from jupyter_async_exec.service import SubmitRequest, SweepRequest
+from jupyter_async_exec.service import SubmitRequest, SweepRequest, adaptive
+from jupyter_async_exec.service.suggestions import suggest
 from jupyter_async_exec.store import ExecutionStore
 from tests.conftest import make_notebook
 from tests.service.conftest import make_service
@@ -35,6 +36,7 @@ from tests.service.conftest import make_service
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from jupyter_async_exec.core.json_types import JSONValue
     from jupyter_async_exec.core.sweeps import Sweep
     from jupyter_async_exec.service import ExecutionService
 
@@ -223,6 +225,29 @@ async def test_failures_are_counted_and_end_the_search(
 
     assert (done.status, len(executions)) == (Status.FAILED, 2)
     assert done.message == "6 of its executions were not started: 2 executions of the sweep failed."
+
+
+async def test_a_search_that_meets_something_unexpected_holds_up_no_other(
+    service: ExecutionService, store: ExecutionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def suggest_or_fail(*given: Any, seed: int, **named: Any) -> list[dict[str, JSONValue]]:
+        if seed == 13:
+            raise ValueError("A sampler of another release.")
+        return suggest(*given, seed=seed, **named)
+
+    broken, _ = await service.sweeps.submit(request(4, parallel=1, definition={"seed": 13}))
+    whole, _ = await service.sweeps.submit(request(4, parallel=1))
+    monkeypatch.setattr(adaptive, "suggest", suggest_or_fail)
+
+    run_through(service, store)
+    message = (await service.sweeps.get(broken.id))[0].message
+    cancelled, _ = await service.sweeps.cancel(broken.id)
+
+    assert (await service.sweeps.get(whole.id))[0].status is Status.SUCCEEDED
+    assert message is not None
+    assert message.startswith("The search waits: it met something unexpected")
+    # It waits no longer.
+    assert cancelled.message is None
 
 
 async def test_a_cancelled_search_chooses_nothing_more(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jupyter_async_exec.core.events import Event, ExecutionFinished
+from jupyter_async_exec.core.events import Event, ExecutionFinished, ExecutionStarted
 from jupyter_async_exec.core.execution import Collect, Execution, Hold, Status
 from jupyter_async_exec.core.sweeps import SweepCounts
-from jupyter_async_exec.store import ExecutionStore
+from jupyter_async_exec.store import ExecutionStore, codec
 from jupyter_async_exec.testing.factories import SOME_MOMENT, make_submission, make_sweep
 
 if TYPE_CHECKING:
@@ -243,6 +243,33 @@ def test_what_it_is_handed_is_sealed_once_and_part_of_its_record(store: Executio
     assert [each.number for each in store.fan_in.relations(sealed).collects] == [1]
     end(store, 2)
     assert store.health.misindexed() == []
+
+
+def test_progress_does_not_write_what_it_was_handed_again(
+    store: ExecutionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept(store)
+    end(store, 1)
+    collect = accept(store, collect=Collect(executions=(store.get(1).id,)))
+    claim(store)
+    content = make_content(1)
+    store.fan_in.hand_over(collect.id, content)
+    written: list[str] = []
+    dump_json = codec.dump_json
+
+    def dump_and_note(value: object) -> str:
+        written.append(dump_json(value))
+        return written[-1]
+
+    monkeypatch.setattr(codec, "dump_json", dump_and_note)
+    event = ExecutionStarted(at=SOME_MOMENT, cells_total=3)
+    recorded = store.record(collect.id, 1, (event,))
+
+    assert written
+    assert not [each for each in written if '"number":1' in each]
+    assert recorded == store.get(collect.id)
+    assert recorded.parameters["executions"] == content["value"]
+    assert recorded.provenance["handed"] == content
 
 
 def test_files_that_were_handed_over_are_referred_to_as_long_as_the_collect_is_there(

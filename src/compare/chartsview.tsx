@@ -113,8 +113,10 @@ function CurvesChart(
     isOverTime: boolean;
   }
 ): JSX.Element {
-  const { isOverTime, metric, model, rendermime, trans } = props;
-  const { curves, isPart } = props.curves;
+  const { isOverTime, model, rendermime, trans } = props;
+  const { curves, error, isPart } = props.curves;
+  // Until those of another metric are here, these keep their name.
+  const metric = props.curves.drawn ?? props.metric;
   const best = model.ranked[0]?.number;
   const spec = React.useCallback(
     (width: number, theme: IChartTheme) =>
@@ -141,7 +143,7 @@ function CurvesChart(
     <>
       {curves.length === 0 ? (
         <p className="jp-Compare-note" style={{ minHeight: HEIGHT }}>
-          {trans.__('Nothing to draw yet.')}
+          {error?.message ?? trans.__('Nothing to draw yet.')}
         </p>
       ) : (
         <VegaChart

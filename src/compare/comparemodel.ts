@@ -23,6 +23,10 @@ const PACE = { quickMs: 200, slowMs: 2000, nQuick: 2, withinMs: 5000 };
 /** Within a long cell there is no news, but there may be metrics. */
 const TICK_MS = 5000;
 
+/** A long table keeps the server busy: it rests nine times as long as it worked. */
+const REST = 9;
+const LONGEST_REST_MS = 30_000;
+
 /** Several executions side by side. */
 export class CompareModel implements IDisposable {
   /**
@@ -36,9 +40,10 @@ export class CompareModel implements IDisposable {
     this._poll = new Poll({
       name: 'jupyter_async_exec:compare',
       auto: false,
-      factory: () => this.refresh(),
+      factory: () => this._tick(),
       frequency: { interval: TICK_MS, backoff: true, max: 60_000 },
-      standby: () => document.hidden || !this._isShown || !this.isLive
+      standby: () =>
+        document.hidden || !this._isShown || !(this.isLive || this._isStale)
     });
     void this._poll.start();
   }
@@ -223,8 +228,20 @@ export class CompareModel implements IDisposable {
     Signal.clearData(this);
   }
 
+  /** A failure makes the pauses longer. */
+  private async _tick(): Promise<void> {
+    await this.refresh();
+    if (this._error !== null) {
+      throw this._error;
+    }
+  }
+
   private async _fetch(): Promise<void> {
+    if (this.isDisposed) {
+      return;
+    }
     const { client } = this._options.executions;
+    const began = Date.now();
     this._isStale = false;
     try {
       this._comparison = await client.compare(queryOf(this.set));
@@ -236,6 +253,8 @@ export class CompareModel implements IDisposable {
     if (this.isDisposed) {
       return;
     }
+    const rest = Math.min(LONGEST_REST_MS, REST * (Date.now() - began));
+    this._restsUntil = Date.now() + rest;
     if (this._comparison !== null) {
       this._columns = columnsOf(this._comparison, this._options.trans);
     }
@@ -253,17 +272,38 @@ export class CompareModel implements IDisposable {
   }
 
   private _onChanged(_: IExecutionsModel, change: ExecutionsChange): void {
-    const isNews =
-      change.type === 'execution'
-        ? this._isOurs(change.execution)
-        : change.type === 'removed' &&
-          this._rows.some(({ id }) => id === change.id);
-    if (!isNews) {
+    if (!this._isNews(change)) {
       return;
     }
     this._isStale = true;
-    if (this._isShown) {
+    // Of a page that nobody sees, the next tick in sight takes care.
+    if (this._isShown && !document.hidden) {
       void this.refresh();
+    }
+  }
+
+  /** Milliseconds to wait before the table is fetched. */
+  private _delay(): number {
+    return this._comparison === null
+      ? 0
+      : Math.max(this._pace.next(), this._restsUntil - Date.now());
+  }
+
+  private _isNews(change: ExecutionsChange): boolean {
+    switch (change.type) {
+      case 'execution':
+        return this._isOurs(change.execution);
+      case 'removed':
+        return this._rows.some(({ id }) => id === change.id);
+      case 'sweep': {
+        // Of a sweep that is closed on the list, this is all that is told.
+        const { id } = change.sweep;
+        return 'sweep' in this.set
+          ? this.set.sweep === id
+          : this._rows.some(({ sweep_id }) => sweep_id === id);
+      }
+      case 'list':
+        return false;
     }
   }
 
@@ -295,8 +335,9 @@ export class CompareModel implements IDisposable {
   private _poll: Poll;
   private _refresher = new Coalescer(
     () => this._fetch(),
-    () => (this._comparison === null ? 0 : this._pace.next())
+    () => this._delay()
   );
+  private _restsUntil = 0;
   private _selected = new Set<string>();
   private _sorted: readonly ComparedRow[] = [];
 }

@@ -6,7 +6,7 @@
  * What a spreadsheet would take for a formula. A minus before a number is one.
  */
 const FORMULA = /^[=+\-@\t\r]/;
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const NUMBER = /^[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|Infinity)$/i;
 
 /**
  * Rows as RFC 4180 wants them, for spreadsheets too.

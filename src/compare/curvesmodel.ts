@@ -50,6 +50,16 @@ export class CurvesModel implements IDisposable {
     }
   }
 
+  /** The metric of the curves that came last: for a moment the one before. */
+  get drawn(): string | null {
+    return this._drawn;
+  }
+
+  /** Why they did not come; null when they did. */
+  get error(): Error | null {
+    return this._error;
+  }
+
   /** As they came last. */
   get curves(): readonly Curve[] {
     return this._curves;
@@ -98,7 +108,7 @@ export class CurvesModel implements IDisposable {
     ]);
     if (key !== this._key) {
       this._key = key;
-      this._refresher.run().catch(() => undefined);
+      void this._refresher.run();
     }
   }
 
@@ -113,15 +123,27 @@ export class CurvesModel implements IDisposable {
       Math.min(LONGEST, Math.floor(MOST_POINTS / wanted.length))
     );
     const { client } = this._executions;
-    const curves = await client.getCurves(rangesOf(wanted), metric, maxPoints);
-    if (!this._isDisposed && metric === this._metric) {
+    try {
+      const ids = rangesOf(wanted);
+      const curves = await client.getCurves(ids, metric, maxPoints);
+      if (this._isDisposed || metric !== this._metric) {
+        return;
+      }
       this._curves = curves;
-      this._changed.emit();
+      this._drawn = metric;
+      this._error = null;
+    } catch (error) {
+      this._error = error instanceof Error ? error : new Error(String(error));
+      // With the next change they are asked for again.
+      this._key = '';
     }
+    this._changed.emit();
   }
 
   private _changed = new Signal<this, void>(this);
   private _curves: readonly Curve[] = [];
+  private _drawn: string | null = null;
+  private _error: Error | null = null;
   private _isDisposed = false;
   private _isPart = false;
   private _key = '';

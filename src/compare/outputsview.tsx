@@ -216,7 +216,13 @@ function parametersLabel(model: CompareModel, row: ComparedRow): string {
     .join(', ');
 }
 
-/** Whether an element has come into sight. */
+/**
+ * Whether an element is in sight now.
+ *
+ * #### Notes
+ * Not whether it ever was: of many, those that were let go to make room for
+ * others would be fetched again, in whose place the others would, for ever.
+ */
 function useSeen(node: React.RefObject<HTMLElement>): boolean {
   const [isSeen, setSeen] = React.useState(false);
   React.useEffect(() => {
@@ -225,10 +231,7 @@ function useSeen(node: React.RefObject<HTMLElement>): boolean {
       return undefined;
     }
     const observer = new IntersectionObserver(entries => {
-      if (entries.some(({ isIntersecting }) => isIntersecting)) {
-        setSeen(true);
-        observer.disconnect();
-      }
+      setSeen(entries[entries.length - 1].isIntersecting);
     });
     observer.observe(node.current);
     return () => observer.disconnect();

@@ -87,10 +87,17 @@ export const comparePlugin: JupyterFrontEndPlugin<void> = {
       const id = `jupyter-async-exec-compare-${keyOf(set)}`;
       let widget = tracker.find(each => each.id === id);
       if (widget === undefined) {
-        widget = await make(set, view);
-        // Notebook 7 has room for one document in its main area.
-        shell.add(widget, labShell === null ? 'down' : 'main');
-        await tracker.add(widget);
+        const made = await make(set, view);
+        // A double click may have made it meanwhile.
+        widget = tracker.find(each => each.id === id);
+        if (widget === undefined) {
+          widget = made;
+          // Notebook 7 has room for one document in its main area.
+          shell.add(widget, labShell === null ? 'down' : 'main');
+          await tracker.add(widget);
+        } else {
+          made.dispose();
+        }
       }
       shell.activateById(widget.id);
     };
@@ -145,9 +152,15 @@ export const comparePlugin: JupyterFrontEndPlugin<void> = {
         }
       },
       execute: async args => {
-        const set = setFromArgs(await withNumbers(args, executions));
-        if (set !== null) {
+        try {
+          const set = setFromArgs(await withNumbers(args, executions));
+          if (set === null) {
+            report(trans.__('These executions are not there any more.'));
+            return;
+          }
           await open(set, (args['view'] as View | undefined) ?? 'table');
+        } catch (error) {
+          report((error as Error).message);
         }
       }
     });
@@ -201,11 +214,27 @@ async function withNumbers(
     return args;
   }
   const numbers = await Promise.all(
-    (ids as (string | number)[]).map(async id =>
-      /^[0-9a-f]{32}$/.test(String(id)) ? (await executions.get(id)).number : id
+    (ids as (string | number)[]).map(id =>
+      /^[0-9a-f]{32}$/.test(String(id)) ? numberOf(String(id), executions) : id
     )
   );
-  return { ...args, ids: numbers };
+  return { ...args, ids: numbers.filter(number => number !== null) };
+}
+
+/** The number of an execution; null of one that is gone, as in ranges. */
+async function numberOf(
+  id: string,
+  executions: IExecutionsModel
+): Promise<number | null> {
+  try {
+    return (await executions.get(id)).number;
+  } catch (error) {
+    const { ProblemError } = await import('../api/client');
+    if (error instanceof ProblemError && error.status === 404) {
+      return null;
+    }
+    throw error;
+  }
 }
 
 function argsOf(set: CompareSet): ReadonlyPartialJSONObject {

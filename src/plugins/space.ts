@@ -41,6 +41,8 @@ export const spacePlugin: JupyterFrontEndPlugin<void> = {
           Dialog.cancelButton(),
           Dialog.warnButton({ label: trans.__('Remove') })
         ],
+        // Enter in the list of choices removes nothing.
+        defaultButton: 0,
         focusNodeSelector: 'select'
       });
       const gone = answer.button.accept ? await model.remove() : null;

@@ -83,11 +83,16 @@ export class MetricsModel implements IDisposable {
   /** Fetch what is new. */
   async fetch(): Promise<void> {
     const wasLoaded = this.isLoaded;
+    const cursor = this._cursor;
     try {
       const piece = await this._client.getMetrics(this._id, {
         maxPoints: MAX_POINTS,
-        cursor: this._cursor
+        cursor
       });
+      if (cursor !== this._cursor) {
+        // Closed and opened again meanwhile: another answer brought the same.
+        return;
+      }
       const merged = merge(this._metrics, piece.metrics);
       const isTooLong = merged.some(({ values }) => values.length > MOST_KEPT);
       this._isComplete = piece.complete && !isTooLong;

@@ -98,9 +98,9 @@ describe('toCsv', () => {
   );
 
   it('leaves negative numbers alone', () => {
-    const row = [-1.5, '-3', '1e-5', '-2e+7'];
+    const row = [-1.5, '-3', '1e-5', '-2e+7', '-Infinity'];
 
-    expect(toCsv([row])).toBe('-1.5,-3,1e-5,-2e+7\r\n');
+    expect(toCsv([row])).toBe('-1.5,-3,1e-5,-2e+7,-Infinity\r\n');
   });
 });
 

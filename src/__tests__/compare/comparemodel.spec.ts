@@ -7,7 +7,7 @@ import type { CompareSet } from '../../compare/sets';
 import { csvOf } from '../../compare/tabletools';
 import { Goals } from '../../model/goals';
 import type { ExecutionsChange, IExecutionsModel } from '../../tokens';
-import { makeExecution } from '../fakes';
+import { makeExecution, makeSweep } from '../fakes';
 import { makeComparison, makeRow } from './fakes';
 
 /** The executions of a server that answers with one comparison. */
@@ -15,12 +15,20 @@ class FakeExecutions {
   constructor(public answer: Comparison) {}
 
   readonly asked: object[] = [];
+  fails = false;
+  takesMs = 0;
   readonly submissions: object[] = [];
   readonly changed = new Signal<this, ExecutionsChange>(this);
   readonly client = {
-    compare: (query: object) => {
+    compare: async (query: object) => {
       this.asked.push(query);
-      return Promise.resolve(this.answer);
+      if (this.takesMs > 0) {
+        await new Promise(done => setTimeout(done, this.takesMs));
+      }
+      if (this.fails) {
+        throw new Error('not there');
+      }
+      return this.answer;
     },
     submit: (submission: object): Promise<Execution> => {
       this.submissions.push(submission);
@@ -73,7 +81,10 @@ async function open(
   await model.refresh();
 }
 
-afterEach(() => model.dispose());
+afterEach(() => {
+  jest.useRealTimers();
+  model.dispose();
+});
 
 describe('CompareModel', () => {
   it('asks for nothing while nobody looks, and once when somebody does', async () => {
@@ -87,6 +98,68 @@ describe('CompareModel', () => {
       model.changed.connect(() => done());
     });
     model.isShown = true;
+    await updated;
+
+    expect(executions.asked).toHaveLength(2);
+  });
+
+  it('asks for nothing while the page is hidden, and then once', async () => {
+    await open();
+    const hidden = jest.spyOn(document, 'hidden', 'get').mockReturnValue(true);
+    jest.useFakeTimers();
+    model.isShown = true;
+
+    executions.changed.emit({ type: 'removed', id: makeRow(2).id });
+    await jest.advanceTimersByTimeAsync(20_000);
+    expect(executions.asked).toHaveLength(1);
+    hidden.mockRestore();
+    await jest.advanceTimersByTimeAsync(20_000);
+
+    expect(executions.asked).toHaveLength(2);
+  });
+
+  it('leaves the server nine tenths of the time when it takes long', async () => {
+    await open();
+    jest.useFakeTimers();
+    model.isShown = true;
+    executions.takesMs = 1000;
+    const news = { type: 'execution', execution: makeExecution(2) } as const;
+
+    for (let n = 0; n < 600; n++) {
+      executions.changed.emit(news);
+      await jest.advanceTimersByTimeAsync(100);
+    }
+
+    expect(executions.asked.length).toBeLessThanOrEqual(1 + 7);
+  });
+
+  it('asks again for what did not come, less and less often', async () => {
+    jest.useFakeTimers();
+    await open();
+    executions.fails = true;
+    model.isShown = true;
+    executions.changed.emit({ type: 'removed', id: makeRow(2).id });
+    await jest.advanceTimersByTimeAsync(600_000);
+    expect(executions.asked.length).toBeLessThan(30);
+    expect(model.error?.message).toBe('not there');
+
+    executions.fails = false;
+    await jest.advanceTimersByTimeAsync(120_000);
+
+    expect(model.error).toBeNull();
+  });
+
+  it('takes news of its sweep, whose executions are told of no more', async () => {
+    await open({ sweep: 'abc' });
+    const updated = new Promise<void>(done => {
+      model.changed.connect(() => done());
+    });
+    model.isShown = true;
+
+    executions.changed.emit({
+      type: 'sweep',
+      sweep: makeSweep('abc', [])
+    });
     await updated;
 
     expect(executions.asked).toHaveLength(2);

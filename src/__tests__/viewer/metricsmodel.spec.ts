@@ -32,6 +32,26 @@ describe('merge', () => {
 });
 
 describe('MetricsModel', () => {
+  it('takes the same points once, however many asked for them', async () => {
+    const pieces = [[points('a', 0, [1, 2])], [points('a', 2, [3])]];
+    const model = new MetricsModel('1', {
+      getMetrics: (_id, { cursor } = {}) => {
+        const at = Number(cursor ?? 0);
+        return Promise.resolve({
+          metrics: pieces[at] ?? [],
+          cursor: String(at + 1),
+          complete: false
+        });
+      }
+    });
+    await model.fetch();
+
+    await Promise.all([model.fetch(), model.fetch()]);
+
+    expect(model.metrics[0].values).toEqual([1, 2, 3]);
+    model.dispose();
+  });
+
   it('asks for what is new, and for all again when it holds too many', async () => {
     const many = Array.from({ length: 2 * MAX_POINTS }, (_, index) => index);
     const asked: (string | undefined)[] = [];

@@ -93,7 +93,11 @@ export function curvesSpec(
         field: 'x',
         type: 'quantitative',
         title: isOverTime ? words.seconds : words.step,
-        scale: { zero: false, nice: false }
+        scale: { zero: false, nice: false },
+        // Nobody knows a step 0.2.
+        axis: values.every(({ x }) => Number.isInteger(x))
+          ? { tickMinStep: 1 }
+          : {}
       },
       y: {
         field: 'y',

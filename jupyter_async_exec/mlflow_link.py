@@ -7,7 +7,6 @@ is started; a notebook that never imports MLflow pays nothing.
 from __future__ import annotations
 
 import functools
-import importlib
 import os
 import threading
 from typing import TYPE_CHECKING, Any
@@ -42,7 +41,8 @@ class ExecutionRunContext:
 
 def _mirror() -> None:
     """Record what MLflow's client logs from now on, whatever calls it: people, autologging."""
-    module = importlib.import_module("mlflow.tracking._tracking_service.client")
+    from mlflow.tracking._tracking_service import client as module
+
     Client: Any = module.TrackingServiceClient  # noqa: N806  a class
     if not hasattr(Client, _MARK):
         setattr(Client, _MARK, True)

@@ -54,7 +54,7 @@ STORIES = st.lists(EVENTS, max_size=20)
 FIXED = (
     "id", "number", "notebook_path", "title", "parameters", "kernel_name", "backend",
     "snapshot_id", "sweep_id", "parent_id", "created_at", "tags", "note", "starred", "pinned",
-    "deleted_at", "hold", "submitted_by", "limits", "provenance", "rev",
+    "deleted_at", "hold", "submitted_by", "limits", "provenance", "rev", "after", "collect",
 )  # fmt: skip
 
 
@@ -109,6 +109,7 @@ def test_every_field_is_either_fixed_or_moved_here() -> None:
         "status", "reason", "message", "attempt", "started_at", "finished_at", "cells_done",
         "cells_total", "current_cell", "error", "metrics", "remarks", "cancel_requested",
         "output_object", "journal_object", "log_object", "artifacts", "environment_id",
+        "waits_for",
     }  # fmt: skip
 
     assert {field.name for field in fields(Execution)} == moved | set(FIXED)

@@ -69,6 +69,7 @@ for (const theme of ['JupyterLab Light', 'JupyterLab Dark']) {
     await page.theme.setTheme(theme);
     await executions.openSidebar();
     const last = await server.sweep(path, { rate: '0.05, 0.5', units: '8, 64' });
+    await executions.sweepButton(last - 3, last).click();
     await executions.expectStatus(last, 'Succeeded');
     const view = comparison(page);
     const tab = (name: string): Locator => view.getByRole('tab', { name });
@@ -140,6 +141,7 @@ test('a comparison follows what runs, stops it, and is there after a reload', as
   );
   await executions.openSidebar();
   const last = await server.sweep(path, { rate: '0.1, 0.2, 0.3' });
+  await executions.sweepButton(last - 2, last).click();
   await executions.expectStatus(last - 2, 'Succeeded');
   const { sweep_id } = await server.execution(String(last));
   const saved = page.waitForRequest(
@@ -183,6 +185,7 @@ test('the best go into a notebook that collects them, and metrics are drawn', as
   );
   await executions.openSidebar();
   const last = await server.sweep(path, { rate: '0.1, 0.2, 0.3' });
+  await executions.sweepButton(last - 2, last).click();
   await executions.expectStatus(last, 'Succeeded');
   await executions.rowButton(last).click();
   await executions.receipt.getByRole('button', { name: 'Metrics (2)' }).click();

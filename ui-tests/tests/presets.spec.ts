@@ -1,5 +1,7 @@
+import { Executions } from './executions';
 import { expect, test } from './fixtures';
 import { notebook } from './notebooks';
+import { OwnServer } from './server';
 
 const PARAMETERS = [
   'activation = "relu"  # choices: relu, tanh',
@@ -70,34 +72,41 @@ test('values are offered, checked, and kept under a name', async ({
 });
 
 test('room is shown, and made after a look at what would go', async ({
-  page,
-  executions,
-  server
+  browser
 }) => {
-  const path = await server.write('space.ipynb', notebook(['print(1)']));
-  await page.notebook.openByPath(path);
-  await executions.openSidebar();
-  const { number } = await executions.accepted(() =>
-    executions.button.click()
-  );
-  await executions.expectStatus(number, 'Succeeded');
-  const dialog = page.getByRole('dialog');
+  // Nobody else's executions may be counted, or go.
+  const server = await OwnServer.start();
+  try {
+    const page = await browser.newPage();
+    const executions = new Executions(page);
+    server.write('space.ipynb', notebook(['print(1)']));
+    await page.goto(server.url('/lab/tree/space.ipynb'));
+    await executions.openSidebar();
+    const { number } = await executions.accepted(() =>
+      executions.button.click()
+    );
+    await executions.expectStatus(number, 'Succeeded');
+    const dialog = page.getByRole('dialog');
 
-  await page.getByRole('button', { name: 'More about all executions' }).click();
-  await page
-    .getByRole('menuitem', { name: /Free Up Space…$/ })
-    .click();
-  await expect(dialog).toContainText('0 executions would go');
-  await dialog
-    .getByRole('combobox', { name: 'What may go' })
-    .selectOption('all');
-  await expect(dialog).toContainText('0 executions would go');
-  await dialog.getByRole('checkbox').uncheck();
-  await expect(dialog).toContainText('1 execution would go');
-  await expect(
-    dialog.getByRole('list', { name: 'What would go' })
-  ).toContainText(`#${number}`);
-  await dialog.getByRole('button', { name: 'Remove' }).click();
+    await page
+      .getByRole('button', { name: 'More about all executions' })
+      .click();
+    await page.getByRole('menuitem', { name: /Free Up Space…$/ }).click();
+    await expect(dialog).toContainText('0 executions would go');
+    await dialog
+      .getByRole('combobox', { name: 'What may go' })
+      .selectOption('all');
+    await expect(dialog).toContainText('0 executions would go');
+    await dialog.getByRole('checkbox').uncheck();
+    await expect(dialog).toContainText('1 execution would go');
+    await expect(
+      dialog.getByRole('list', { name: 'What would go' })
+    ).toContainText(`#${number}`);
+    await dialog.getByRole('button', { name: 'Remove' }).click();
 
-  await expect(executions.row(number)).toHaveCount(0);
+    await expect(executions.row(number)).toHaveCount(0);
+    await page.close();
+  } finally {
+    await server.dispose();
+  }
 });

@@ -26,6 +26,9 @@ const PICTURES = process.env.STUDY_PICTURES;
 
 const THEMES = PICTURES ? ['Light', 'Dark'] : ['Light'];
 
+// As wide as the other pictures of the documentation.
+test.use(PICTURES ? { viewport: { width: 1240, height: 720 } } : {});
+
 async function picture(page: AnyPage, name: string): Promise<void> {
   if (PICTURES !== undefined) {
     await page.screenshot({ path: join(PICTURES, `${name}.png`) });

@@ -134,10 +134,14 @@ class AsyncExecHandler(APIHandler):
     ) -> None:
         """Answer as `write_bytes` does, never holding more than one piece."""
         self.describe_bytes(media_type, file_name=file_name)
+        await self.write_each(pieces)
+        web.RequestHandler.finish(self)
+
+    async def write_each(self, pieces: AsyncIterator[bytes]) -> None:
+        """Write some of the answer as it comes, each piece when the one before has gone."""
         async for piece in pieces:
             self.write(piece)
             await self.flush()
-        web.RequestHandler.finish(self)
 
     def describe_bytes(self, media_type: str, *, file_name: str | None) -> None:
         """Set the headers under which no page may run what follows."""

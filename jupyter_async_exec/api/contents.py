@@ -103,9 +103,7 @@ class ContentsHandler(AsyncExecHandler):
         head, tail = json.dumps({**model, "content": 0}).encode("ascii").split(b'"content": 0', 1)
         self.set_header("Content-Type", "application/json")
         self.write(head + b'"content": ')
-        async for piece in content:
-            self.write(piece)
-            await self.flush()
+        await self.write_each(content)
         await web.RequestHandler.finish(self, tail)
 
     async def _write_artifact(self, path: str, execution: Execution, name: str) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from jupyter_async_exec.core.clock import Clock, format_at, parse_at
+from jupyter_async_exec.core.clock import format_at, parse_at
 from jupyter_async_exec.core.retention import Collectable
 from jupyter_async_exec.store import records, sweep_rows
+from jupyter_async_exec.store.part import StorePart
 from jupyter_async_exec.store.tables import (
     environments,
     execution_links,
@@ -20,11 +21,8 @@ from jupyter_async_exec.store.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from jupyter_async_exec.store.writer import Writer
-
-ResultT = TypeVar("ResultT")
 
 #: Rows per transaction: others write in between.
 BATCH = 100
@@ -89,27 +87,8 @@ _COLLECTABLE = (
 )
 
 
-class _Read(Protocol):
-    def __call__(self, work: Callable[[sa.Connection], ResultT], /) -> ResultT: ...
-
-
-class CollectStore:
-    """What may go, in the same file as executions; as safe for threads and processes.
-
-    Parameters
-    ----------
-    writer
-        Runs pieces of work in durable transactions.
-    read
-        Runs pieces of work that only read.
-    clock
-        Gives the present moment.
-    """
-
-    def __init__(self, writer: Writer, read: _Read, *, clock: Clock) -> None:
-        self._writer = writer
-        self._read = read
-        self._clock = clock
+class CollectStore(StorePart):
+    """What may go, in the same file as executions; as safe for threads and processes."""
 
     def note_uses(self, numbers: Sequence[int]) -> None:
         """Remember that executions were of use now; those that have gone are passed over."""

@@ -168,7 +168,7 @@ class ExecutionStore:
         #: The part about sweeps.
         self.sweeps = SweepStore(self._writer, self._read, clock=clock)
         #: The part about presets.
-        self.presets = PresetStore(self._writer, self._read)
+        self.presets = PresetStore(self._writer, self._read, clock=clock)
         #: The part about what may go.
         self.collect = CollectStore(self._writer, self._read, clock=clock)
         #: The part about executions that wait for others.

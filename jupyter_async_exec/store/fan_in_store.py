@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from jupyter_async_exec.store import fan_in_rows, records
+from jupyter_async_exec.store.part import StorePart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     import sqlalchemy as sa
 
-    from jupyter_async_exec.core.clock import Clock
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.fan_in import Source
     from jupyter_async_exec.core.json_types import JSONObject
-    from jupyter_async_exec.store.writer import Writer
-
-ResultT = TypeVar("ResultT")
-
-
-class _Read(Protocol):
-    def __call__(self, work: Callable[[sa.Connection], ResultT], /) -> ResultT: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,23 +33,8 @@ class Relations:
     collected_by: Sequence[Execution]
 
 
-class FanInStore:
-    """Who waits for whom, in the same file as the executions.
-
-    Parameters
-    ----------
-    writer
-        Runs pieces of work in durable transactions.
-    read
-        Runs pieces of work that only read.
-    clock
-        Gives the present moment.
-    """
-
-    def __init__(self, writer: Writer, read: _Read, *, clock: Clock) -> None:
-        self._writer = writer
-        self._read = read
-        self._clock = clock
+class FanInStore(StorePart):
+    """Who waits for whom, in the same file as the executions."""
 
     def next_due(self) -> datetime | None:
         """Return the next moment that an execution waits for; None: none does."""

@@ -3,41 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import sqlalchemy as sa
 
 from jupyter_async_exec.core.clock import format_at, parse_at
 from jupyter_async_exec.core.preset import Preset
 from jupyter_async_exec.store import codec
+from jupyter_async_exec.store.part import StorePart
 from jupyter_async_exec.store.tables import presets
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
-    from jupyter_async_exec.store.writer import Writer
-
-ResultT = TypeVar("ResultT")
-
-
-class _Read(Protocol):
-    def __call__(self, work: Callable[[sa.Connection], ResultT], /) -> ResultT: ...
-
-
-class PresetStore:
-    """Presets in the same file as executions; as safe for threads and processes.
-
-    Parameters
-    ----------
-    writer
-        Runs pieces of work in durable transactions.
-    read
-        Runs pieces of work that only read.
-    """
-
-    def __init__(self, writer: Writer, read: _Read) -> None:
-        self._writer = writer
-        self._read = read
+class PresetStore(StorePart):
+    """Presets in the same file as executions; as safe for threads and processes."""
 
     def all(self, notebook_path: str) -> list[Preset]:
         """Return the presets of a notebook, by name."""

@@ -5,26 +5,24 @@ from __future__ import annotations
 import json
 import statistics
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from jupyter_async_exec.core.clock import Clock, format_at, parse_at
+from jupyter_async_exec.core.clock import format_at, parse_at
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.errors import ConflictError
 from jupyter_async_exec.store import codec, fan_in_rows, sweep_rows
+from jupyter_async_exec.store.part import StorePart
 from jupyter_async_exec.store.tables import CHOOSING, REUSABLE, executions, listed_columns, sweeps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from jupyter_async_exec.core.execution import Execution, Submission
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.core.sweeps import Best, Sweep
-    from jupyter_async_exec.store.writer import Writer
-
-ResultT = TypeVar("ResultT")
 
 #: How many of the latest executions of a notebook say how long the next will take.
 N_DURATIONS = 20
@@ -63,27 +61,8 @@ _SAME = (
 )
 
 
-class _Read(Protocol):
-    def __call__(self, work: Callable[[sa.Connection], ResultT], /) -> ResultT: ...
-
-
-class SweepStore:
-    """Sweeps in the same file as their executions; as safe for threads and processes.
-
-    Parameters
-    ----------
-    writer
-        Runs pieces of work in durable transactions.
-    read
-        Runs pieces of work that only read.
-    clock
-        Gives the present moment.
-    """
-
-    def __init__(self, writer: Writer, read: _Read, *, clock: Clock) -> None:
-        self._writer = writer
-        self._read = read
-        self._clock = clock
+class SweepStore(StorePart):
+    """Sweeps in the same file as their executions; as safe for threads and processes."""
 
     def accept(
         self,

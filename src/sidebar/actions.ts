@@ -56,6 +56,40 @@ const SWEEP_MENU_GROUPS: readonly (readonly string[])[] = [
   [CommandIDs.deleteSweep]
 ];
 
+/** What buttons of a row act through. */
+interface IActionOptions<T> {
+  run: (command: string, row: T) => void;
+  openMenu: (row: T, x: number, y: number) => void;
+  trans: TranslationBundle;
+}
+
+/** Make the buttons of one row: those that run a command, and the one that opens its menu. */
+function makers<T>(
+  row: T,
+  { openMenu, run, trans }: IActionOptions<T>
+): {
+  action: (id: string, label: string, icon: LabIcon) => IRowAction;
+  more: IRowAction;
+} {
+  return {
+    action: (id, label, icon) => ({
+      id,
+      label,
+      icon,
+      run: () => run(id, row)
+    }),
+    more: {
+      id: 'more',
+      label: trans.__('More actions'),
+      icon: ellipsesIcon,
+      run: event => {
+        const { left, bottom } = event.currentTarget.getBoundingClientRect();
+        openMenu(row, left, bottom);
+      }
+    }
+  };
+}
+
 /**
  * The buttons that fit a sweep as it is now.
  *
@@ -64,28 +98,10 @@ const SWEEP_MENU_GROUPS: readonly (readonly string[])[] = [
  */
 export function sweepActions(
   sweep: SweepSummary,
-  options: {
-    run: (command: string, sweep: SweepSummary) => void;
-    openMenu: (sweep: SweepSummary, x: number, y: number) => void;
-    trans: TranslationBundle;
-  }
+  options: IActionOptions<SweepSummary>
 ): IRowAction[] {
-  const { openMenu, run, trans } = options;
-  const action = (id: string, label: string, icon: LabIcon): IRowAction => ({
-    id,
-    label,
-    icon,
-    run: () => run(id, sweep)
-  });
-  const more: IRowAction = {
-    id: 'more',
-    label: trans.__('More actions'),
-    icon: ellipsesIcon,
-    run: event => {
-      const { left, bottom } = event.currentTarget.getBoundingClientRect();
-      openMenu(sweep, left, bottom);
-    }
-  };
+  const { trans } = options;
+  const { action, more } = makers(sweep, options);
   if (!isFinal(sweep.status)) {
     return [action(CommandIDs.cancelSweep, trans.__('Cancel'), stopIcon), more];
   }
@@ -109,32 +125,14 @@ export function sweepActions(
  */
 export function rowActions(
   execution: Execution,
-  options: {
-    run: (command: string, execution: Execution) => void;
-    openMenu: (execution: Execution, x: number, y: number) => void;
-    trans: TranslationBundle;
-  }
+  options: IActionOptions<Execution>
 ): IRowAction[] {
-  const { openMenu, run, trans } = options;
-  const action = (id: string, label: string, icon: LabIcon): IRowAction => ({
-    id,
-    label,
-    icon,
-    run: () => run(id, execution)
-  });
+  const { trans } = options;
+  const { action, more } = makers(execution, options);
   const log = action(CommandIDs.peekLog, trans.__('Peek at the log'), logIcon);
   const star = execution.starred
     ? action(CommandIDs.star, trans.__('Take the star away'), starredIcon)
     : action(CommandIDs.star, trans.__('Star'), starIcon);
-  const more: IRowAction = {
-    id: 'more',
-    label: trans.__('More actions'),
-    icon: ellipsesIcon,
-    run: event => {
-      const { left, bottom } = event.currentTarget.getBoundingClientRect();
-      openMenu(execution, left, bottom);
-    }
-  };
   if (!isFinal(execution.status)) {
     const cancel = action(CommandIDs.cancel, trans.__('Cancel'), stopIcon);
     return [log, cancel, star, more];

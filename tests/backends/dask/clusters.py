@@ -67,7 +67,8 @@ class Cluster:
         self.scheduler_file.unlink(missing_ok=True)
         command = f"scheduler --host {self._host} --port 0 --no-dashboard --scheduler-file"
         self._run("scheduler", [*command.split(), str(self.scheduler_file), *self._options])
-        self._await(self.scheduler_file.exists)
+        # The file is there before its text is.
+        self._await(lambda: _has_text(self.scheduler_file))
 
     def start_worker(
         self,
@@ -131,3 +132,7 @@ class Cluster:
         while not is_there():
             assert time.monotonic() < deadline_s, self.log("scheduler")
             time.sleep(0.02)
+
+
+def _has_text(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0

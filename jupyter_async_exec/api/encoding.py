@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.json_types import JSONValue
 
 #: So many values, and as many times so many characters, are encoded in one go: below 1 ms.
-MOST_VALUES = 1_000
+MOST_VALUES = 3_000
 _CHARACTERS_PER_VALUE = 64
 
 _encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False).encode

@@ -21,10 +21,10 @@ from jupyter_async_exec.core.execution import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
-    from sqlalchemy import RowMapping
+    from sqlalchemy import CursorResult, RowMapping
 
 #: Column to what SQLite keeps in it.
 Row: TypeAlias = dict[str, str | int | None]
@@ -88,7 +88,7 @@ def load(row: RowMapping | Mapping[str, Any]) -> Execution:
         message=row["message"],
         notebook_path=row["notebook_path"],
         title=row["title"],
-        parameters=json.loads(row["parameters"]),
+        parameters=_json(row["parameters"]),
         kernel_name=row["kernel_name"],
         backend=row["backend"],
         snapshot_id=row["snapshot_id"],
@@ -101,36 +101,41 @@ def load(row: RowMapping | Mapping[str, Any]) -> Execution:
         cells_done=row["cells_done"],
         cells_total=row["cells_total"],
         current_cell=row["current_cell"],
-        error=None if row["error"] is None else _load_error(json.loads(row["error"])),
-        metrics=json.loads(row["metrics"]),
-        remarks=tuple(Remark(**remark) for remark in json.loads(row["remarks"])),
-        tags=tuple(json.loads(row["tags"])),
+        error=None if row["error"] is None else _load_error(_json(row["error"])),
+        metrics=_json(row["metrics"]),
+        remarks=tuple(Remark(**remark) for remark in _json(row["remarks"])),
+        tags=tuple(_json(row["tags"])),
         note=row["note"],
         starred=bool(row["starred"]),
         pinned=bool(row["pinned"]),
         cancel_requested=bool(row["cancel_requested"]),
         hold=None if row["hold"] is None else Hold(row["hold"]),
         waits_for=row["waits_for"],
-        after=() if row["after_ids"] is None else tuple(json.loads(row["after_ids"])),
-        collect=None if row["collect"] is None else _load_collect(json.loads(row["collect"])),
+        after=() if row["after_ids"] is None else tuple(_json(row["after_ids"])),
+        collect=None if row["collect"] is None else _load_collect(_json(row["collect"])),
         deleted_at=_parsed(row["deleted_at"]),
         submitted_by=row["submitted_by"],
-        limits=Limits(**json.loads(row["limits"])),
-        provenance=json.loads(row.get("provenance", "{}")),
+        limits=Limits(**_json(row["limits"])),
+        provenance=_json(row.get("provenance", "{}")),
         output_object=row["output_object"],
         journal_object=row["journal_object"],
         log_object=row["log_object"],
         artifacts=tuple(
-            Artifact(**artifact) for artifact in json.loads(row.get("artifacts", "[]"))
+            Artifact(**artifact) for artifact in _json(row.get("artifacts", "[]"))
         ),
         environment_id=row["environment_id"],
         rev=row["rev"],
     )
 
 
-def load_all(rows: Iterable[RowMapping]) -> list[Execution]:
-    """Return the executions whose columns are `rows`."""
-    return [load(row) for row in rows]
+def load_all(found: CursorResult[Any]) -> list[Execution]:
+    """Return the executions whose columns are the rows of `found`.
+
+    A plain dictionary is read in half the time of a row of SQLAlchemy's, which
+    is looked into fifty times for each execution of a page.
+    """
+    names = tuple(found.keys())
+    return [load(dict(zip(names, row, strict=True))) for row in found]
 
 
 def moment(at: datetime | None) -> str | None:
@@ -187,6 +192,11 @@ def _is_strange(text: str) -> bool:
     except UnicodeEncodeError:
         return True
     return False
+
+
+def _json(text: str) -> Any:
+    # Most columns of most executions hold nothing, which needs no parser.
+    return {} if text == "{}" else [] if text == "[]" else json.loads(text)
 
 
 def _parsed(text: str | None) -> datetime | None:

@@ -518,7 +518,7 @@ class ExecutionStore:
         """Return what runs now (on `backend`), oldest first."""
 
         def work(connection: sa.Connection) -> list[Execution]:
-            found = codec.load_all(connection.execute(_RUNNING).mappings())
+            found = codec.load_all(connection.execute(_RUNNING))
             return [
                 records.whole(connection, each)
                 for each in found
@@ -555,7 +555,7 @@ class ExecutionStore:
 
         def work(connection: sa.Connection) -> list[Execution]:
             found = connection.execute(_CHANGES, {"after": rev, "at_most": limit})
-            return codec.load_all(found.mappings())
+            return codec.load_all(found)
 
         return self._read(work)
 
@@ -633,7 +633,7 @@ class ExecutionStore:
             .order_by(executions.c.number)
             .limit(WALK_BATCH)
         )
-        return self._read(lambda each: codec.load_all(each.execute(statement).mappings()))
+        return self._read(lambda each: codec.load_all(each.execute(statement)))
 
     def _read(self, work: Callable[[sa.Connection], ResultT]) -> ResultT:
         if self._is_closed:

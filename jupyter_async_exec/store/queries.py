@@ -35,6 +35,10 @@ MAX_CURSOR_LENGTH = 18
 
 Numbers: TypeAlias = "sa.Select[int]"
 
+_ROWS = sa.select(*listed_columns).where(
+    executions.c.number.in_(sa.bindparam("numbers", expanding=True))
+)
+
 
 def find(connection: sa.Connection, query: ExecutionQuery) -> ExecutionPage:
     """Return the page that `query` asks for.
@@ -177,10 +181,8 @@ def read_rows(connection: sa.Connection, numbers: Sequence[int]) -> list[Executi
     """Return the executions with those numbers, in that order, as lists show them."""
     if not numbers:
         return []
-    rows = connection.execute(
-        sa.select(*listed_columns).where(executions.c.number.in_(numbers))
-    ).mappings()
-    found = {row["number"]: codec.load(row) for row in rows}
+    rows = codec.load_all(connection.execute(_ROWS, {"numbers": numbers}))
+    found = {row.number: row for row in rows}
     return [found[number] for number in numbers if number in found]
 
 

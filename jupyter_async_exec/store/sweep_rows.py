@@ -224,9 +224,9 @@ def trash(connection: sa.Connection, sweep_id: str, at: datetime) -> None:
 
 def untrash(connection: sa.Connection, sweep_id: str, at: datetime) -> None:
     """Take out of the trash what went there together, and last."""
-    there = connection.execute(_IN_TRASH, {"sweep_id": sweep_id}).mappings().all()
+    there = codec.load_all(connection.execute(_IN_TRASH, {"sweep_id": sweep_id}))
     moved = []
-    for old in codec.load_all(there):
+    for old in there:
         new = records.save(connection, old, replace(old, deleted_at=None))
         records.note_history(connection, new, "untrashed", at)
         moved.append(new)
@@ -237,7 +237,7 @@ def untrash(connection: sa.Connection, sweep_id: str, at: datetime) -> None:
 
 def members(connection: sa.Connection, sweep_id: str) -> list[Execution]:
     """Return its executions outside the trash, oldest first, as lists show them."""
-    return codec.load_all(connection.execute(_MEMBERS, {"sweep_id": sweep_id}).mappings())
+    return codec.load_all(connection.execute(_MEMBERS, {"sweep_id": sweep_id}))
 
 
 def take_over(connection: sa.Connection, sweep_id: str, numbers: Sequence[int]) -> None:
@@ -250,7 +250,7 @@ def take_over(connection: sa.Connection, sweep_id: str, numbers: Sequence[int]) 
 
 def taken_over(connection: sa.Connection, sweep_id: str) -> list[Execution]:
     """Return the earlier results of a sweep that are not in the trash, oldest first."""
-    return codec.load_all(connection.execute(_TAKEN_OVER, {"sweep_id": sweep_id}).mappings())
+    return codec.load_all(connection.execute(_TAKEN_OVER, {"sweep_id": sweep_id}))
 
 
 def best(connection: sa.Connection, sweep_id: str, metric: str, *, is_largest: bool) -> Best | None:

@@ -120,9 +120,7 @@ def load(row: RowMapping | Mapping[str, Any]) -> Execution:
         output_object=row["output_object"],
         journal_object=row["journal_object"],
         log_object=row["log_object"],
-        artifacts=tuple(
-            Artifact(**artifact) for artifact in _json(row.get("artifacts", "[]"))
-        ),
+        artifacts=tuple(Artifact(**artifact) for artifact in _json(row.get("artifacts", "[]"))),
         environment_id=row["environment_id"],
         rev=row["rev"],
     )

@@ -105,6 +105,14 @@ def conclude(directory: Path) -> None:
             os.close(lock)
 
 
+def rebuild_output(directory: Path) -> None:
+    """Write the notebook of an attempt whose end is known, where only its journal has come."""
+    output = directory / files.OUTPUT
+    if not output.exists():
+        with contextlib.suppress(FileNotFoundError, InvalidRequestError):
+            files.write_whole(output, _rebuild(directory))
+
+
 def remove(directory: Path) -> None:
     """Remove a folder whatever modes the notebook gave to what is inside.
 

@@ -85,13 +85,18 @@ class _Room:
     locks: dict[AttemptKey, asyncio.Lock] = field(default_factory=dict)
     #: Attempts being laid out, whose runner takes the life lock only when that is done.
     beginning: set[AttemptKey] = field(default_factory=set)
-    #: Attempts that were thrown away: a begin that comes late must not bring them back.
+    #: Attempts that were thrown away, or never came: a begin that comes late finds them here.
     discarded: dict[AttemptKey, None] = field(default_factory=dict)
     #: Objects that the harvest of each attempt put here.
     harvested: dict[AttemptKey, set[str]] = field(default_factory=dict)
 
     def attempt(self, key: AttemptKey) -> Path:
         return self.directory / ATTEMPTS / str(key)
+
+    def bar(self, key: AttemptKey) -> None:
+        self.discarded[key] = None
+        if len(self.discarded) > N_DISCARDED:
+            del self.discarded[next(iter(self.discarded))]
 
 
 class Agent:
@@ -117,6 +122,7 @@ class Agent:
         self._verbs: dict[str, Callable[[str, JSONObject, bytes], Awaitable[Answer]]] = {
             "introduce": self._introduce,
             "begin": self._begin,
+            "bar": self._bar,
             "lacking": self._lacking,
             "give": self._give,
             "take": self._take,
@@ -231,6 +237,19 @@ class Agent:
         await asyncio.to_thread(_touch, room.cache, execution.snapshot_id)
         return {}, b""
 
+    async def _bar(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
+        """Tell whether an attempt is here; one that is not will not begin here any more.
+
+        What was told to begin and is still under way comes too late then.
+        """
+        room, key = await self._room(store), _key(fields)
+        async with room.locks.setdefault(key, asyncio.Lock()):
+            is_here = room.attempt(key).exists()
+            if not is_here:
+                room.bar(key)
+        room.locks.pop(key, None)
+        return {"is_here": is_here}, b""
+
     def _give_up(self, room: _Room, mark: tuple[str, AttemptKey]) -> None:
         self._begun.discard(mark)
         room.vault.discard(mark[1].execution_id)
@@ -257,9 +276,7 @@ class Agent:
         # Also while it begins, which then finds that it need not.
         await room.backend.cancel(key)
         async with room.locks.setdefault(key, asyncio.Lock()):
-            room.discarded[key] = None
-            if len(room.discarded) > N_DISCARDED:
-                del room.discarded[next(iter(room.discarded))]
+            room.bar(key)
             await room.backend.discard(key)
             room.vault.discard(key.execution_id)
             self._begun.discard((store, key))

@@ -30,7 +30,13 @@ from jupyter_async_exec.backends.dask.parcels import (
     pieces_from_json,
     rest_of,
 )
-from jupyter_async_exec.backends.dask.protocol import State, UnreachableError, order_of
+from jupyter_async_exec.backends.dask.protocol import (
+    CALL_TIMEOUT_S,
+    State,
+    UnansweredError,
+    UnreachableError,
+    order_of,
+)
 from jupyter_async_exec.backends.dask.settings import DaskSettings, read_settings
 from jupyter_async_exec.core.execution import Artifact, Remark
 from jupyter_async_exec.core.secret_names import hidden_names
@@ -65,6 +71,8 @@ WATCH_S = 5.0
 WATCH_MARGIN_S = 5.0
 #: A pause before what failed is tried again.
 RETRY_S = 0.5
+#: A worker that is about to be told to begin something answers within this time.
+HEAR_S = 5.0
 #: Objects are offered so often before a worker is given up.
 N_TRIES = 4
 
@@ -139,7 +147,7 @@ class DaskBackend(Backend):
         mirror = self._mirrors.get(key)
         if mirror is None and not await asyncio.to_thread(self._path(key).exists):
             mirror = Mirror(key, self._path(key))
-            mirror.is_gone = True
+            mirror.note_barred("")
         if mirror is None:
             mirror = await self._run(lambda: self._adopt(key))
         return await asyncio.to_thread(mirror.observe, offset)
@@ -260,6 +268,9 @@ class DaskBackend(Backend):
             self._mirrors[key] = mirror
             self._check_cancel(key)
             await self._begin(worker, mirror, execution)
+        except asyncio.CancelledError:
+            # This server stops; the next one finds what became of it.
+            raise
         except BaseException:
             await self._discard(key)
             raise
@@ -273,18 +284,28 @@ class DaskBackend(Backend):
 
     async def _begin(self, worker: Worker, mirror: Mirror, execution: Execution) -> None:
         order = order_of(execution, await asyncio.to_thread(self._secrets, execution, worker))
+        # What gets no answer to this has not begun, so that it need not be lost.
+        fields: JSONObject = {"object_ids": [execution.snapshot_id]}
+        answer, _ = await self._ask(worker, "lacking", fields, timeout_s=HEAR_S)
+        is_lacking = bool(answer["lacking"])
         for _ in range(N_TRIES):
-            answer, _ = await self._ask(worker, "begin", {"order": order})
+            if is_lacking:
+                place = self._places.setdefault(worker.place, _Place())
+                async with place.bringing:
+                    await self._bring(worker, mirror.key, execution)
+            try:
+                answer, _ = await self._ask(worker, "begin", {"order": order})
+            except UnansweredError as error:
+                _log.warning("Whether %s has begun is asked again: %s", mirror.key, error)
+                return
             self._check_cancel(mirror.key)
             if answer.get("is_full"):
                 worker.busy = worker.slots
                 raise UnavailableError(f"{self.name}: the worker {worker.address} is full.")
-            if not answer.get("is_lacking"):
-                mirror.silent_since_s = None
+            is_lacking = bool(answer.get("is_lacking"))
+            if not is_lacking:
+                mirror.silent_since_s, mirror.is_sure = None, True
                 return
-            place = self._places.setdefault(worker.place, _Place())
-            async with place.bringing:
-                await self._bring(worker, mirror.key, execution)
         raise UnavailableError(
             f"{self.name}: the files of the snapshot do not stay on {worker.address}; "
             "give its cache more room."
@@ -320,10 +341,21 @@ class DaskBackend(Backend):
             await self._ask(worker, "give", fields, content)
 
     async def _ask(
-        self, worker: Worker, verb: str, fields: JSONObject, content: bytes = b""
+        self,
+        worker: Worker,
+        verb: str,
+        fields: JSONObject,
+        content: bytes = b"",
+        *,
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> tuple[JSONObject, bytes]:
         return await self._link.ask(
-            worker.address, verb, fields, content, is_direct=worker.is_direct
+            worker.address,
+            verb,
+            fields,
+            content,
+            is_direct=worker.is_direct,
+            timeout_s=timeout_s,
         )
 
     def _worker_of(self, mirror: Mirror) -> Worker:
@@ -340,7 +372,7 @@ class DaskBackend(Backend):
         if mirror is None:
             mirror = Mirror(key, self._path(key))
             if not mirror.directory.exists():
-                mirror.is_gone = True
+                mirror.note_barred("")
                 return mirror
             await asyncio.to_thread(mirror.read_where)
             self._mirrors.setdefault(key, mirror)
@@ -393,6 +425,9 @@ class DaskBackend(Backend):
                 # It was silent, or is new to us; a wish to cancel may have been lost.
                 mirror.cancel_sent = False
             mirror.silent_since_s = None
+            if not mirror.is_sure:
+                pulls.append(self._make_sure(mirror))
+                continue
             if found is None:
                 self._note_absence(mirror)
                 continue
@@ -404,6 +439,24 @@ class DaskBackend(Backend):
             pulls.append(self._pull(worker, mirror))
         await asyncio.gather(*pulls)
         await self._clear_strangers(worker, states)
+
+    async def _make_sure(self, mirror: Mirror) -> None:
+        """Find out whether it began, after nobody has answered that.
+
+        Only the worker that was told to begin knows what is still under way to it; once that
+        worker is gone, any other of the machine does. Without an answer it is asked again.
+        """
+        with contextlib.suppress(AsyncExecError):
+            told = self._roster.get(mirror.worker) or self._worker_of(mirror)
+            answer, _ = await self._ask(told, "bar", {"key": str(mirror.key)}, timeout_s=HEAR_S)
+            if answer["is_here"]:
+                mirror.is_sure = True
+                # What was said before may be older than it is.
+                self._places[mirror.place].known = {}
+            else:
+                mirror.note_barred("It never arrived at its worker.")
+                self._roster.let_go(mirror.key)
+                mirror.ring()
 
     def _note_absence(self, mirror: Mirror) -> None:
         if not mirror.is_gone:
@@ -418,7 +471,7 @@ class DaskBackend(Backend):
             state = mirror.state
             assert state is not None
             try:
-                while not mirror.is_whole and not mirror.is_gone:
+                while not mirror.is_over():
                     offsets = await asyncio.to_thread(mirror.offsets)
                     is_behind = (
                         offsets[files.JOURNAL] < state.journal_bytes
@@ -434,6 +487,8 @@ class DaskBackend(Backend):
                         "is_end": is_end,
                     }
                     answer, content = await self._ask(worker, "read", fields)
+                    if mirror.is_over():  # It was given up meanwhile.
+                        break
                     lengths = {str(name): int(n) for name, n in answer["lengths"].items()}
                     has_end = await asyncio.to_thread(mirror.write, offsets, lengths, content)
                     is_dry = not any(lengths[name] for name in offsets)
@@ -503,13 +558,13 @@ class DaskBackend(Backend):
         if not mirror.directory.exists():
             return Harvest()
         if mirror.is_gone:
-            return await asyncio.to_thread(self._harvest_here, mirror)
+            return await self._harvest_here(mirror)
         worker = self._worker_of(mirror)
         try:
             answer, _ = await self._ask(worker, "harvest", {"key": str(key), "is_late": False})
         except NotFoundError:
             mirror.is_gone = True
-            return await asyncio.to_thread(self._harvest_here, mirror)
+            return await self._harvest_here(mirror)
         found = _harvest_from_json(answer["harvest"])
         # Journal and log are here already, if nothing went wrong on their way.
         here = await asyncio.to_thread(self._keep_mirrored, mirror)
@@ -523,9 +578,14 @@ class DaskBackend(Backend):
         paths = [mirror.directory / files.JOURNAL, mirror.directory / files.LOG]
         return {each for each in self._objects.put_files(paths) if each}
 
-    def _harvest_here(self, mirror: Mirror) -> Harvest:
+    async def _harvest_here(self, mirror: Mirror) -> Harvest:
         """Keep what is known of an attempt whose machine is gone."""
+        async with mirror.pulling:
+            return await asyncio.to_thread(self._keep_what_came, mirror)
+
+    def _keep_what_came(self, mirror: Mirror) -> Harvest:
         attempt_folder.conclude(mirror.directory)
+        attempt_folder.rebuild_output(mirror.directory)
         names = (files.OUTPUT, files.JOURNAL, files.LOG)
         output, journal, log = self._objects.put_files([mirror.directory / each for each in names])
         sentence = f"The files it made are not kept: they were on {mirror.worker}, which is gone."

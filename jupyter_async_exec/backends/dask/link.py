@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from distributed import __version__ as distributed_release  # type: ignore[attr-defined]
-from distributed.core import ConnectionPool
+from distributed.core import ConnectionPool, send_recv
 from distributed.security import Security
 
 from jupyter_async_exec.backends.dask import agent
 from jupyter_async_exec.backends.dask.protocol import (
+    CALL_TIMEOUT_S,
     OPERATION,
+    UnansweredError,
     UnreachableError,
     decode,
     encode,
     error_from_json,
 )
-from jupyter_async_exec.errors import AsyncExecError, UnavailableError
+from jupyter_async_exec.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -35,8 +37,6 @@ MAX_CONNECTIONS = 1024
 CONNECT_TIMEOUT_S = 5.0
 #: A worker that cannot be reached directly within this time is reached through the scheduler.
 DIRECT_TIMEOUT_S = 2.0
-#: A call that is not a watch is answered within this time, or the connection is taken for broken.
-CALL_TIMEOUT_S = 60.0
 #: Only its name, which the worker looks up in its own installation.
 _INSTALL: bytes = pickle.dumps(agent.install)
 
@@ -124,8 +124,10 @@ class Link:
 
         Raises
         ------
-        UnreachableError
+        UnansweredError
             Nobody answered; whether it was done is not known.
+        UnreachableError
+            It was not done.
         AsyncExecError
             What the agent raised.
         """
@@ -167,17 +169,24 @@ class Link:
 
     async def _call(self, address: str, what: str, timeout_s: float, **message: Any) -> Any:
         pool = await self._open_pool()
-        op = message.pop("op")
+        deadline_s = asyncio.get_running_loop().time() + timeout_s
+        # Of the many errors that Dask and the system raise, all say that nobody answered.
         try:
-            async with asyncio.timeout(timeout_s):
-                return await getattr(pool(address), op)(**message)
-        except AsyncExecError:
-            raise
+            async with asyncio.timeout_at(deadline_s):
+                comm = await pool.connect(address)
         except Exception as error:
-            # Of the many that Dask and the system raise, all say that nobody answered.
             raise UnreachableError(
+                f"{address} cannot be reached ({what}: {_describe(error)})."
+            ) from error
+        try:
+            async with asyncio.timeout_at(deadline_s):
+                return await send_recv(comm, **message)
+        except Exception as error:
+            raise UnansweredError(
                 f"{address} does not answer ({what}: {_describe(error)})."
             ) from error
+        finally:
+            pool.reuse(address, comm)
 
     async def _open_pool(self) -> ConnectionPool:
         if self._pool is None:

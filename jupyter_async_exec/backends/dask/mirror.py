@@ -54,6 +54,10 @@ class Mirror:
         self.silent_since_s: float | None = time.monotonic()
         #: Whether the worker is being told to begin it; what is heard of it meanwhile is too early.
         self.is_starting = False
+        #: Whether its worker has said that it is there, or that it will never be.
+        self.is_sure = False
+        #: Whether it was never begun, and never will be.
+        self.is_barred = False
         #: Whether its machine says that nothing is left of it, or has been silent for too long.
         self.is_gone = False
         #: Why it is taken for gone, for people.
@@ -101,7 +105,16 @@ class Mirror:
             where = json.loads(content or b"{}")
             self.place, self.worker = str(where["place"]), str(where["worker"])
         except (ValueError, KeyError, TypeError):
-            self.is_gone, self.why_gone = True, "It had not been sent to a worker yet."
+            self.note_barred("It had not been sent to a worker yet.")
+
+    def is_over(self) -> bool:
+        """Whether nothing more is written here."""
+        return self.is_whole or self.is_gone
+
+    def note_barred(self, why: str) -> None:
+        """Note that it never began and never will."""
+        self.is_sure = self.is_barred = self.is_gone = True
+        self.why_gone = why
 
     def offsets(self) -> dict[str, int]:
         """Return how much of each growing file is here."""
@@ -127,17 +140,20 @@ class Mirror:
         observation = attempt_folder.observe(self.directory, offset=offset, alive=alive)
         if observation.result is None or not self.is_gone:
             return observation
-        return replace(observation, result=self._explain(observation.result))
+        return self._explain(observation, observation.result)
 
     def _is_alive(self) -> bool:
         state = self.state
         return state is None or state.is_alive or not self.is_whole
 
-    def _explain(self, result: Result) -> Result:
-        """Say of an end that nobody saw where it was."""
+    def _explain(self, observation: Observation, result: Result) -> Observation:
+        """Say of an end that nobody saw where it was, and what it may have done there."""
         if result.reason is not Reason.LOST or not self.why_gone:
-            return result
-        return replace(result, message=f"{result.message} {self.why_gone}")
+            return observation
+        may_have_begun = result.started_at is None and not self.is_barred
+        known = "Whether any cell ran is not known." if may_have_begun else result.message
+        result = replace(result, message=f"{known} {self.why_gone}")
+        return replace(observation, result=result, is_unreadable=may_have_begun)
 
     # ------------------------------------------------------------ who waits for news
 

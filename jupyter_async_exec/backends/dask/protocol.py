@@ -18,13 +18,19 @@ if TYPE_CHECKING:
 #: The operation that the agent adds to those of a Dask worker.
 OPERATION = "jupyter_async_exec"
 #: Changes whenever the two sides would misunderstand each other.
-PROTOCOL = 1
+PROTOCOL = 2
 #: No message carries more than about so many bytes of files.
 PIECE_BYTES = 4 * 1024 * 1024
+#: A call that is not a watch is answered within this time, or the connection is taken for broken.
+CALL_TIMEOUT_S = 60.0
 
 
 class UnreachableError(UnavailableError):
-    """Nobody answered; whether what was asked for was done is not known."""
+    """Nobody was reached: what was asked for was not done, unless it is an `UnansweredError`."""
+
+
+class UnansweredError(UnreachableError):
+    """Nobody answered; whether what was asked for was done, or still will be, is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -166,10 +166,9 @@ class Roster:
                 return worker
         return None
 
-    def knows(self, address: str) -> bool:
-        """Whether a worker is there and answers."""
-        worker = self._workers.get(address)
-        return worker is not None and worker.problem is None
+    def get(self, address: str) -> Worker | None:
+        """Return the worker at an address, also one that does not answer now."""
+        return self._workers.get(address)
 
     def let_go(self, key: object) -> None:
         """Note that an attempt takes no room any more."""

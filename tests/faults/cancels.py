@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.store import ExecutionStore
+from tests.faults.ends import check_one_end
 from tests.server import Server, printed, processes_in, wait_for
 
 if TYPE_CHECKING:
@@ -113,11 +114,7 @@ class Cancels:
         store = ExecutionStore(f"sqlite:///{self.server.data_dir / 'store.sqlite'}")
         try:
             for number in range(1, n_cancels + 1):
-                statuses = [entry.status for entry in store.history(number)]
-                ends = [status for status in statuses if status.is_final]
-                # One end, the last thing that happened.
-                assert len(set(ends)) == 1, f"#{number}: {statuses}"
-                assert statuses[-len(ends) :] == ends, f"#{number}: {statuses}"
+                check_one_end(store, number)
         finally:
             store.close()
 

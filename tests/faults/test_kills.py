@@ -6,19 +6,18 @@ SEED, and notes in the file FIGURES what was killed and what came of it.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.chaos import Round
+from tests.faults.chaos import Round, noted
 from tests.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = [
     pytest.mark.slow,
@@ -42,27 +41,5 @@ def test_every_accepted_execution_ends_once_and_truthfully(
     server: Server, tmp_path: Path, seed: int
 ) -> None:
     round_ = Round(seed, tmp_path)
-    problem = "interrupted"
-    try:
+    with noted(round_):
         round_.run(server)
-        problem = ""
-    except Exception as error:
-        problem = f"{type(error).__name__}: {error}"
-        raise
-    finally:
-        note(round_, problem)
-
-
-def note(round_: Round, problem: str) -> None:
-    """Add a line to the file FIGURES, if there is to be one."""
-    figures = os.environ.get("FIGURES")
-    if figures:
-        noted = {
-            "seed": round_.seed,
-            "killed": round_.killed,
-            "ends": round_.ends,
-            "final_after_s": round(round_.final_after_s, 2),
-            "problem": problem,
-        }
-        with Path(figures).open("a") as lines:
-            lines.write(f"{json.dumps(noted)}\n")

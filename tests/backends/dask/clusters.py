@@ -95,11 +95,17 @@ class Cluster:
         self._run(name, [*command.split(), *options, *self._options], below=below)
         self._await(lambda: self.log(name).count(_REGISTERED) > n_before)
 
+    def runs(self, name: str) -> bool:
+        """Whether a process lives."""
+        process = self._processes.get(name)
+        return process is not None and process.poll() is None
+
     def kill(self, name: str) -> None:
-        """End a process at once, as a machine that loses its power."""
-        process = self._processes.pop(name)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        """End a process at once, as a machine that loses its power; also one that is gone."""
+        process = self._processes.pop(name, None)
+        if process is not None:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
 
     def log(self, name: str) -> str:
         path = self.directory / f"{name}.log"

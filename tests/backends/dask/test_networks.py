@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
-import subprocess
-import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -16,6 +13,7 @@ from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.testing.backend_contract import wait_for_end
 from tests.backends.dask.clusters import Cluster
+from tests.backends.dask.networks import ImpossibleError, Networks, hiding, made_networks
 from tests.backends.dask.steps import ENDLESS, has_begun, key_of, lost, nobody_is_left, opened
 from tests.backends.executions import claimed
 
@@ -27,65 +25,19 @@ if TYPE_CHECKING:
 N_CUTS = int(os.environ.get("CUTS", "0"))
 
 
-def ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True, timeout=30)
-
-
-class Networks:
-    """Two networks of their own, each joined to ours by a cable."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        number = os.getpid() % 250
-        self.names = (f"jae{os.getpid()}a", f"jae{os.getpid()}b")
-        self._stack = stack
-        self.host = f"10.213.{number}.1"
-        self._bridge = f"jaebr{number}"
-        ip("link", "add", self._bridge, "type", "bridge")
-        stack.callback(ip, "link", "del", self._bridge)
-        ip("addr", "add", f"{self.host}/24", "dev", self._bridge)
-        ip("link", "set", self._bridge, "up")
-        for index, name in enumerate(self.names):
-            self._add(index, name, f"10.213.{number}.{index + 2}")
-
-    def _add(self, index: int, name: str, address: str) -> None:
-        cable = self.cable(index)
-        ip("netns", "add", name)
-        self._stack.callback(ip, "netns", "del", name)
-        ip("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", name)
-        ip("link", "set", cable, "master", self._bridge)
-        ip("link", "set", cable, "up")
-        for arguments in (
-            ("addr", "add", f"{address}/24", "dev", "eth0"),
-            ("link", "set", "eth0", "up"),
-            ("link", "set", "lo", "up"),
-        ):
-            ip("-n", name, *arguments)
-
-    def cable(self, index: int) -> str:
-        return f"jae{os.getpid() % 100_000}v{index}"
-
-
 @pytest.fixture
 def networks() -> Iterator[Networks]:
-    if sys.platform != "linux" or shutil.which("ip") is None or os.geteuid() != 0:
-        pytest.skip("only root on Linux, with `ip`, may make networks")
     with ExitStack() as stack:
         try:
-            found = Networks(stack)
-        except subprocess.CalledProcessError as error:
-            pytest.skip(f"networks cannot be made here: {error.stderr}")
+            found = stack.enter_context(made_networks())
+        except ImpossibleError as error:
+            pytest.skip(str(error))
         yield found
 
 
 @pytest.fixture
 def objects(tmp_path: Path) -> LocalObjectStore:
     return LocalObjectStore(tmp_path / "server" / "objects")
-
-
-def hiding(folder: Path, network: str) -> list[str]:
-    """Return the command below which a process is in another network and sees an empty folder."""
-    hide = f'mount -t tmpfs none "{folder}" && exec "$@"'
-    return ["ip", "netns", "exec", network, "unshare", "--mount", "sh", "-c", hide, "sh"]
 
 
 async def test_machines_that_share_no_folder_run_what_they_are_sent(
@@ -129,10 +81,10 @@ async def cut_off(
         mirror = backend._mirrors[key_of(endless)]
         index = next(i for i in (0, 1) if f".{i + 2}:" in mirror.worker)
 
-        ip("link", "set", networks.cable(index), "down")
+        networks.cut(index)
         lost(await wait_for_end(backend, endless))
         await backend.harvest(key_of(endless), endless)
         await backend.discard(key_of(endless))
-        ip("link", "set", networks.cable(index), "up")
+        networks.mend(index)
 
         await asyncio.to_thread(nobody_is_left, endless)

@@ -1,7 +1,6 @@
 # make run    a fresh clone becomes an open JupyterLab (ARGS=... is passed on)
 # make test   every check and every test
-# make faults kill everything at random, ROUNDS=300 times, from SEED on, and around a cluster
-#             CLUSTER_ROUNDS=100 times; cancel CANCELS=1000 times
+# make faults kill everything at random, ROUNDS=300 times, from SEED on; cancel CANCELS=1000 times
 # make fuzz   make up requests, journals and notebooks, for about an hour
 # make check  the linters alone
 # make bench  measure us beside the peers and write docs/benchmarks.md (ARGS=--quick in minutes)
@@ -51,7 +50,8 @@ bench: .venv-bench/installed
 
 # The long form of what `make test` does in short; a round of kills takes about half a minute.
 faults: $(STAMPS)/python
-	@ROUNDS=$(or $(ROUNDS),300) CLUSTER_ROUNDS=$(or $(CLUSTER_ROUNDS),100) CANCELS=$(or $(CANCELS),1000) FAULT_POINTS=$(or $(FAULT_POINTS),1000) \
+	@ROUNDS=$(or $(ROUNDS),300) CLUSTER_ROUNDS=$(or $(CLUSTER_ROUNDS),100) \
+		CANCELS=$(or $(CANCELS),1000) FAULT_POINTS=$(or $(FAULT_POINTS),1000) \
 		LOCK_S=$(or $(LOCK_S),60) FILLS=$(or $(FILLS),64) \
 		FIGURES=$(or $(FIGURES),faults.jsonl) $(BIN)/python -m pytest -q tests/faults
 

@@ -176,7 +176,7 @@ class Link:
                 comm = await pool.connect(address)
         except Exception as error:
             raise UnreachableError(
-                f"{address} cannot be reached ({what}: {_describe(error)})."
+                f"{address} does not answer ({what}: {_describe(error)})."
             ) from error
         try:
             async with asyncio.timeout_at(deadline_s):

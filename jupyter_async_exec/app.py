@@ -16,7 +16,13 @@ from traitlets import Bool, Dict, Float, Integer, Unicode, default
 from jupyter_async_exec.api.base import OPENER_KEY
 from jupyter_async_exec.api.contents_files import ContentsFiles
 from jupyter_async_exec.api.routes import routes
-from jupyter_async_exec.defaults import STORE_FILE, default_data_dir, default_mlflow, default_slots
+from jupyter_async_exec.defaults import (
+    OBJECT_CACHE_BYTES,
+    STORE_FILE,
+    default_data_dir,
+    default_mlflow,
+    default_slots,
+)
 from jupyter_async_exec.errors import UnavailableError
 from jupyter_async_exec.events.publisher import Publisher
 
@@ -87,6 +93,23 @@ class AsyncExecApp(ExtensionApp):
         help="Places to run besides this machine: name to what it is. For a Dask cluster "
         '`{"gpu box": {"class": "dask", "address": "tls://host:8786", "slots": 4}}`; its options '
         "are in docs/how-to/dask.md. The command line reads them from the same file.",
+    ).tag(config=True)
+    objects_url = Unicode(
+        "",
+        help="Where the bytes of executions are kept: `s3://bucket/prefix` for S3-compatible "
+        "storage (needs `jupyter_async_exec[s3]`), which several servers may share. Empty: in "
+        "the data folder. The command line reads it from the same file.",
+    ).tag(config=True)
+    objects_options = Dict(
+        help="Options for reaching `objects_url`, those of fsspec's file system for it, such as "
+        '`{"endpoint_url": "https://s3.example.org"}`. Credentials do not belong here: the S3 '
+        "client finds them in its usual places.",
+    ).tag(config=True)
+    objects_cache_bytes = Integer(
+        OBJECT_CACHE_BYTES,
+        min=0,
+        help="Room on this machine for copies of objects that are kept elsewhere, in bytes; "
+        "what was used longest ago goes first.",
     ).tag(config=True)
     nice = Integer(
         5, min=0, max=19, help="Added niceness of executions (0 to 19): higher yields more."
@@ -285,6 +308,9 @@ class AsyncExecApp(ExtensionApp):
             data_dir=self._data_dir(),
             slots=self.slots,
             backends=self.backends,
+            objects_url=self.objects_url,
+            objects_options=self.objects_options,
+            objects_cache_bytes=self.objects_cache_bytes,
             nice=self.nice,
             spares=self.spares,
             mlflow=self.mlflow,

@@ -17,6 +17,7 @@ from jupyter_async_exec.core.execution import Limits
 from jupyter_async_exec.core.secret_names import hidden_names
 from jupyter_async_exec.defaults import (
     DATA_DIR_VARIABLE,
+    OBJECT_CACHE_BYTES,
     STORE_FILE,
     default_data_dir,
     default_mlflow,
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
 
 #: What was captured before, so that it is not read again; may be deleted at any time.
 STAT_CACHE_FILE = "stat-cache.jsonl"
+#: Below the data folder: all objects, or copies of those that are kept elsewhere.
+OBJECTS, OBJECT_CACHE = "objects", "object-cache"
 #: Secrets of an execution that nobody knows are left alone for so long.
 ACCEPTING_S = 3_600.0
 #: How long a list of installed kernels holds while their folders stay as they are.
@@ -72,6 +75,12 @@ class Settings:
     room_limits: RoomLimits = field(default_factory=RoomLimits)
     #: Further places to run, by name: what `backends` of the configuration says.
     backends: Mapping[str, Any] = field(default_factory=dict)
+    #: Where objects are kept, such as ``s3://bucket/prefix``; empty: in the data folder.
+    objects_url: str = ""
+    #: Of what reaches them there, such as `endpoint_url`.
+    objects_options: Mapping[str, Any] = field(default_factory=dict)
+    #: Room on this machine for copies of objects that are kept elsewhere (>= 0).
+    objects_cache_bytes: int = OBJECT_CACHE_BYTES
     #: Added niceness of runners (0 to 19).
     nice: int = 5
     #: Runners kept ready for each kernel used lately (0 or 1).
@@ -191,7 +200,7 @@ def compose(
     data_dir = settings.data_dir.expanduser().absolute()
     _make_private(data_dir)
     store = ExecutionStore(f"sqlite:///{data_dir / STORE_FILE}")
-    objects = LocalObjectStore(data_dir / "objects")
+    objects = _open_objects(settings, data_dir)
     local = LocalBackend(
         data_dir / "attempts",
         objects=objects,
@@ -252,6 +261,19 @@ def compose(
         dispatcher=dispatcher,
         changes=changes,
         backends=backends,
+    )
+
+
+def _open_objects(settings: Settings, data_dir: Path) -> ObjectStore:
+    if not settings.objects_url:
+        return LocalObjectStore(data_dir / OBJECTS)
+    from jupyter_async_exec.objects.remote import open_remote
+
+    return open_remote(
+        settings.objects_url,
+        data_dir / OBJECT_CACHE,
+        options=settings.objects_options,
+        cache_bytes=settings.objects_cache_bytes,
     )
 
 

@@ -16,6 +16,8 @@ MLFLOW_ID_TAG = "jupyter_async_exec.id"
 MLFLOW_NUMBER_TAG = "jupyter_async_exec.number"
 #: The store's file in the data folder.
 STORE_FILE = "store.sqlite"
+#: Room on this machine for copies of objects that are kept elsewhere.
+OBJECT_CACHE_BYTES = 5_000_000_000
 
 
 def default_data_dir() -> Path:

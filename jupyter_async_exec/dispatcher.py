@@ -30,6 +30,7 @@ from jupyter_async_exec.errors import (
     AsyncExecError,
     DiskFullError,
     KernelMissingError,
+    ObjectsAwayError,
     StartCancelledError,
     UnavailableError,
 )
@@ -64,6 +65,8 @@ STOP_LIMIT_S = 10.0
 RETRY_INTERVAL_S = 1.0
 #: Results that cannot be kept (a full disk, say) are tried again for so long.
 HARVEST_PATIENCE_S = 300.0
+#: Longer where they are kept elsewhere and that place is away: they wait here meanwhile.
+AWAY_PATIENCE_S = 86_400.0
 #: Starts that fail for want of room, memory or descriptors are tried again this often.
 MAX_STARTS = 100
 TRANSIENT_ERRNOS = frozenset(
@@ -392,7 +395,8 @@ class Dispatcher:
             await self._return_to_queue(followed)
             return True
         except (DiskFullError, UnavailableError, OSError) as error:
-            if _is_transient(error) and followed.execution.attempt < MAX_STARTS:
+            is_away = isinstance(error, ObjectsAwayError)
+            if is_away or (_is_transient(error) and followed.execution.attempt < MAX_STARTS):
                 await self._try_later(followed, str(error))
                 return True
             message = f"It could not be started: {error}"
@@ -533,8 +537,8 @@ class Dispatcher:
 
         try:
             await asyncio.to_thread(check)
-        except Exception:
-            if not _is_patience_over(followed):
+        except Exception as error:
+            if not _is_patience_over(followed, error):
                 raise
             LOGGER.exception("The key of #%d cannot be removed.", execution.number)
 
@@ -596,7 +600,7 @@ class Dispatcher:
         try:
             return await followed.backend.harvest(followed.key, followed.execution)
         except Exception as error:
-            if not _is_patience_over(followed):
+            if not _is_patience_over(followed, error):
                 raise
             LOGGER.exception("The results of #%d cannot be kept.", followed.execution.number)
             remark = Remark(kind="results_lost", message=f"Its results could not be kept: {error}")
@@ -645,6 +649,8 @@ def _is_transient(error: AsyncExecError | OSError) -> bool:
     return not isinstance(error, OSError) or error.errno in TRANSIENT_ERRNOS
 
 
-def _is_patience_over(followed: _Followed) -> bool:
+def _is_patience_over(followed: _Followed, error: Exception) -> bool:
     assert followed.result_seen_s is not None
-    return time.monotonic() - followed.result_seen_s >= HARVEST_PATIENCE_S
+    is_away = isinstance(error, ObjectsAwayError)
+    patience_s = AWAY_PATIENCE_S if is_away else HARVEST_PATIENCE_S
+    return time.monotonic() - followed.result_seen_s >= patience_s

@@ -15,6 +15,7 @@
     │   └── InvalidParametersError
     ├── UnavailableError                503  store or backend cannot answer now
     │   ├── QueueFullError                   too many wait already
+    │   ├── ObjectsAwayError                 the storage of objects does not answer
     │   └── NewerStoreError                  written by a newer release
     ├── DiskFullError                   507
     └── CorruptObjectError              500  stored bytes do not match their name
@@ -130,6 +131,12 @@ class QueueFullError(UnavailableError):
     """As many executions wait as may wait; nothing was accepted."""
 
     reason = "queue_full"
+
+
+class ObjectsAwayError(UnavailableError):
+    """Objects are kept elsewhere, and that place does not answer or refuses."""
+
+    reason = "objects_away"
 
 
 class NewerStoreError(UnavailableError):

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
+from tests.s3 import CREDENTIALS, S3, serve_s3
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytest_plugins = ("pytest_jupyter.jupyter_server",)
@@ -63,3 +66,12 @@ def jp_server_config(jp_server_config: dict[str, Any], data_dir: Path) -> dict[s
             "allow_unauthenticated_access": False,
         }
     }
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    """A server for objects, started once for all tests that ask for it."""
+    with pytest.MonkeyPatch.context() as patch, serve_s3() as server:
+        for name, value in CREDENTIALS.items():
+            patch.setenv(name, value)
+        yield server

@@ -14,7 +14,12 @@ from jupyter_async_exec.core.clock import utc_now
 from jupyter_async_exec.core.events import CellFinished, CellStarted, ExecutionStarted
 from jupyter_async_exec.core.execution import Artifact, Execution, Reason, Remark, Status
 from jupyter_async_exec.dispatcher import JOURNAL_LOST, MAX_ATTEMPTS, Dispatcher
-from jupyter_async_exec.errors import CorruptObjectError, StartCancelledError, UnavailableError
+from jupyter_async_exec.errors import (
+    CorruptObjectError,
+    ObjectsAwayError,
+    StartCancelledError,
+    UnavailableError,
+)
 from jupyter_async_exec.store import ExecutionStore
 from jupyter_async_exec.testing.factories import make_submission
 from jupyter_async_exec.testing.scripted_backend import ScriptedBackend
@@ -290,6 +295,24 @@ async def test_results_that_cannot_be_kept_at_once_are_tried_again(
     store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
 ) -> None:
     backend.harvest_errors = [OSError("Too many open files"), ValueError("torn")]
+    backend.harvest_result = Harvest(output_object="a" * 64)
+    submit(store)
+    async with dispatch():
+        await until(lambda: 1 in backend.attempts_by_number)
+        backend.end(1)
+        await until(lambda: store.get(1).is_final)
+
+    assert store.get(1).output_object == "a" * 64
+
+
+async def test_results_wait_for_an_object_store_that_is_away_and_are_not_given_up(
+    store: ExecutionStore,
+    backend: ScriptedBackend,
+    dispatch: Dispatch,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jupyter_async_exec.dispatcher.HARVEST_PATIENCE_S", 0.0)
+    backend.harvest_errors = [ObjectsAwayError("It does not answer.")] * 2
     backend.harvest_result = Harvest(output_object="a" * 64)
     submit(store)
     async with dispatch():

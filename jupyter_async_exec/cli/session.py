@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: What the shell gets to know about how an execution ended.
 EXIT_CODES = {Status.SUCCEEDED: 0, Status.FAILED: 1, Status.CANCELLED: 3}
+#: What holds for commands as for servers: where executions run and where they are kept.
+SHARED_SETTINGS = ("backends", "objects_url", "objects_options", "objects_cache_bytes")
 #: How often a waiting command looks at the execution.
 WAIT_INTERVAL_S = 0.1
 
@@ -55,7 +57,7 @@ async def open_house_at(data_dir: Path | None, *, root: Path | None = None) -> A
     from jupyter_async_exec.composition import InstalledKernels, Settings, compose
 
     # A command ends too soon for a spare runner to be of use.
-    settings = Settings(spares=0, backends=await asyncio.to_thread(configured_backends))
+    settings = Settings(spares=0, **await asyncio.to_thread(configured))
     if data_dir is not None:
         settings = replace(settings, data_dir=data_dir)
     house = await asyncio.to_thread(
@@ -70,8 +72,8 @@ async def open_house_at(data_dir: Path | None, *, root: Path | None = None) -> A
         await house.stop()
 
 
-def configured_backends() -> dict[str, Any]:
-    """Return what the server's configuration files say of backends.
+def configured() -> dict[str, Any]:
+    """Return what the server's configuration files say of `SHARED_SETTINGS`.
 
     Raises
     ------
@@ -97,7 +99,8 @@ def configured_backends() -> dict[str, Any]:
                 continue
             except Exception as error:
                 raise InvalidRequestError(f"{folder}/{name} cannot be read: {error}") from error
-    return dict(found.get("AsyncExecApp", {}).get("backends", {}))
+    ours = found.get("AsyncExecApp", {})
+    return {name: ours[name] for name in SHARED_SETTINGS if name in ours}
 
 
 def add_parameter_option(parser: argparse.ArgumentParser, *, help: str) -> None:  # noqa: A002  argparse's own word

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from jupyter_async_exec.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 OBJECT_ID = re.compile(r"[0-9a-f]{64}")
 #: Files of this size are hashed and compressed at the same time; for smaller ones a thread
 #: costs more than it saves.
 PARALLEL_BYTES = 4 * 1024 * 1024
+#: Read at once to see whether bytes are what was put.
+CHECKED_BYTES = 1024 * 1024
 
 
 def check_object_id(object_id: str) -> str:
@@ -211,6 +213,35 @@ class ObjectStore(ABC):
         """
         return self.contains(object_id)
 
+    def touch_all(self, object_ids: Iterable[str]) -> frozenset[str]:
+        """Do as `touch` does for several; return those that are there."""
+        return frozenset(each for each in set(object_ids) if self.touch(each))
+
+    def bring(self, object_ids: Iterable[str]) -> None:  # noqa: B027  not everyone is far away
+        """Get ready to read several, which is quicker than one after the other.
+
+        Raises
+        ------
+        NotFoundError
+            One is not there.
+        CorruptObjectError
+            The stored bytes of one are damaged.
+        """
+
+    def check(self, object_id: str) -> None:
+        """Read the bytes, where they are kept for good, to their end.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such object.
+        CorruptObjectError
+            The stored bytes are damaged.
+        """
+        with self.open(object_id) as stream:
+            while stream.read(CHECKED_BYTES):
+                pass
+
     def room(self, object_id: str) -> tuple[int, float]:
         """Return the room an object takes (bytes) and when it was last put or touched (Unix time).
 
@@ -336,7 +367,7 @@ class ObjectStore(ABC):
 
     @property
     def local_directory(self) -> Path | None:
-        """The folder on this machine that holds the objects, which is never captured itself."""
+        """The folder on this machine that holds objects, which is never captured itself."""
         return None
 
 

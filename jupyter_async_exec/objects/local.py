@@ -32,6 +32,7 @@ from jupyter_async_exec.objects.local_file import (
     open_object,
     read_header,
     read_small,
+    verify_file,
 )
 
 if TYPE_CHECKING:
@@ -61,13 +62,16 @@ class LocalObjectStore(ObjectStore):
     ----------
     directory
         Created if it is missing, readable by its owner only.
+    is_synced
+        Whether the disk is waited for; a cache need not survive a power loss.
 
     Notes
     -----
     Source: `docs/reference/snapshot-format.md`. The write order is restic's.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, is_synced: bool = True) -> None:
+        self._is_synced = is_synced
         self._directory = Path(directory).absolute()
         with translating(str(self._directory)):
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -95,12 +99,18 @@ class LocalObjectStore(ObjectStore):
     @contextmanager
     @override
     def batch(self) -> Iterator[ObjectWriter]:
-        batch = LocalBatch(str(self._directory), self._syncers, self._durable)
+        batch = self.make_batch()
         try:
             yield batch
             batch.sync()
         finally:
             batch.discard()
+
+    def make_batch(self) -> LocalBatch:
+        """Return a batch; whoever takes it calls `sync` if all went well, and always `discard`."""
+        return LocalBatch(
+            str(self._directory), self._syncers, self._durable, is_synced=self._is_synced
+        )
 
     @override
     def get(self, object_id: str) -> bytes:
@@ -159,7 +169,7 @@ class LocalObjectStore(ObjectStore):
     def adopt(self, arrived: Mapping[str, Path]) -> None:
         try:
             for object_id, path in arrived.items():
-                self._verify(object_id, path)
+                verify_file(object_id, path)
             with self.batch() as batch:
                 assert isinstance(batch, LocalBatch)
                 for object_id, path in arrived.items():
@@ -325,18 +335,6 @@ class LocalObjectStore(ObjectStore):
         except BaseException:
             os.close(descriptor)
             raise
-
-    def _verify(self, object_id: str, path: Path) -> None:
-        """Read what arrived to its end, which fails unless it is the object."""
-        descriptor = open_object(str(path), object_id)
-        try:
-            reader = VerifiedReader(descriptor, object_id)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        with reader:
-            while reader.read(CHUNK_BYTES):
-                pass
 
     def _copy_large(self, object_id: str, target: int) -> None:
         with self._open_raw(object_id) as raw:

@@ -76,12 +76,22 @@ class LocalBatch:
         `N_SYNCERS` threads that may wait for the disk.
     durable
         What is known to survive a power loss; added to here.
+    is_synced
+        Whether the disk is waited for; a cache need not survive a power loss.
     """
 
-    def __init__(self, directory: str, syncers: ThreadPoolExecutor, durable: Durable) -> None:
+    def __init__(
+        self,
+        directory: str,
+        syncers: ThreadPoolExecutor,
+        durable: Durable,
+        *,
+        is_synced: bool = True,
+    ) -> None:
         self._directory = directory
         self._syncers = syncers
         self._durable = durable
+        self._is_synced = is_synced
         self._lock = threading.Lock()
         #: Object id to its temporary file.
         self._unnamed: dict[str, str] = {}
@@ -129,6 +139,16 @@ class LocalBatch:
         with self._lock:
             return self._sizes[object_id]
 
+    def files(self) -> dict[str, tuple[str, bool]]:
+        """Return, by object id, the file of each that was put, and whether it is a new one."""
+        with self._lock:
+            return {
+                object_id: (self._unnamed[object_id], True)
+                if object_id in self._unnamed
+                else (f"{self._place_of(object_id)}/{object_id[2:]}", False)
+                for object_id in self._sizes
+            }
+
     def sync(self) -> None:
         """Make everything that was put so far durable, then give it its name.
 
@@ -159,6 +179,8 @@ class LocalBatch:
         self._unnamed.clear()
 
     def _sync_all(self, paths: Sequence[str]) -> None:
+        if not self._is_synced:
+            return
         # Few futures: thousands of them would call the garbage collector.
         portions = [paths[start::N_SYNCERS] for start in range(min(N_SYNCERS, len(paths)))]
         if len(portions) > 1:

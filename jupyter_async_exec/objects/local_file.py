@@ -9,11 +9,14 @@ import stat
 import struct
 import threading
 import zlib
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 import zstandard
 
 from jupyter_async_exec.errors import CorruptObjectError, NotFoundError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CHUNK_BYTES = 1024 * 1024
 #: A skippable zstd frame, which `zstd -d` passes over, precedes the data: its
@@ -53,13 +56,24 @@ def read_header(descriptor: int, object_id: str) -> tuple[int, int, int]:
     """
     status = os.fstat(descriptor)
     data = os.read(descriptor, HEADER.size) if stat.S_ISREG(status.st_mode) else b""
+    return parse_header(data, status.st_size, object_id)
+
+
+def parse_header(data: bytes, file_bytes: int, object_id: str) -> tuple[int, int, int]:
+    """Return size, compressed size (bytes) and checksum from the first bytes of a file.
+
+    Raises
+    ------
+    CorruptObjectError
+        They are none, or the file is not as long (`file_bytes`) as they say.
+    """
     if len(data) != HEADER.size:
         raise corrupt(object_id)
     magic, payload_bytes, size_bytes, compressed_bytes, crc = HEADER.unpack(data)
     if (
         magic != HEADER_MAGIC
         or payload_bytes != HEADER_PAYLOAD_BYTES
-        or status.st_size != HEADER.size + compressed_bytes
+        or file_bytes != HEADER.size + compressed_bytes
     ):
         raise corrupt(object_id)
     return size_bytes, compressed_bytes, crc
@@ -189,6 +203,27 @@ class VerifiedReader(io.RawIOBase):
         if not self.closed:
             self._source.close()
         super().close()
+
+
+def verify_file(object_id: str, path: Path) -> None:
+    """Read a file to its end.
+
+    Raises
+    ------
+    NotFoundError
+        There is none.
+    CorruptObjectError
+        It is not the object.
+    """
+    descriptor = open_object(str(path), object_id)
+    try:
+        reader = VerifiedReader(descriptor, object_id)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    with reader:
+        while reader.read(CHUNK_BYTES):
+            pass
 
 
 class _CheckedSource:

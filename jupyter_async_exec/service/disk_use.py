@@ -7,6 +7,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from jupyter_async_exec.errors import AsyncExecError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -65,7 +67,7 @@ class DiskUse:
         used_bytes = self._used_bytes
         try:
             used_bytes = self._measure()
-        except OSError as error:
+        except (AsyncExecError, OSError) as error:
             LOGGER.warning("The room that objects take is not known: %s", error)
         finally:
             now_s = self._monotonic()

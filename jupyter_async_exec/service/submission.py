@@ -311,7 +311,7 @@ class Sealer:
         manifest = load_manifest(self._objects, snapshot_id)
         files = (file.object_id for file in manifest.files)
         ids = {snapshot_id, manifest.notebook_object, *files}
-        if not all(self._objects.touch(object_id) for object_id in ids):
+        if self._objects.touch_all(ids) != ids:
             raise NotFoundError(
                 "The snapshot to be run again is not whole any more; submit the notebook anew."
             )
@@ -340,9 +340,8 @@ class Sealer:
         source = self.source_of(parent.snapshot_id)
         kernel = self._kernel_for(source, parent.kernel_name)
         parent, handed = _without_handed(parent)
-        if handed is not None and not all(
-            self._objects.touch(file["object_id"]) for file in handed["files"]
-        ):
+        its = {file["object_id"] for file in handed["files"]} if handed is not None else set()
+        if self._objects.touch_all(its) != its:
             raise NotFoundError(
                 "What it was handed is not all kept any more; collect the executions anew."
             )

@@ -340,8 +340,11 @@ class _Reader:
         captured: list[CapturedFile] = []
         unknown: list[FoundFile] = []
         known = self._cache.find_all((file.source, file.status) for file in files)
+        there = frozenset(filter(None, known))
+        if not self._is_cache_trusted:
+            there = self._objects.touch_all(there)
         for file, object_id in zip(files, known, strict=True):
-            if object_id is not None and (self._is_cache_trusted or self._objects.touch(object_id)):
+            if object_id is not None and object_id in there:
                 captured.append(_captured(file, object_id, file.status.st_size, file.status))
             else:
                 unknown.append(file)

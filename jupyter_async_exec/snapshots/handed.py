@@ -49,6 +49,8 @@ def lay_out_handed(
         There is no room.
     """
     written: dict[str, Path] = {}
+    files = list(files)
+    objects.bring(file["object_id"] for file in files)
     for file in files:
         go_on()
         place = _place(folder, file["path"])

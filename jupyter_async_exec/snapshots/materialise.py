@@ -125,6 +125,7 @@ class _Mirror:
         for folder in sorted(taken):
             self._real[folder] = root.joinpath(*_local_parts(folder))
             self._real[folder].mkdir(mode=0o700, exist_ok=True)
+        objects.bring(manifest.object_ids)
         for file in manifest.files:
             go_on()
             place = root.joinpath(*_local_parts(file.path))

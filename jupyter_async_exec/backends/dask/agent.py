@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.backends.attempt_folder import keys_in
 from jupyter_async_exec.backends.base import AttemptKey, Harvest
-from jupyter_async_exec.backends.dask.cache import Cache
 from jupyter_async_exec.backends.dask.parcels import Arrivals, pack, pieces_from_json
 from jupyter_async_exec.backends.dask.protocol import (
     OPERATION,
@@ -44,6 +43,7 @@ from jupyter_async_exec.errors import (
     NotFoundError,
 )
 from jupyter_async_exec.objects.local import LocalObjectStore
+from jupyter_async_exec.objects.local_cache import Cache
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.lock import is_held
 from jupyter_async_exec.runner.processes import identify

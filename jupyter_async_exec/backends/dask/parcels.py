@@ -99,9 +99,11 @@ class Arrivals:
 
     def lacking(self, object_ids: Iterable[str]) -> list[Lacking]:
         """Return which of these are not here, and how much of each is; the others count as used."""
+        wanted = dict.fromkeys(object_ids)
+        there = self._store.touch_all(wanted)
         found: dict[str, int] = {}
-        for object_id in object_ids:
-            if object_id not in found and not self._store.touch(object_id):
+        for object_id in wanted:
+            if object_id not in there:
                 found[object_id] = _size_bytes(self._store.arrival_path(object_id, self._sender))
         return list(found.items())
 

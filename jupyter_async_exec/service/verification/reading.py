@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.objects.base import ObjectStore
 
-PIECE_BYTES = 1 << 20
-
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -62,9 +60,7 @@ class ObjectReader:
 
     def _read(self, object_id: str) -> str | None:
         try:
-            with self._objects.open(object_id) as stream:
-                while stream.read(PIECE_BYTES):
-                    pass
+            self._objects.check(object_id)
         except (AsyncExecError, OSError) as error:
             return str(error)
         return None

@@ -1,4 +1,4 @@
-"""A worker keeps what it used last."""
+"""A cache keeps what was used last."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_async_exec.backends.dask import cache as cache_module
-from jupyter_async_exec.backends.dask.cache import Cache
+from jupyter_async_exec.objects import local_cache
+from jupyter_async_exec.objects.local_cache import Cache
 
 if TYPE_CHECKING:
     import pytest
@@ -36,7 +36,7 @@ def test_what_is_in_use_stays_however_little_room_there_is(
 ) -> None:
     cache = Cache(tmp_path)
     object_id = cache.put(os.urandom(100_000))
-    age(cache, object_id, cache_module.IN_USE_S / 2)
+    age(cache, object_id, local_cache.IN_USE_S / 2)
 
     cache.make_room(0)
 

@@ -1,4 +1,4 @@
-"""Objects that a worker keeps for the next execution, as far as there is room."""
+"""Objects that a machine keeps for the next time, as far as there is room."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEPT_SHARE = 0.8
 
 
 class Cache(LocalObjectStore):
-    """A store that forgets what was used longest ago; several workers of a machine share it."""
+    """A store that forgets what was used longest ago; several processes may share it."""
 
     def make_room(self, limit_bytes: int) -> None:
         """Throw away what was used longest ago when more than `limit_bytes` are kept."""

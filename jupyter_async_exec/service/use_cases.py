@@ -60,6 +60,9 @@ LONGEST_PATH_BYTES = 2_000
 
 LOGGER = logging.getLogger("jupyter_async_exec.service")
 
+#: Python runs one thread at a time: with more, the event loop waits behind all of them.
+ACCEPTED_AT_ONCE = 2
+
 
 class ExecutionService:
     """The use cases.
@@ -156,6 +159,7 @@ class ExecutionService:
             changed=self._has_changed,
             goal_of=self._goals.get,
         )
+        self._accepting = asyncio.Semaphore(ACCEPTED_AT_ONCE)
         #: Chooses the next executions of adaptive sweeps.
         self.searches = Searches(
             store=store,
@@ -323,7 +327,8 @@ class ExecutionService:
 
         # One thread for all of it: with many executions running, each change
         # of threads waits for the interpreter.
-        execution = await asyncio.to_thread(accept)
+        async with self._accepting:
+            execution = await asyncio.to_thread(accept)
         self._changed()
         return execution
 

@@ -11,6 +11,7 @@ from bench.event_stream import EventStream
 from bench.peers.base import LIMIT_S, Outcome, Peer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from bench.servers import Server
@@ -25,10 +26,19 @@ class Ours(Peer):
         A server with us.
     name
         As tables call it.
+    options
+        Of everything that is submitted.
     """
 
-    def __init__(self, server: Server, name: str = "jupyter_async_exec") -> None:
+    def __init__(
+        self,
+        server: Server,
+        name: str = "jupyter_async_exec",
+        *,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
         self.name = name
+        self.options = dict(options or {})
         self.server = server
         self.family = server.family
         self.events = EventStream(server)
@@ -44,7 +54,7 @@ class Ours(Peer):
 
     def submit(self, path: str, **fields: Any) -> int:
         """Submit what is at this Jupyter path; return its number."""
-        body = {"path": path, **fields}
+        body = {"path": path, "options": self.options, **fields}
         answer = self.server.http.post("async-exec/executions", json=body)
         if answer.is_error:
             raise RuntimeError(f"We refused: {answer.text}")

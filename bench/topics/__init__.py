@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bench.topics import (
     burst,
     cells,
+    cluster,
     displays,
     idle,
     large,
@@ -36,6 +37,7 @@ TOPICS: dict[str, Callable[[Context], Section]] = {
     "submit": submit.measure,
     "lists": lists.measure,
     "sweeps": sweeps.measure,
+    "cluster": cluster.measure,
     "idle": idle.measure,
     "responsiveness": responsiveness.measure,
     # Last: it tells what the servers of all others did.

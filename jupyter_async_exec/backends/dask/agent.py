@@ -61,6 +61,9 @@ if TYPE_CHECKING:
 ATTEMPTS = "attempts"
 #: What a watch that hears no bell looks at by itself, in seconds.
 LOOK_S = 1.0
+#: The same while the processes of an attempt with a result are being taken down: nothing rings
+#: when they are gone, and the next execution waits for it.
+ENDING_LOOK_S = 0.05
 #: No watch takes longer, so that a broken connection is noticed.
 LONGEST_WATCH_S = 30.0
 #: So many attempts that were thrown away are remembered.
@@ -303,8 +306,10 @@ class Agent:
             if found != known or left_s <= 0:
                 busy = await asyncio.to_thread(self._count_busy)
                 return {"states": found, "busy": busy}, b""
-            living = [key for key, state in states.items() if state.is_alive]
-            await _news(room, living, min(left_s, LOOK_S))
+            living = {key: state for key, state in states.items() if state.is_alive}
+            is_ending = any(state.has_result for state in living.values())
+            look_s = ENDING_LOOK_S if is_ending else LOOK_S
+            await _news(room, list(living), min(left_s, look_s))
 
     async def _read(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
         """Return what is new in the growing files and, when asked, the others whole."""

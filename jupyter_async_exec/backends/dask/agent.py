@@ -66,6 +66,8 @@ LOOK_S = 1.0
 ENDING_LOOK_S = 0.05
 #: No watch takes longer, so that a broken connection is noticed.
 LONGEST_WATCH_S = 30.0
+#: Whoever asks for results that are still being gathered is told so after this time (s).
+HARVEST_S = 20.0
 #: So many attempts that were thrown away are remembered.
 N_DISCARDED = 10_000
 #: What is read of an attempt as it grows, and what is read whole, the end last.
@@ -90,6 +92,8 @@ class _Room:
     beginning: set[AttemptKey] = field(default_factory=set)
     #: Attempts that were thrown away, or never came: a begin that comes late finds them here.
     discarded: dict[AttemptKey, None] = field(default_factory=dict)
+    #: Harvests under way, of each attempt, also late ones.
+    harvests: dict[tuple[AttemptKey, bool], asyncio.Task[Harvest]] = field(default_factory=dict)
     #: Objects that the harvest of each attempt put here.
     harvested: dict[AttemptKey, set[str]] = field(default_factory=dict)
 
@@ -191,10 +195,8 @@ class Agent:
         directory = self._base / "stores" / store
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         attempts = directory / ATTEMPTS
-        if not attempts.exists() or not any(attempts.iterdir()):
-            shutil.rmtree(directory / "results", ignore_errors=True)
         cache = Cache(self._base / "objects")
-        results = LocalObjectStore(directory / "results")
+        results = _make_results(directory / "results")
         backend = LocalBackend(
             attempts,
             objects=cache,
@@ -263,16 +265,29 @@ class Agent:
         return {}, b""
 
     async def _harvest(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
+        """Return what an attempt left, with as much of it as fits; or that this is under way."""
         room, key = await self._room(store), _key(fields)
-        if not room.attempt(key).exists():
-            raise NotFoundError(f"Nothing is left here of the attempt {key}.")
-        if fields["is_late"]:
-            harvest = await room.backend.harvest_late(key)
-        else:
-            # It uses nothing but the attempt's folder.
-            harvest = await room.backend.harvest(key, execution=None)  # type: ignore[arg-type]
-        room.harvested.setdefault(key, set()).update(_ids(harvest))
-        return {"harvest": _harvest_to_json(harvest)}, b""
+        task = (key, bool(fields["is_late"]))
+        if task not in room.harvests:
+            if not room.attempt(key).exists():
+                raise NotFoundError(f"Nothing is left here of the attempt {key}.")
+            # Who asks again meanwhile waits for the same.
+            room.harvests[task] = asyncio.create_task(_gather_harvest(room, *task))
+        harvesting = room.harvests[task]
+        await asyncio.wait([harvesting], timeout=HARVEST_S)
+        if not harvesting.done():
+            return {"is_working": True}, b""
+        room.harvests.pop(task, None)
+        harvest = harvesting.result()
+        # Journal and log have travelled already.
+        ids = [harvest.output_object, *(each.object_id for each in harvest.artifacts)]
+        wanted = [(object_id, 0) for object_id in dict.fromkeys(ids) if object_id]
+        pieces, content = await asyncio.to_thread(pack, room.results, wanted)
+        found: JSONObject = {
+            "harvest": _harvest_to_json(harvest),
+            "pieces": [astuple(piece) for piece in pieces],
+        }
+        return found, content
 
     async def _discard(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
         room, key = await self._room(store), _key(fields)
@@ -280,6 +295,8 @@ class Agent:
         await room.backend.cancel(key)
         async with room.locks.setdefault(key, asyncio.Lock()):
             room.bar(key)
+            harvests = [room.harvests.pop((key, is_late), None) for is_late in (False, True)]
+            await asyncio.gather(*filter(None, harvests), return_exceptions=True)
             await room.backend.discard(key)
             room.vault.discard(key.execution_id)
             self._begun.discard((store, key))
@@ -363,6 +380,16 @@ class Agent:
         return {"pieces": [astuple(piece) for piece in pieces]}, content
 
 
+async def _gather_harvest(room: _Room, key: AttemptKey, is_late: bool) -> Harvest:
+    if is_late:
+        harvest = await room.backend.harvest_late(key)
+    else:
+        # It uses nothing but the attempt's folder.
+        harvest = await room.backend.harvest(key, execution=None)  # type: ignore[arg-type]
+    room.harvested.setdefault(key, set()).update(_ids(harvest))
+    return harvest
+
+
 async def _news(room: _Room, living: list[AttemptKey], timeout_s: float) -> None:
     """Return when something may have changed, at the latest after the time."""
     waits = [room.backend.wait(key, timeout_s=timeout_s) for key in living]
@@ -439,6 +466,24 @@ def _harvest_to_json(harvest: Harvest) -> JSONObject:
         ],
         "remarks": [[each.kind, each.message, each.cell_index] for each in harvest.remarks],
     }
+
+
+def _make_results(directory: Path) -> LocalObjectStore:
+    """Make where this process keeps results until they have travelled.
+
+    They need not survive it: the attempts' folders do, and are harvested again then.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in directory.iterdir():
+        pid, _, _ = path.name.partition("-")
+        if not (pid.isdecimal() and path.name == _process_name(int(pid))):
+            shutil.rmtree(path, ignore_errors=True)
+    return LocalObjectStore(directory / _process_name(os.getpid()), is_synced=False)
+
+
+def _process_name(pid: int) -> str:
+    process = identify(pid)
+    return "" if process is None else f"{pid}-{process.started}"
 
 
 def _read_place(base: Path) -> str:

@@ -14,6 +14,7 @@ import os
 import secrets
 import threading
 import time
+from collections import deque
 from dataclasses import astuple, dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,8 +25,9 @@ from jupyter_async_exec.backends import attempt_folder
 from jupyter_async_exec.backends.base import AttemptKey, Backend, Harvest, Health, Observation
 from jupyter_async_exec.backends.dask.mirror import Mirror
 from jupyter_async_exec.backends.dask.parcels import (
-    N_WANTED,
     Arrivals,
+    Asking,
+    choose_pieces,
     pack,
     pieces_from_json,
     rest_of,
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jupyter_async_exec.backends.dask.link import Link
+    from jupyter_async_exec.backends.dask.parcels import Lacking, Parcel
     from jupyter_async_exec.backends.dask.roster import Roster, Worker
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.json_types import JSONObject
@@ -73,6 +76,8 @@ WATCH_MARGIN_S = 5.0
 RETRY_S = 0.5
 #: A worker that is about to be told to begin something answers within this time.
 HEAR_S = 5.0
+#: Pieces of results that are asked for before the first of them has come.
+N_UNDER_WAY = 3
 #: Objects are offered so often before a worker is given up.
 N_TRIES = 4
 
@@ -258,16 +263,20 @@ class DaskBackend(Backend):
         mirror = Mirror(key, self._path(key))
         mirror.is_starting = True
         try:
-            await asyncio.to_thread(
-                mirror.prepare,
-                execution,
-                self._objects,
-                place=worker.place,
-                worker=worker.address,
-            )
+            heard = asyncio.create_task(self._hear(worker, execution))
+            try:
+                await asyncio.to_thread(
+                    mirror.prepare,
+                    execution,
+                    self._objects,
+                    place=worker.place,
+                    worker=worker.address,
+                )
+            finally:
+                is_lacking = await heard
             self._mirrors[key] = mirror
             self._check_cancel(key)
-            await self._begin(worker, mirror, execution)
+            await self._begin(worker, mirror, execution, is_lacking=is_lacking)
         except asyncio.CancelledError:
             # This server stops; the next one finds what became of it.
             raise
@@ -282,12 +291,19 @@ class DaskBackend(Backend):
             self._early_cancels.discard(key)
             raise StartCancelledError("Cancelled before it started.")
 
-    async def _begin(self, worker: Worker, mirror: Mirror, execution: Execution) -> None:
-        order = order_of(execution, await asyncio.to_thread(self._secrets, execution, worker))
-        # What gets no answer to this has not begun, so that it need not be lost.
+    async def _hear(self, worker: Worker, execution: Execution) -> bool:
+        """Hear of the worker before it is told to begin; return whether it lacks the snapshot.
+
+        What gets no answer to this has not begun, so that it need not be lost.
+        """
         fields: JSONObject = {"object_ids": [execution.snapshot_id]}
         answer, _ = await self._ask(worker, "lacking", fields, timeout_s=HEAR_S)
-        is_lacking = bool(answer["lacking"])
+        return bool(answer["lacking"])
+
+    async def _begin(
+        self, worker: Worker, mirror: Mirror, execution: Execution, *, is_lacking: bool
+    ) -> None:
+        order = order_of(execution, await self._read_secrets(execution, worker))
         for _ in range(N_TRIES):
             if is_lacking:
                 place = self._places.setdefault(worker.place, _Place())
@@ -311,7 +327,7 @@ class DaskBackend(Backend):
             "give its cache more room."
         )
 
-    def _secrets(self, execution: Execution, worker: Worker) -> JSONObject:
+    async def _read_secrets(self, execution: Execution, worker: Worker) -> JSONObject:
         if not hidden_names(execution.parameters):
             return {}
         if not _is_private(worker.address):
@@ -319,7 +335,7 @@ class DaskBackend(Backend):
                 f"Secret parameters are not sent to {worker.address}, because everybody on the "
                 "way could read them; use TLS."
             )
-        return dict(read_secrets(self._vault.path(execution.id)))
+        return dict(await asyncio.to_thread(read_secrets, self._vault.path(execution.id)))
 
     async def _bring(self, worker: Worker, key: AttemptKey, execution: Execution) -> None:
         """Bring what the worker's machine lacks of a snapshot, and of what is handed to it."""
@@ -561,21 +577,23 @@ class DaskBackend(Backend):
             return await self._harvest_here(mirror)
         worker = self._worker_of(mirror)
         try:
-            answer, _ = await self._ask(worker, "harvest", {"key": str(key), "is_late": False})
+            # Journal and log are here already, if nothing went wrong on their way.
+            (found, first), here = await asyncio.gather(
+                self._ask_harvest(worker, key), asyncio.to_thread(self._keep_mirrored, mirror)
+            )
         except NotFoundError:
             mirror.is_gone = True
             return await self._harvest_here(mirror)
-        found = _harvest_from_json(answer["harvest"])
-        # Journal and log are here already, if nothing went wrong on their way.
-        here = await asyncio.to_thread(self._keep_mirrored, mirror)
         named = [found.output_object, found.journal_object, found.log_object]
         wanted = [each for each in named if each and each not in here]
         wanted += [artifact.object_id for artifact in found.artifacts]
-        await self._fetch(worker, key, wanted)
+        await self._fetch(worker, key, wanted, first)
         return found
 
     def _keep_mirrored(self, mirror: Mirror) -> set[str]:
         paths = [mirror.directory / files.JOURNAL, mirror.directory / files.LOG]
+        # Of an empty one nothing ever came.
+        paths[1].touch(mode=0o600)
         return {each for each in self._objects.put_files(paths) if each}
 
     async def _harvest_here(self, mirror: Mirror) -> Harvest:
@@ -600,34 +618,73 @@ class DaskBackend(Backend):
             return Harvest()
         worker = self._worker_of(mirror)
         try:
-            answer, _ = await self._ask(worker, "harvest", {"key": str(key), "is_late": True})
+            found, first = await self._ask_harvest(worker, key, is_late=True)
         except NotFoundError:
             return Harvest()
-        found = _harvest_from_json(answer["harvest"])
-        await self._fetch(worker, key, [artifact.object_id for artifact in found.artifacts])
+        ids = [artifact.object_id for artifact in found.artifacts]
+        await self._fetch(worker, key, ids, first)
         return found
 
-    async def _fetch(self, worker: Worker, key: AttemptKey, object_ids: Sequence[str]) -> None:
-        """Bring objects here, in pieces, and verify them."""
+    async def _ask_harvest(
+        self, worker: Worker, key: AttemptKey, *, is_late: bool = False
+    ) -> tuple[Harvest, Parcel]:
+        """Return what an attempt left, and what of it came at once."""
+        fields: JSONObject = {"key": str(key), "is_late": is_late}
+        while True:
+            answer, content = await self._ask(worker, "harvest", fields)
+            # However much it is to hash: no call stays open for long.
+            if not answer.get("is_working"):
+                pieces = pieces_from_json(answer["pieces"])
+                return _harvest_from_json(answer["harvest"]), (pieces, content)
+
+    async def _fetch(
+        self, worker: Worker, key: AttemptKey, object_ids: Sequence[str], first: Parcel
+    ) -> None:
+        """Bring objects here, in pieces, and verify them; the `first` have come already."""
         arrivals = Arrivals(self._objects, str(key))
         n_damaged = 0
-        while True:
-            lacking = await asyncio.to_thread(arrivals.lacking, object_ids)
-            if not lacking:
-                return
-            while lacking:
-                answer, content = await self._ask(worker, "take", {"wanted": lacking[:N_WANTED]})
+        while lacking := await asyncio.to_thread(arrivals.lacking, object_ids):
+            first = choose_pieces(*first, lacking)
+            try:
+                if first[0]:
+                    await asyncio.to_thread(arrivals.add, *first)
+                else:
+                    await self._carry(worker, arrivals, lacking)
+            except CorruptObjectError:
+                n_damaged += 1
+                if n_damaged >= N_TRIES:
+                    raise
+            first = [], b""
+
+    async def _carry(self, worker: Worker, arrivals: Arrivals, lacking: Sequence[Lacking]) -> None:
+        """Bring what is lacking: pieces travel while others are written, and those verified."""
+        asking = Asking(lacking)
+        under_way: deque[asyncio.Task[tuple[JSONObject, bytes]]] = deque()
+        keeping: asyncio.Task[None] | None = None
+        try:
+            while True:
+                while len(under_way) < N_UNDER_WAY and (wanted := asking.choose()):
+                    question = self._ask(worker, "take", {"wanted": wanted})
+                    under_way.append(asyncio.create_task(question))
+                if not under_way:
+                    break
+                answer, content = await under_way.popleft()
                 pieces = pieces_from_json(answer["pieces"])
                 if not pieces:
                     raise UnavailableError(f"{worker.address} sends nothing.")
-                try:
-                    await asyncio.to_thread(arrivals.add, pieces, content)
-                except CorruptObjectError:
-                    n_damaged += 1
-                    if n_damaged >= N_TRIES:
-                        raise
-                    break
-                lacking = rest_of(lacking, pieces)
+                asking.note(pieces)
+                whole = await asyncio.to_thread(arrivals.gather, pieces, content)
+                if whole:
+                    if keeping is not None:
+                        await keeping
+                    keeping = asyncio.create_task(asyncio.to_thread(arrivals.keep, whole))
+            if keeping is not None:
+                await keeping
+        finally:
+            for each in under_way:
+                each.cancel()
+            left = [*under_way, *([keeping] if keeping else [])]
+            await asyncio.gather(*left, return_exceptions=True)
 
     async def _discard(self, key: AttemptKey) -> None:
         self._roster.let_go(key)

@@ -11,7 +11,8 @@ from jupyter_async_exec.errors import InvalidRequestError, UnavailableError
 from jupyter_async_exec.objects.local_batch import write_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
     from typing import Any
 
     from jupyter_async_exec.objects.base import ObjectStore
@@ -38,9 +39,11 @@ class Piece:
 
 #: An object and how many bytes of it are there already.
 Lacking = tuple[str, int]
+#: Pieces, and their bytes one after the other.
+Parcel = tuple[list[Piece], bytes]
 
 
-def pack(store: ObjectStore, lacking: Sequence[Lacking]) -> tuple[list[Piece], bytes]:
+def pack(store: ObjectStore, lacking: Sequence[Lacking]) -> Parcel:
     """Return the first pieces of what is lacking, as many as one message carries.
 
     Raises
@@ -70,6 +73,57 @@ def rest_of(lacking: Sequence[Lacking], sent: Sequence[Piece]) -> list[Lacking]:
             raise UnavailableError(f"The object {last.object_id} became shorter on its way.")
         rest.insert(0, (last.object_id, last.offset + last.n_bytes))
     return rest
+
+
+class Asking:
+    """Chooses what to ask for next, as far as that is known before the answers have come.
+
+    Parameters
+    ----------
+    lacking
+        What is to come, in this order.
+    """
+
+    def __init__(self, lacking: Sequence[Lacking]) -> None:
+        self._rest = list(lacking)
+        #: Sizes of the kept forms, as far as they have been told.
+        self._total_bytes: dict[str, int] = {}
+        #: Whether only the last answer says what is lacking after it.
+        self._waits = False
+
+    def choose(self) -> list[Lacking]:
+        """Return what to ask for now; nothing when all is asked for, or an answer has to come."""
+        if self._waits or not self._rest:
+            return []
+        object_id, offset = self._rest[0]
+        total_bytes = self._total_bytes.get(object_id)
+        if total_bytes is None:
+            self._waits = True
+            return self._rest[:N_WANTED]
+        end = offset + PIECE_BYTES
+        self._rest[:1] = [(object_id, end)] if end < total_bytes else []
+        return [(object_id, offset)]
+
+    def note(self, pieces: Sequence[Piece]) -> None:
+        """Take note of an answer; they come in the order of the questions."""
+        self._total_bytes.update((piece.object_id, piece.total_bytes) for piece in pieces)
+        if self._waits and pieces and pieces[0].object_id == self._rest[0][0]:
+            self._rest = rest_of(self._rest, pieces)
+            self._waits = False
+
+
+def choose_pieces(pieces: Sequence[Piece], content: bytes, lacking: Sequence[Lacking]) -> Parcel:
+    """Return those pieces, with their bytes, that begin where something is lacking."""
+    wanted = dict(lacking)
+    chosen: list[Piece] = []
+    contents: list[bytes] = []
+    begin = 0
+    for piece in pieces:
+        if wanted.get(piece.object_id) == piece.offset:
+            chosen.append(piece)
+            contents.append(content[begin : begin + piece.n_bytes])
+        begin += piece.n_bytes
+    return chosen, b"".join(contents)
 
 
 def pieces_from_json(fields: Iterable[Any]) -> list[Piece]:
@@ -108,18 +162,26 @@ class Arrivals:
         return list(found.items())
 
     def add(self, pieces: Sequence[Piece], content: bytes) -> None:
-        """Take pieces whose bytes follow each other in `content`.
+        """Take pieces whose bytes follow each other in `content`, and keep what is whole.
+
+        Raises
+        ------
+        InvalidRequestError, CorruptObjectError, DiskFullError
+            As `gather` and `keep` raise them.
+        """
+        self.keep(self.gather(pieces, content))
+
+    def gather(self, pieces: Sequence[Piece], content: bytes) -> dict[str, Path]:
+        """Take pieces whose bytes follow each other in `content`; return what is whole now.
 
         Raises
         ------
         InvalidRequestError
             They do not continue what is here; ask again what is lacking.
-        CorruptObjectError
-            An object is whole and is not what it should be; it was thrown away.
         DiskFullError
             There is no room.
         """
-        whole = {}
+        whole: dict[str, Path] = {}
         view = memoryview(content)
         for piece in pieces:
             path = self._store.arrival_path(piece.object_id, self._sender)
@@ -133,6 +195,18 @@ class Arrivals:
             view = view[piece.n_bytes :]
             if piece.is_last:
                 whole[piece.object_id] = path
+        return whole
+
+    def keep(self, whole: Mapping[str, Path]) -> None:
+        """Verify and keep objects that are whole.
+
+        Raises
+        ------
+        CorruptObjectError
+            One is not what it should be; it was thrown away.
+        DiskFullError
+            There is no room.
+        """
         if whole:
             self._store.adopt(whole)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -58,6 +59,9 @@ class NearLink:
         self._under_way: list[tuple[str, JSONObject, bytes]] = []
         #: What was asked, in order.
         self.asked: list[str] = []
+        self._open: Counter[str] = Counter()
+        #: How many of each verb were open at the same time.
+        self.most_at_once: Counter[str] = Counter()
 
     async def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         return await coroutine
@@ -96,7 +100,12 @@ class NearLink:
         if verb in self.delayed:
             self._under_way.append((verb, fields, content))
             raise UnansweredError(f"{worker} does not answer.")
-        answer = await self._deliver(verb, fields, content)
+        self._open[verb] += 1
+        self.most_at_once[verb] = max(self.most_at_once[verb], self._open[verb])
+        try:
+            answer = await self._deliver(verb, fields, content)
+        finally:
+            self._open[verb] -= 1
         if verb in self.hanging:
             self.hangs.set()
             await asyncio.Event().wait()

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jupyter_async_exec.backends.dask import parcels
-from jupyter_async_exec.backends.dask.parcels import Arrivals, Piece, pack, rest_of
+from jupyter_async_exec.backends.dask.parcels import (
+    Arrivals,
+    Asking,
+    Piece,
+    choose_pieces,
+    pack,
+    rest_of,
+)
 from jupyter_async_exec.errors import CorruptObjectError, InvalidRequestError
 from jupyter_async_exec.objects.local import LocalObjectStore
 
@@ -119,3 +126,38 @@ def test_a_piece_out_of_its_order_is_refused(
         Arrivals(there, "sender").add([Piece(object_id, 1_000, 1_000, total_bytes)], piece)
 
     assert Arrivals(there, "sender").lacking([object_id]) == [(object_id, 0)]
+
+
+def test_pieces_are_asked_for_before_the_first_has_come(
+    here: LocalObjectStore, there: LocalObjectStore
+) -> None:
+    contents = [os.urandom(3_500), b"small", os.urandom(2_500), b"", b"last"]
+    ids = [here.put(content) for content in contents]
+    arrivals = Arrivals(there, "sender")
+    asking = Asking(arrivals.lacking(ids))
+    under_way: list[tuple[list[Piece], bytes]] = []
+    most = 0
+
+    while True:
+        while len(under_way) < 3 and (wanted := asking.choose()):
+            under_way.append(pack(here, wanted))
+        most = max(most, len(under_way))
+        if not under_way:
+            break
+        pieces, content = under_way.pop(0)
+        asking.note(pieces)
+        arrivals.add(pieces, content)
+
+    assert most == 3
+    assert [there.get(each) for each in ids] == contents
+    assert arrivals.lacking(ids) == []
+
+
+def test_pieces_that_came_unasked_are_taken_where_they_begin(here: LocalObjectStore) -> None:
+    first, second = here.put(b"first"), here.put(b"second")
+    pieces, content = pack(here, [(first, 0), (second, 0)])
+
+    chosen, of_it = choose_pieces(pieces, content, [(second, 0), (first, 3)])
+
+    assert [piece.object_id for piece in chosen] == [second]
+    assert of_it == here.read_packed(second, offset=0, limit_bytes=1_000)[0]

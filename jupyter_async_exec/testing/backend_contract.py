@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jupyter_async_exec.backends.base import AttemptKey
+from jupyter_async_exec.core.events import CellStarted
 from jupyter_async_exec.core.execution import Reason, Status
 
 if TYPE_CHECKING:
@@ -94,6 +95,26 @@ class BackendContract:
         assert observation.result.status is Status.CANCELLED
         assert b"begun" in await _log(backend, endless)
         assert await backend.read_notebook(_key(endless)) is not None
+
+    async def test_what_it_does_is_seen_while_it_does_it(
+        self, backend: Backend, endless: Execution
+    ) -> None:
+        await backend.start(endless)
+        async with asyncio.timeout(LIMIT_S):
+            while b"begun" not in await _log(backend, endless):
+                await backend.wait(_key(endless), timeout_s=LOOK_INTERVAL_S)
+
+        observation = await backend.observe(_key(endless), offset=0)
+        later = await backend.observe(_key(endless), offset=observation.offset)
+        notebook = await backend.read_notebook(_key(endless))
+
+        assert observation.alive
+        assert observation.result is None
+        assert any(isinstance(event, CellStarted) for event in observation.events)
+        assert not any(isinstance(event, CellStarted) for event in later.events)
+        assert notebook is not None
+        assert b"begun" in notebook
+        await backend.discard(_key(endless))
 
     async def test_discarding_ends_whatever_still_runs(
         self, backend: Backend, endless: Execution

@@ -76,7 +76,7 @@ class Scene:
         return self.networks is not None
 
     def start_workers(self) -> None:
-        """Start the workers of all machines that have none."""
+        """Start the workers of all machines that have none, as a nanny does."""
         for name in MACHINES:
             if self.cluster.runs(name):
                 continue
@@ -166,8 +166,12 @@ class ClusterRound(Round):
 
     def _check_processes(self, server: Server) -> None:
         """Nobody is left on any machine, nor anything of an attempt."""
-        scene = self.scene
-        wait_for(lambda: not scene.processes(), limit_s=CLEARED_WITHIN_S, what="ended everybody")
         wait_for(
-            lambda: not any(scene.attempts()), limit_s=CLEARED_WITHIN_S, what="removed everything"
+            lambda: not self.scene.processes(), limit_s=CLEARED_WITHIN_S, what="ended everybody"
         )
+        wait_for(self._is_cleared, limit_s=CLEARED_WITHIN_S, what="removed everything")
+
+    def _is_cleared(self) -> bool:
+        # Some time after a cut a worker may find its connections broken and end.
+        self.scene.start_workers()
+        return not any(self.scene.attempts())

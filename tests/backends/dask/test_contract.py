@@ -10,12 +10,13 @@ import pytest
 
 from jupyter_async_exec.backends.dask.backend import DaskBackend
 from jupyter_async_exec.backends.dask.settings import DaskSettings
+from jupyter_async_exec.core.events import MetricRecorded
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.errors import KernelMissingError, UnavailableError
 from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.runner.vault import Vault
 from jupyter_async_exec.testing.backend_contract import BackendContract, wait_for_end
-from tests.backends.dask.clusters import Cluster, become_ready
+from tests.backends.dask.clusters import START_LIMIT_S, Cluster, become_ready
 from tests.backends.dask.steps import ENDLESS, has_begun, key_of, nobody_is_left, opened
 from tests.backends.executions import claimed
 
@@ -61,7 +62,7 @@ class TestDaskBackend(BackendContract):
 
     @pytest.fixture
     def endless(self, objects: LocalObjectStore) -> Execution:
-        return claimed(objects, "print('begun', flush=True)\nimport time\ntime.sleep(600)")
+        return claimed(objects, ENDLESS)
 
 
 async def test_executions_go_on_without_the_server_and_the_next_one_reads_on(
@@ -124,3 +125,42 @@ async def test_room_and_kernels_are_the_workers(
         await asyncio.gather(*(backend.discard(key_of(each)) for each in running))
         for each in running:
             await asyncio.to_thread(nobody_is_left, each)
+
+
+async def test_who_collects_others_has_their_files_there_and_its_metrics_are_live(
+    cluster: Cluster, objects: LocalObjectStore, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    path = "collected-executions/7/scores.json"
+    handed = {
+        "files": [{"path": path, "object_id": objects.put(b'{"score": 0.5}')}],
+        "note": None,
+    }
+    collecting = claimed(
+        objects,
+        "import json, os, time\nfrom jupyter_async_exec import log_metric",
+        f"log_metric('best', json.load(open({path!r}))['score'])",
+        f"while not os.path.exists({str(gate)!r}): time.sleep(0.05)",
+    )
+    collecting = replace(collecting, provenance={"handed": handed})
+    async with opened(tmp_path, cluster, objects, slots=8) as backend:
+        await backend.start(collecting)
+        metrics: list[MetricRecorded] = []
+        offset = 0
+        async with asyncio.timeout(START_LIMIT_S):
+            while not metrics:
+                await backend.wait(key_of(collecting), timeout_s=0.05)
+                seen = await backend.observe(key_of(collecting), offset=offset)
+                assert seen.result is None
+                metrics += [each for each in seen.events if isinstance(each, MetricRecorded)]
+                offset = seen.offset
+        gate.touch()
+        end = await wait_for_end(backend, collecting)
+        harvest = await backend.harvest(key_of(collecting), collecting)
+        await backend.discard(key_of(collecting))
+
+        assert [(metric.name, metric.value) for metric in metrics] == [("best", 0.5)]
+        assert end.result is not None
+        assert end.result.status is Status.SUCCEEDED
+        # What it was handed is none of its own files.
+        assert harvest.artifacts == ()

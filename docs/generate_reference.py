@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import yaml
-from traitlets import Bool, DefaultHandler, Dict, Float, Integer, List, TraitType, Unicode
+from traitlets import Bool, DefaultHandler, Dict, Float, Integer, List, TraitType, Unicode, Union
 
 from jupyter_async_exec import errors
 from jupyter_async_exec.app import AsyncExecApp
@@ -49,6 +49,7 @@ TRAIT_KINDS: dict[type[TraitType[Any, Any]], str] = {
     Integer: "whole number",
     List: "list",
     Unicode: "text",
+    Union: "text or list",
 }
 
 

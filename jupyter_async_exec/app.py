@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Bool, Dict, Float, Integer, Unicode, default
+from traitlets import Bool, Dict, Enum, Float, Integer, List, Unicode, Union, default
 
 from jupyter_async_exec.api.base import OPENER_KEY
 from jupyter_async_exec.api.contents_files import ContentsFiles
@@ -110,6 +110,14 @@ class AsyncExecApp(ExtensionApp):
         min=0,
         help="Room on this machine for copies of objects that are kept elsewhere, in bytes; "
         "what was used longest ago goes first.",
+    ).tag(config=True)
+    gpus = Union(
+        [Enum(["auto"]), List(Unicode())],
+        default_value="auto",
+        help="GPUs of this machine that executions can ask for, as CUDA knows them, such as "
+        '`["0", "1"]`; each has its own, and one named twice is shared by two. With a list, who '
+        'asks for none sees none. "auto": those that `nvidia-smi` finds, or that '
+        "CUDA_VISIBLE_DEVICES names; who asks for none sees them all. `[]`: none are given out.",
     ).tag(config=True)
     nice = Integer(
         5, min=0, max=19, help="Added niceness of executions (0 to 19): higher yields more."
@@ -313,6 +321,7 @@ class AsyncExecApp(ExtensionApp):
             objects_cache_bytes=self.objects_cache_bytes,
             nice=self.nice,
             spares=self.spares,
+            gpus=self.gpus,
             mlflow=self.mlflow,
             capture_limits=CaptureLimits(
                 file_bytes=self.max_file_bytes,

@@ -33,6 +33,7 @@ def run(
     preset: str | None = None,
     kernel_name: str | None = None,
     backend: str = "local",
+    resources: Mapping[str, float] | None = None,
     title: str | None = None,
     tags: Sequence[str] = (),
     run_time_limit_s: float | None = None,
@@ -62,6 +63,8 @@ def run(
         In place of the notebook's own kernel.
     backend
         Where to run.
+    resources
+        What it needs there besides a slot, such as ``{"GPU": 1}``.
     title
         In place of the automatic one.
     tags
@@ -111,6 +114,7 @@ def run(
         kernel_name=kernel_name,
         title=title,
         backend=backend,
+        resources=dict(resources or {}),
         tags=tuple(tags),
         limits={field: limit for field, limit in limits.items() if limit is not None},
         after=_references(after),

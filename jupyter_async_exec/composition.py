@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from jupyter_async_exec.backends.configured import make_backends
-from jupyter_async_exec.backends.local import LocalBackend
+from jupyter_async_exec.backends.gpus import AUTO, Gpus, find_gpus
+from jupyter_async_exec.backends.local import GPUS, LocalBackend
 from jupyter_async_exec.changes import ChangeFeed
 from jupyter_async_exec.core.execution import Limits
 from jupyter_async_exec.core.secret_names import hidden_names
@@ -85,6 +86,8 @@ class Settings:
     nice: int = 5
     #: Runners kept ready for each kernel used lately (0 or 1).
     spares: int = 1
+    #: GPUs of this machine, as CUDA knows them; "auto": those that are found.
+    gpus: Sequence[str] = AUTO
     #: Whether MLflow's runs are kept in a store of ours.
     mlflow: bool = field(default_factory=default_mlflow)
 
@@ -207,6 +210,7 @@ def compose(
         nice=settings.nice,
         spares=settings.spares,
         mlflow_dir=data_dir / MLFLOW_DIR if settings.mlflow else None,
+        gpus=_open_gpus(settings, data_dir),
     )
     vault = Vault(data_dir / SECRETS)
     backends: dict[str, Backend] = {
@@ -275,6 +279,13 @@ def _open_objects(settings: Settings, data_dir: Path) -> ObjectStore:
         options=settings.objects_options,
         cache_bytes=settings.objects_cache_bytes,
     )
+
+
+def _open_gpus(settings: Settings, data_dir: Path) -> Gpus:
+    if settings.gpus == AUTO:
+        return Gpus(data_dir / GPUS, find_gpus, hides=False)
+    # Who names them wants them looked after; who names none wants nothing of that.
+    return Gpus(data_dir / GPUS, lambda: settings.gpus, hides=bool(settings.gpus))
 
 
 def forget_secrets(vault: Vault, store: ExecutionStore) -> None:

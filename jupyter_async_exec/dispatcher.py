@@ -26,6 +26,7 @@ from jupyter_async_exec.core.events import (
     Remarked,
 )
 from jupyter_async_exec.core.execution import Execution, Reason, Remark, Status
+from jupyter_async_exec.core.resources import Floor, Room
 from jupyter_async_exec.errors import (
     AsyncExecError,
     DiskFullError,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jupyter_async_exec.backends.base import Backend
+    from jupyter_async_exec.core.resources import Resources
     from jupyter_async_exec.runner.result import Result
     from jupyter_async_exec.store import ExecutionStore
 
@@ -347,16 +349,27 @@ class Dispatcher:
                 # It may get more room, or less, without anything changing in the store.
                 self._look_again_in(HEALTH_INTERVAL_S)
             room = slots if health.slots is None else health.slots
+            floor = Floor(health.rooms or (Room(slots=room),), self._needed_on(backend))
             while self._count_on(backend) < room and not self._stopping:
-                execution = await asyncio.to_thread(self._store.claim, backend=name)
+                execution = await asyncio.to_thread(
+                    self._store.claim, backend=name, has_room=floor.has_room
+                )
                 if execution is None:
                     break
+                floor.put(execution.resources)
                 LOGGER.info("#%d starts (attempt %d).", execution.number, execution.attempt)
                 self._follow(_Followed(execution=execution, backend=backend), start=True)
                 self._changed()
 
     def _count_on(self, backend: Backend) -> int:
         return sum(followed.backend is backend for followed in self._followed.values())
+
+    def _needed_on(self, backend: Backend) -> dict[str, Resources]:
+        return {
+            execution_id: followed.execution.resources
+            for execution_id, followed in self._followed.items()
+            if followed.backend is backend
+        }
 
     def _follow(self, followed: _Followed, *, start: bool) -> None:
         self._followed[followed.execution.id] = followed

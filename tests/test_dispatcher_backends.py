@@ -13,6 +13,7 @@ from jupyter_async_exec.backends.base import Health
 from jupyter_async_exec.core.clock import utc_now
 from jupyter_async_exec.core.events import ExecutionStarted
 from jupyter_async_exec.core.execution import Execution, Reason, Status
+from jupyter_async_exec.core.resources import Room
 from jupyter_async_exec.dispatcher import Dispatcher
 from jupyter_async_exec.errors import KernelMissingError, UnavailableError
 from jupyter_async_exec.store import ExecutionStore
@@ -104,6 +105,21 @@ async def test_a_backend_without_room_starts_when_it_has_some(
 
         far.health_result = Health(slots=1)
         await until(lambda: len(far.started) == 1)
+
+
+async def test_who_needs_a_gpu_waits_for_one_and_holds_up_nobody_else(
+    store: ExecutionStore, far: ScriptedBackend, tmp_path: Path
+) -> None:
+    far.health_result = Health(slots=4, rooms=(Room(slots=4, resources={"GPU": 1}),))
+    for resources in ({"GPU": 1.0}, {"GPU": 1.0}, {}):
+        store.accept(make_submission(backend="far", resources=resources))
+
+    async with dispatching(store, tmp_path, far):
+        await until(lambda: len(far.started) == 2)
+        assert sorted(far.attempts_by_number) == [1, 3]
+        far.end(1)
+
+        await until(lambda: 2 in far.attempts_by_number)
 
 
 async def test_a_backend_that_refuses_holds_up_no_other(

@@ -14,6 +14,7 @@ from jupyter_async_exec.api import wire
 from jupyter_async_exec.api.contract import check_body, read_query
 from jupyter_async_exec.api.encoding import encode
 from jupyter_async_exec.errors import AsyncExecError
+from jupyter_async_exec.service.places import NO_REASONS
 from jupyter_async_exec.snapshots.reader import read_json
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.service import ExecutionService
+    from jupyter_async_exec.service.places import Reasons
 
 #: Key, in the web application's settings, of the coroutine that gives the service.
 OPENER_KEY = "jupyter_async_exec_opener"
@@ -97,10 +99,10 @@ class AsyncExecHandler(APIHandler):
         reason = await self.reason_to_wait(executions)
         return [wire.execution_to_json(execution, reason) for execution in executions]
 
-    async def reason_to_wait(self, executions: tuple[Execution, ...]) -> wire.Reasons:
-        """Return, by backend, what those of `executions` that wait are waiting for."""
+    async def reason_to_wait(self, executions: tuple[Execution, ...]) -> Reasons:
+        """Return what those of `executions` that wait are waiting for."""
         if all(execution.is_final for execution in executions):
-            return {}
+            return NO_REASONS
         return await self.service.waiting_reasons()
 
     def write_json(self, document: JSONObject) -> None:

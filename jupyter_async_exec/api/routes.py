@@ -56,6 +56,7 @@ def routes() -> list[tuple[str, type[AsyncExecHandler]]]:
         (r"/async-exec/notebooks/(.+)/presets/([^/]+)", presets.PresetHandler),
         (r"/async-exec/gc", gc.GcHandler),
         (r"/async-exec/status", status.StatusHandler),
+        (r"/async-exec/backends", status.BackendsHandler),
         (r"/async-exec/openapi\.yaml", status.OpenapiHandler),
         (r"/async-exec/contents/?(.*)", contents.ContentsHandler),
         # Last, for what is left.

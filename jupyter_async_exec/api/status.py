@@ -29,6 +29,18 @@ class StatusHandler(AsyncExecHandler):
         self.write_json(await self.service.status())
 
 
+class BackendsHandler(AsyncExecHandler):
+    """``backends``."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return where executions can run, and whether a notebook of a kernel can."""
+        self.count_as_background()
+        query = self.read_query("/backends")
+        self.write_json({"backends": await self.service.backends(query["kernel_name"])})
+
+
 class OpenapiHandler(AsyncExecHandler):
     """``openapi.yaml``."""
 

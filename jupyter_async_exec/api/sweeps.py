@@ -11,6 +11,7 @@ from tornado import web
 from jupyter_async_exec.api import wire
 from jupyter_async_exec.api.base import AsyncExecHandler
 from jupyter_async_exec.errors import InvalidRequestError
+from jupyter_async_exec.service.places import NO_REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,7 @@ class _SweepAnswer(AsyncExecHandler):
         reused = await self.service.sweeps.reused(sweep)
         then = await self.service.sweeps.then(sweep)
         is_over = sweep.status.is_final and all(each.is_final for each in then)
-        reasons = {} if is_over else await self.service.waiting_reasons()
+        reasons = NO_REASONS if is_over else await self.service.waiting_reasons()
         await self.write_large_json(
             lambda: wire.sweep_to_json(sweep, executions, reused, reasons, then)
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.core.clock import format_at
 from jupyter_async_exec.core.execution import Collect, Hold, Status
@@ -19,6 +19,7 @@ from jupyter_async_exec.core.sweeps import Mode, SweepDefinition
 from jupyter_async_exec.errors import InvalidRequestError
 from jupyter_async_exec.service import SubmitRequest, SweepRequest
 from jupyter_async_exec.service.fan_in import collect_to_json
+from jupyter_async_exec.service.places import NO_REASONS
 from jupyter_async_exec.store import ExecutionQuery
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from jupyter_async_exec.service import LogPiece, SweepPlan
     from jupyter_async_exec.service.collection import Collection
     from jupyter_async_exec.service.metrics import MetricsPiece
+    from jupyter_async_exec.service.places import Reasons
     from jupyter_async_exec.snapshots.parameters import ParameterList
     from jupyter_async_exec.store import ExecutionPage
 
@@ -57,10 +59,6 @@ PREVIEWABLE_TYPES = frozenset(
 #: Of what is removed, so many are named.
 MAX_COLLECTED = 1_000
 
-#: Why a queued execution waits, by the name of its backend.
-Reasons: TypeAlias = "Mapping[str, str]"
-#: Its backend was there when it was submitted.
-NOT_CONFIGURED = "Waits for its backend, which is not configured here any more."
 #: What a queued execution waits for besides a slot, said to people.
 HOLDS = {
     Hold.CANARY: "Waits for the first execution of its sweep, and starts if that succeeds.",
@@ -68,7 +66,7 @@ HOLDS = {
 
 
 def execution_to_json(execution: Execution, reasons: Reasons) -> JSONObject:
-    """Return the JSON of an execution; `reasons` to wait, by backend, count while it is queued."""
+    """Return the JSON of an execution; `reasons` to wait count while it is queued."""
     error = execution.error
     return {
         "id": execution.id,
@@ -81,6 +79,7 @@ def execution_to_json(execution: Execution, reasons: Reasons) -> JSONObject:
         "parameters": execution.parameters,
         "kernel_name": execution.kernel_name,
         "backend": execution.backend,
+        "resources": execution.resources,
         "snapshot_id": execution.snapshot_id,
         "sweep_id": execution.sweep_id,
         "parent_id": execution.parent_id,
@@ -168,7 +167,7 @@ def sweep_to_json(
         if found is None
         else {"id": found[0].id, "number": found[0].number, "value": found[1]},
         "executions": [execution_to_json(each, reasons) for each in executions],
-        "reused": [execution_to_json(each, {}) for each in reused],
+        "reused": [execution_to_json(each, NO_REASONS) for each in reused],
         "then": [execution_to_json(each, reasons) for each in then],
     }
 
@@ -293,7 +292,9 @@ def _limits(options: JSONObject) -> JSONObject:
 def rerun_request(body: JSONObject) -> dict[str, Any]:
     """Return what a checked request body changes in a rerun."""
     changes = {name: value for name, value in body.items() if name != "options"}
-    return changes | {"limits": _limits(body.get("options", {}))}
+    options = body.get("options", {})
+    place = {name: options[name] for name in ("backend", "resources") if name in options}
+    return changes | place | {"limits": _limits(options)}
 
 
 def submit_request(body: JSONObject, *, submitted_by: str) -> SubmitRequest:
@@ -306,6 +307,7 @@ def submit_request(body: JSONObject, *, submitted_by: str) -> SubmitRequest:
         kernel_name=body.get("kernel_name"),
         title=body.get("title"),
         backend=options.get("backend", "local"),
+        resources=options.get("resources", {}),
         tags=tuple(options.get("tags", ())),
         limits=_limits(options),
         request_id=body.get("request_id"),
@@ -412,7 +414,7 @@ def _waits_for(execution: Execution, reasons: Reasons) -> str | None:
         return execution.waits_for
     if execution.hold is not None:
         return HOLDS[execution.hold]
-    return reasons.get(execution.backend, NOT_CONFIGURED)
+    return reasons.of(execution)
 
 
 def _at(moment: datetime | None) -> str | None:

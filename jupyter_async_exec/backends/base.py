@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jupyter_async_exec.core.events import Event
     from jupyter_async_exec.core.execution import Artifact, Execution, Remark
+    from jupyter_async_exec.core.resources import Room
     from jupyter_async_exec.runner.result import Result
 
 
@@ -61,6 +62,12 @@ class Health:
     slots: int | None = None
     #: One sentence for people: why it takes none now, or not as many as it might.
     problem: str | None = None
+    #: Whether what is sent there starts once there is room, without anybody mending something.
+    is_usable: bool = True
+    #: Names of the kernels that are installed there; None: those of this machine, or not known.
+    kernels: frozenset[str] | None = None
+    #: Its machines, as far as they are known; none: nothing can be asked for besides a slot.
+    rooms: tuple[Room, ...] = ()
 
 
 class Backend(ABC):

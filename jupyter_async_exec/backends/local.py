@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 from typing_extensions import override
 
 from jupyter_async_exec.backends.attempt_folder import (
@@ -20,14 +22,16 @@ from jupyter_async_exec.backends.attempt_folder import (
     read_notebook,
     remove,
 )
-from jupyter_async_exec.backends.base import AttemptKey, Backend, Harvest, Observation
+from jupyter_async_exec.backends.base import AttemptKey, Backend, Harvest, Health, Observation
+from jupyter_async_exec.backends.gpus import Gpus
 from jupyter_async_exec.backends.unreadable import (
     PATIENCE_S,
     Patience,
     conclude_unreadable,
     permit_reading,
 )
-from jupyter_async_exec.core.execution import Remark
+from jupyter_async_exec.core.execution import LOCAL, Remark
+from jupyter_async_exec.core.resources import GPU, MEMORY_GB, Room
 from jupyter_async_exec.core.secret_names import hidden_names
 from jupyter_async_exec.errors import InvalidRequestError, StartCancelledError
 from jupyter_async_exec.runner import files
@@ -47,6 +51,7 @@ from jupyter_async_exec.snapshots.working_tree import WorkingTree
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Mapping
 
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.objects.base import ObjectStore
@@ -56,6 +61,8 @@ if TYPE_CHECKING:
 WORK = "work"
 #: Where spare runners wait, beside the attempts folder.
 SPARES = "spares"
+#: Where is written down who has which GPU, beside it too.
+GPUS = "gpus"
 #: What the mirror held before the notebook ran; artifacts are what differs.
 BASELINE = "baseline.json"
 #: What it held when its files were kept; late files are what differs.
@@ -89,9 +96,11 @@ class LocalBackend(Backend):
         Where results go; default where snapshots come from.
     owner
         The process with which attempts end; without one they outlive whoever started them.
+    gpus
+        What can be asked for; `None` leaves GPUs as they are.
     """
 
-    name = "local"
+    name = LOCAL
 
     def __init__(
         self,
@@ -104,8 +113,10 @@ class LocalBackend(Backend):
         patience_s: float = PATIENCE_S,
         results: ObjectStore | None = None,
         owner: Process | None = None,
+        gpus: Gpus | None = None,
     ) -> None:
         self._owner = owner
+        self._gpus = gpus or Gpus(directory.with_name(GPUS), tuple, hides=False)
         self._directory = directory
         self._mlflow_dir = mlflow_dir
         self._objects = objects
@@ -118,6 +129,10 @@ class LocalBackend(Backend):
         self._early_cancels: set[AttemptKey] = set()
         self._patience = Patience(patience_s)
         self._harvest_patience = Patience(patience_s)
+
+    @override
+    async def health(self) -> Health:
+        return await asyncio.to_thread(self._health)
 
     @override
     async def start(self, execution: Execution) -> None:
@@ -185,6 +200,12 @@ class LocalBackend(Backend):
     def _path(self, key: AttemptKey) -> Path:
         return self._directory / str(key)
 
+    def _health(self) -> Health:
+        resources: dict[str, float] = {MEMORY_GB: _memory_gb()}
+        if self._gpus.ids:
+            resources[GPU] = len(self._gpus.ids)
+        return Health(rooms=(Room(resources=resources),))
+
     def _start(self, execution: Execution) -> socket.socket | None:
         key = AttemptKey(execution.id, execution.attempt)
         directory = self._path(key)
@@ -195,17 +216,22 @@ class LocalBackend(Backend):
             remove(directory)
         kernel_name = execution.kernel_name
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        variables = self._gpus.take(directory, int(execution.resources.get(GPU, 0)))
         spare = self._warm.take(kernel_name, directory)
         try:
             if spare is None:
                 directory.mkdir(mode=0o700)
-                self._prepare(execution, directory)
-                return launch(directory, fork_server=self._warm.fork_server(kernel_name))
-            self._prepare(execution, directory)
-            return spare.begin()
+                self._prepare(execution, directory, variables)
+                bell = launch(directory, fork_server=self._warm.fork_server(kernel_name))
+            else:
+                self._prepare(execution, directory, variables)
+                bell = spare.begin()
+            self._gpus.keep(directory)
+            return bell
         except BaseException:
             if spare is not None:
                 spare.end()
+            self._gpus.let_go(directory)
             remove(directory)
             raise
         finally:
@@ -217,7 +243,7 @@ class LocalBackend(Backend):
         if key in self._early_cancels or (self._path(key) / files.CANCEL).exists():
             raise StartCancelledError("Cancelled before it started.")
 
-    def _prepare(self, execution: Execution, directory: Path) -> None:
+    def _prepare(self, execution: Execution, directory: Path, variables: Mapping[str, str]) -> None:
         manifest = load_manifest(self._objects, execution.snapshot_id)
         provenance = execution.provenance
         key = AttemptKey(execution.id, execution.attempt)
@@ -257,7 +283,7 @@ class LocalBackend(Backend):
                 parameters=execution.parameters,
                 secrets_path=self._secrets_path(execution),
                 limits=execution.limits,
-                environment=self._variables(execution),
+                environment={**self._variables(execution), **variables},
                 nice=self._nice,
                 owner=None if self._owner is None else (self._owner.pid, self._owner.started),
             ),
@@ -391,6 +417,7 @@ class LocalBackend(Backend):
             return
         _end_processes(directory)
         remove(directory)
+        self._gpus.let_go(directory)
 
 
 class _Ear:
@@ -452,6 +479,12 @@ def _end_processes(directory: Path) -> None:
         # Nothing is started without a task, and only the task names its processes.
         if held:
             raise
+
+
+@functools.cache
+def _memory_gb() -> float:
+    """Return how much memory this machine has."""
+    return round(psutil.virtual_memory().total / 1e9, 1)
 
 
 def _local_path(text: str | None) -> Path | None:

@@ -1,4 +1,4 @@
-"""Options by which a command limits an execution, in the units people use."""
+"""Options that say where an execution runs and what it may use, in the units people use."""
 
 from __future__ import annotations
 
@@ -25,6 +25,40 @@ _LIMITS = {
     ),
     "output": ("output_bytes", _BYTES, "SIZE", "keep less in the notebook; the log keeps all"),
 }  # fmt: skip
+
+
+def add_place_options(parser: argparse.ArgumentParser, *, default: str | None) -> None:
+    """Add ``--backend`` and ``--resources``."""
+    parser.add_argument(
+        "--backend", default=default, metavar="B", help=f"where to run ({default or 'as before'})"
+    )
+    parser.add_argument(
+        "--resources",
+        metavar="NAME=N,…",
+        help="what it needs there besides a slot, such as GPU=1 or GPU=1,memory_gb=16",
+    )
+
+
+def read_resources_option(options: argparse.Namespace) -> dict[str, float] | None:
+    """Return the resources that were asked for; None where nothing was said.
+
+    Raises
+    ------
+    InvalidRequestError
+        It is no list of names and amounts.
+    """
+    if options.resources is None:
+        return None
+    found: dict[str, float] = {}
+    for part in filter(None, options.resources.split(",")):
+        name, _, amount = part.partition("=")
+        try:
+            found[name.strip()] = float(amount)
+        except ValueError:
+            raise InvalidRequestError(
+                f"{part[:50]!r} asks for nothing: write a name and a number, such as GPU=1."
+            ) from None
+    return found
 
 
 def add_limit_options(parser: argparse.ArgumentParser) -> None:

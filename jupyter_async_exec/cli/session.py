@@ -15,6 +15,7 @@ from jupyter_async_exec.cli.local_files import LocalFiles
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.core.secret_names import is_secret
 from jupyter_async_exec.errors import InvalidRequestError
+from jupyter_async_exec.service.places import NO_REASONS
 
 if TYPE_CHECKING:
     import argparse
@@ -27,7 +28,13 @@ if TYPE_CHECKING:
 #: What the shell gets to know about how an execution ended.
 EXIT_CODES = {Status.SUCCEEDED: 0, Status.FAILED: 1, Status.CANCELLED: 3}
 #: What holds for commands as for servers: where executions run and where they are kept.
-SHARED_SETTINGS = ("backends", "objects_url", "objects_options", "objects_cache_bytes")
+SHARED_SETTINGS = (
+    "backends",
+    "gpus",
+    "objects_url",
+    "objects_options",
+    "objects_cache_bytes",
+)
 #: How often a waiting command looks at the execution.
 WAIT_INTERVAL_S = 0.1
 
@@ -148,7 +155,7 @@ def ask_for_secrets(names: Sequence[str]) -> dict[str, str]:
 
 async def to_json(house: House, execution: Execution) -> JSONObject:
     """Return the JSON of an execution, the same as REST's."""
-    reasons = {} if execution.is_final else await house.service.waiting_reasons()
+    reasons = NO_REASONS if execution.is_final else await house.service.waiting_reasons()
     return wire.execution_to_json(execution, reasons)
 
 

@@ -24,6 +24,7 @@ from jupyter_async_exec.core.metrics import is_name
 from jupyter_async_exec.core.search import Sampler, Search, best, goal_of
 from jupyter_async_exec.core.sweeps import Mode, SweepDefinition
 from jupyter_async_exec.errors import InvalidRequestError
+from jupyter_async_exec.service.places import NO_REASONS
 
 if TYPE_CHECKING:
     import argparse
@@ -200,7 +201,7 @@ async def report_sweep(
 ) -> int:
     """Print how a sweep stands; return the exit code."""
     if as_json:
-        reasons = {} if sweep.status.is_final else await house.service.waiting_reasons()
+        reasons = NO_REASONS if sweep.status.is_final else await house.service.waiting_reasons()
         reused = await house.service.sweeps.reused(sweep)
         then = await house.service.sweeps.then(sweep)
         print_json(wire.sweep_to_json(sweep, executions, reused, reasons, then))

@@ -137,6 +137,8 @@ class Execution:
     parameters: dict[str, JSONValue] = field(default_factory=dict)
     kernel_name: str
     backend: str = "local"
+    #: What it needs there besides a slot, by name; nobody else has it meanwhile.
+    resources: dict[str, float] = field(default_factory=dict)
     snapshot_id: str
     sweep_id: str | None = None
     #: The execution this one is a rerun of.
@@ -200,6 +202,7 @@ class Submission:
     parameters: dict[str, JSONValue]
     kernel_name: str
     backend: str
+    resources: dict[str, float] = field(default_factory=dict)
     snapshot_id: str
     parent_id: str | None = None
     sweep_id: str | None = None

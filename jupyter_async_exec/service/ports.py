@@ -64,6 +64,8 @@ class SubmitRequest:
     kernel_name: str | None = None
     title: str | None = None
     backend: str = "local"
+    #: What it needs there besides a slot, by name.
+    resources: Mapping[str, object] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     #: Limits chosen for this execution, by field of `Limits`; the others are as configured.
     limits: Mapping[str, Any] = field(default_factory=dict)

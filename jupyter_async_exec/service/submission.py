@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_async_exec.core.clock import Clock, utc_now
 from jupyter_async_exec.core.execution import Execution, Limits, Submission, new_id
 from jupyter_async_exec.core.parameters import coerce_parameters
+from jupyter_async_exec.core.resources import read_resources
 from jupyter_async_exec.core.secret_names import hidden_names, is_secret, missing_secrets
 from jupyter_async_exec.core.secret_parameters import take_secrets
 from jupyter_async_exec.errors import (
@@ -253,6 +254,7 @@ class Sealer:
             parameters=parameters,
             kernel_name=opened.kernel.name,
             backend=request.backend,
+            resources=read_resources(request.resources),
             snapshot_id=captured.snapshot_id,
             tags=request.tags,
             submitted_by=request.submitted_by,
@@ -332,6 +334,8 @@ class Sealer:
         parameters: Mapping[str, object] | None,
         title: str | None,
         limits: Mapping[str, Any],
+        backend: str | None,
+        resources: Mapping[str, object] | None,
         request_id: str | None,
         submitted_by: str,
     ) -> Submission:
@@ -383,7 +387,8 @@ class Sealer:
             title=title,
             parameters=chosen,
             kernel_name=parent.kernel_name,
-            backend=parent.backend,
+            backend=parent.backend if backend is None else backend,
+            resources=parent.resources if resources is None else read_resources(resources),
             snapshot_id=parent.snapshot_id,
             parent_id=parent.id,
             tags=parent.tags,

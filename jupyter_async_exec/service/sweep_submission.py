@@ -296,6 +296,7 @@ class SweepSealer:
             parameters=execution.parameters,
             kernel_name=execution.kernel_name,
             backend=execution.backend,
+            resources=execution.resources,
             snapshot_id=execution.snapshot_id,
             parent_id=execution.id,
             sweep_id=execution.sweep_id,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_async_exec.backends.base import AttemptKey
 from jupyter_async_exec.core.clock import Clock, utc_now
 from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.core.resources import read_resources
 from jupyter_async_exec.core.reuse import ReusePolicy
 from jupyter_async_exec.errors import AsyncExecError, InvalidRequestError
 from jupyter_async_exec.runner.mlflow_store import MLFLOW_DIR
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.goal import Goal
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.objects.base import ObjectStore
+    from jupyter_async_exec.service.places import Reasons
     from jupyter_async_exec.service.ports import KernelCatalog, NotebookFiles, SubmitRequest
     from jupyter_async_exec.snapshots.stat_cache import StatCache
     from jupyter_async_exec.store import ExecutionPage, ExecutionQuery, ExecutionStore
@@ -114,7 +116,7 @@ class ExecutionService:
         self._data_dir = data_dir
         self._presence = presence
         self._changed = changed
-        self._places = Places(store, backends, self.slots)
+        self._places = Places(store, backends, self.slots, kernels)
         self._disk_use = DiskUse(objects.used_bytes)
         self._results = ResultReader(objects, backends)
         self._admission = Admission(
@@ -260,11 +262,18 @@ class ExecutionService:
         parameters: Mapping[str, object] | None = None,
         title: str | None = None,
         limits: Mapping[str, Any] | None = None,
+        backend: str | None = None,
+        resources: Mapping[str, object] | None = None,
         request_id: str | None = None,
         submitted_by: str = "",
     ) -> Execution:
-        """Queue the snapshot of `ref` again; `parameters` and `limits` replace the old ones."""
+        """Queue the snapshot of `ref` again; what is given replaces what it had."""
         parent = await self.get(ref)
+        if backend is not None or resources is not None:
+            await self._check_place(
+                parent.backend if backend is None else backend,
+                parent.resources if resources is None else resources,
+            )
         return await self._accept(
             request_id,
             lambda: self._sealer.reseal(
@@ -272,6 +281,8 @@ class ExecutionService:
                 parameters=parameters,
                 title=title,
                 limits=limits or {},
+                backend=backend,
+                resources=resources,
                 request_id=request_id,
                 submitted_by=submitted_by,
             ),
@@ -279,15 +290,20 @@ class ExecutionService:
 
     async def _read_source(self, request: SubmitRequest) -> JSONObject:
         """Return the notebook a request is about; refuse what makes no sense before that."""
-        if request.backend not in self._backends:
-            known = ", ".join(sorted(self._backends))
-            raise InvalidRequestError(
-                f"There is no backend {request.backend[:50]!r} here; choose one of: {known}."
-            )
+        await self._check_place(request.backend, request.resources)
         _check_path(request.path)
         if request.notebook is not None:
             return request.notebook
         return await self._notebook_files.read(request.path)
+
+    async def _check_place(self, backend: str, resources: Mapping[str, object]) -> None:
+        if backend not in self._backends:
+            known = ", ".join(sorted(self._backends))
+            raise InvalidRequestError(
+                f"There is no backend {backend[:50]!r} here; choose one of: {known}."
+            )
+        if resources:
+            await self._places.check(backend, read_resources(resources))
 
     async def _accept(
         self,
@@ -590,8 +606,18 @@ class ExecutionService:
         here = await asyncio.to_thread(self._status)
         return {**self._presence(), **here, "backends": places}
 
-    async def waiting_reasons(self) -> Mapping[str, str]:
-        """Return, as a sentence for each backend, why a queued execution waits at this moment."""
+    async def backends(self, kernel_name: str | None = None) -> list[JSONObject]:
+        """Return every backend, and whether it can run a notebook of that kernel.
+
+        Parameters
+        ----------
+        kernel_name
+            What the notebook names; `None` for the kernel of notebooks that name none.
+        """
+        return await self._places.describe_for(kernel_name)
+
+    async def waiting_reasons(self) -> Reasons:
+        """Return why queued executions wait at this moment."""
         return await self._places.reasons()
 
     def _status(self) -> JSONObject:
@@ -600,7 +626,7 @@ class ExecutionService:
             "queued": counts.queued,
             "running": counts.running,
             "slots": self.slots(),
-            "waiting_reason": self._places.find_reasons()["local"] if counts.queued else None,
+            "waiting_reason": self._places.find_reasons().here if counts.queued else None,
             "disk": {
                 "used_bytes": self._disk_use.read(),
                 "free_bytes": shutil.disk_usage(self._data_dir).free,

@@ -19,6 +19,7 @@ from jupyter_async_exec.core.execution import (
     Remark,
     Status,
 )
+from jupyter_async_exec.core.resources import dump_resources, load_resources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +45,7 @@ def dump(execution: Execution) -> Row:
         "parameters": dump_json(execution.parameters),
         "kernel_name": clean(execution.kernel_name),
         "backend": clean(execution.backend),
+        "resources": dump_resources(execution.resources),
         "snapshot_id": execution.snapshot_id,
         "sweep_id": execution.sweep_id,
         "parent_id": execution.parent_id,
@@ -91,6 +93,7 @@ def load(row: RowMapping | Mapping[str, Any]) -> Execution:
         parameters=_json(row["parameters"]),
         kernel_name=row["kernel_name"],
         backend=row["backend"],
+        resources=load_resources(row["resources"]),
         snapshot_id=row["snapshot_id"],
         sweep_id=row["sweep_id"],
         parent_id=row["parent_id"],

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
     from jupyter_async_exec.core.json_types import JSONValue
     from jupyter_async_exec.core.metric_series import MetricSeries
+    from jupyter_async_exec.core.resources import Resources
     from jupyter_async_exec.store.records import HistoryEntry
 
 ResultT = TypeVar("ResultT")
@@ -271,16 +272,19 @@ class ExecutionStore:
 
         return self._read(work)
 
-    def claim(self, *, backend: str) -> Execution | None:
+    def claim(
+        self, *, backend: str, has_room: Callable[[Resources], bool] = lambda _: True
+    ) -> Execution | None:
         """Give the execution whose turn it is on `backend` a new attempt and return it.
 
         The oldest first, where single executions and each sweep take turns.
         One whose end was asked for, or that waits for another, is never
-        claimed, and no two callers ever get the same attempt.
+        claimed, and no two callers ever get the same attempt. One for which
+        `has_room` says no is passed, though not by others that need the same.
         """
 
         def work(connection: sa.Connection) -> Execution | None:
-            number = turns.take_next(connection, backend)
+            number = turns.take_next(connection, backend, has_room)
             if number is None:
                 return None
             execution = records.read(connection, number, include_deleted=True)

@@ -208,6 +208,7 @@ def _queued(submission: Submission, hold: Hold | None, *, number: int, rev: int)
         parameters=submission.parameters,
         kernel_name=submission.kernel_name,
         backend=submission.backend,
+        resources=submission.resources,
         snapshot_id=submission.snapshot_id,
         sweep_id=submission.sweep_id,
         parent_id=submission.parent_id,

@@ -60,6 +60,7 @@ executions = sa.Table(
     sa.Column("collect_sweep_id", sa.Text),
     sa.Column("due_at", sa.Text),
     sa.Column("waits_for", sa.Text),
+    sa.Column("resources", sa.Text, nullable=False, server_default=sa.text("''")),
     sqlite_autoincrement=True,
 )
 
@@ -114,6 +115,7 @@ sa.Index(
 sa.Index(
     "ix_executions_queue",
     executions.c.backend,
+    executions.c.resources,
     executions.c.turn,
     executions.c.number,
     sqlite_where=CLAIMABLE,

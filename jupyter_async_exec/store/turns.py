@@ -4,24 +4,40 @@ This is start-time fair queueing (Goyal, Vin and Cheng, 1996) with equal shares.
 An execution gets its turn when it is accepted: one more than the one before
 it in its line (the single ones are one line, each sweep is one), but no less
 than the turn that was claimed last. So who comes late is not behind
-everything that was there before, and nobody waits for ever. Claiming is one
-step in an index, whatever the length of queue and history.
+everything that was there before, and nobody waits for ever.
+
+Those that need the same besides a slot are a line of an index, of which only
+the first is looked at: claiming is a step for each such line, whatever the
+length of queue and history. Usually nobody needs anything, and there is one.
+Whoever waits for a GPU is only passed by those who need none; so it, too,
+does not wait for ever.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import sqlalchemy as sa
 
+from jupyter_async_exec.core.resources import load_resources
 from jupyter_async_exec.store.tables import CLAIMABLE, executions, queue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jupyter_async_exec.core.resources import Resources
 
 _SELECT = sa.select(queue).where(queue.c.backend == sa.bindparam("its_backend"))
 _UPDATE = sa.update(queue).where(queue.c.backend == sa.bindparam("its_backend"))
-_NEXT = (
-    sa.select(executions.c.number, executions.c.turn)
+_COLUMNS = (executions.c.resources, executions.c.turn, executions.c.number)
+#: The first of the first line, and of the next line.
+_FIRST = (
+    sa.select(*_COLUMNS)
     .where(executions.c.backend == sa.bindparam("its_backend"), CLAIMABLE)
-    .order_by(executions.c.turn, executions.c.number)
+    .order_by(*_COLUMNS)
     .limit(1)
 )
+_NEXT = _FIRST.where(executions.c.resources > sa.bindparam("after"))
 
 
 def next_single(connection: sa.Connection, backend: str) -> int:
@@ -51,17 +67,55 @@ def next_of_sweep(
     return [2 * (first + place) + 1 for place in range(n)]
 
 
-def take_next(connection: sa.Connection, backend: str) -> int | None:
-    """Return the number of the execution whose turn it is, None when nobody waits."""
-    found = connection.execute(_NEXT, {"its_backend": backend}).first()
+def take_next(
+    connection: sa.Connection, backend: str, has_room: Callable[[Resources], bool]
+) -> int | None:
+    """Return the number of the execution whose turn it is, None when nobody may start.
+
+    Parameters
+    ----------
+    connection
+        In a transaction.
+    backend
+        Where it runs.
+    has_room
+        Whether there is room for one that needs so much.
+    """
+    found = _choose(_heads(connection, backend), has_room)
     if found is None:
         return None
-    turn = {"its_backend": backend, "claimed_turn": found.turn}
+    turn = {"its_backend": backend, "claimed_turn": found["turn"]}
     # A returned attempt keeps its turn, which may lie behind: time never goes back.
-    changed = connection.execute(_UPDATE.where(queue.c.claimed_turn <= found.turn), turn)
+    changed = connection.execute(_UPDATE.where(queue.c.claimed_turn <= found["turn"]), turn)
     if not changed.rowcount and not connection.execute(_SELECT, turn).first():
-        _insert(connection, backend, claimed_turn=found.turn)
-    return int(found.number)
+        _insert(connection, backend, claimed_turn=found["turn"])
+    return int(found["number"])
+
+
+def _heads(connection: sa.Connection, backend: str) -> list[sa.RowMapping]:
+    """Return the first of each line of those that need the same."""
+    heads: list[sa.RowMapping] = []
+    head = connection.execute(_FIRST, {"its_backend": backend}).mappings().first()
+    while head is not None:
+        heads.append(head)
+        after = {"its_backend": backend, "after": head["resources"]}
+        head = connection.execute(_NEXT, after).mappings().first()
+    return heads
+
+
+def _choose(
+    heads: list[sa.RowMapping], has_room: Callable[[Resources], bool]
+) -> sa.RowMapping | None:
+    awaited: set[str] = set()
+    for head in sorted(heads, key=lambda head: (head["turn"], head["number"])):
+        needed = load_resources(head["resources"])
+        if awaited.isdisjoint(needed) and has_room(needed):
+            return head
+        if not needed:
+            # Not even a slot is free.
+            return None
+        awaited |= needed.keys()
+    return None
 
 
 def _insert(

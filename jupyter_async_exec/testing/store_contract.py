@@ -33,6 +33,7 @@ from jupyter_async_exec.store import ExecutionQuery
 from jupyter_async_exec.testing.factories import SOME_MOMENT, make_submission
 
 if TYPE_CHECKING:
+    from jupyter_async_exec.core.resources import Resources
     from jupyter_async_exec.store import ExecutionStore
 
 STARTED = ExecutionStarted(at=SOME_MOMENT, cells_total=3)
@@ -138,6 +139,30 @@ class ExecutionStoreContract:
         assert [each and each.number for each in claimed] == [1, 3, None]
         assert claimed[0] is not None
         assert (claimed[0].status, claimed[0].attempt) == (Status.RUNNING, 1)
+
+    def test_who_waits_for_a_gpu_is_passed_only_by_those_who_need_none(
+        self, store: ExecutionStore
+    ) -> None:
+        """Nobody holds up those who need something else, and nobody is overtaken for ever."""
+        for resources in ({"GPU": 2.0}, {"GPU": 1.0}, {}, {"memory_gb": 8.0}):
+            store.accept(make_submission(resources=resources))
+
+        def has_room(needed: Resources) -> bool:
+            return needed.get("GPU", 0) < 2
+
+        claimed = [store.claim(backend="local", has_room=has_room) for _ in range(3)]
+        assert [each and each.number for each in claimed] == [3, 4, None]
+        rest = [store.claim(backend="local") for _ in range(3)]
+        assert [each and each.number for each in rest] == [1, 2, None]
+        assert rest[0] is not None
+        assert rest[0].resources == {"GPU": 2.0}
+
+    def test_without_a_slot_nobody_is_claimed(self, store: ExecutionStore) -> None:
+        """Neither those who need nothing else nor those who do."""
+        store.accept(make_submission())
+        store.accept(make_submission(resources={"GPU": 1.0}))
+
+        assert store.claim(backend="local", has_room=lambda _: False) is None
 
     def test_a_whole_life_is_recorded(self, store: ExecutionStore) -> None:
         """Progress, metrics, remarks and everything the end brings."""

@@ -39,6 +39,7 @@ export function makeExecution(
     parameters: {},
     kernel_name: 'python3',
     backend: 'local',
+    resources: {},
     snapshot_id: '0'.repeat(64),
     sweep_id: null,
     parent_id: null,

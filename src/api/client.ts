@@ -6,6 +6,7 @@ import { ServerConnection } from '@jupyterlab/services';
 
 import type {
   Artifact,
+  Backend,
   Collection,
   Comparison,
   Curve,
@@ -245,6 +246,13 @@ export interface IExecutionsClient {
 
   /** Remove what may go, or, unless `dry_run` is false, say what that would be. */
   makeRoom(retention: Retention): Promise<Collection>;
+
+  /**
+   * Where executions can run, and whether a notebook can.
+   *
+   * @param kernelName - its kernel; left out, that of notebooks that name none.
+   */
+  getBackends(kernelName?: string): Promise<Backend[]>;
 
   /** Queue, slots, disk use, version. */
   getStatus(): Promise<ServerStatus>;
@@ -491,6 +499,14 @@ export class ExecutionsClient implements IExecutionsClient {
 
   undoDeleteSweep(id: string): Promise<SweepSummary> {
     return this._send('PATCH', `sweeps/${id}`, { deleted: false });
+  }
+
+  async getBackends(kernel_name?: string): Promise<Backend[]> {
+    const { backends } = await this._send<{ backends: Backend[] }>(
+      'GET',
+      `backends${toQueryString({ kernel_name })}`
+    );
+    return backends;
   }
 
   getStatus(): Promise<ServerStatus> {

@@ -547,6 +547,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/backends': {
+    parameters: {
+      query?: {
+        /** @description Of the notebook; left out, the kernel of notebooks that name none. */
+        kernel_name?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Where executions can run, and whether a notebook can. */
+    get: operations['listBackends'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/status': {
     parameters: {
       query?: never;
@@ -616,7 +636,12 @@ export interface components {
       [key: string]: unknown;
     };
     Options: {
+      /** @description Where it runs; left out, on the machine of the server. */
       backend?: string;
+      /** @description What it needs there besides a slot, such as `GPU` and `memory_gb`; nobody else has it meanwhile. */
+      resources?: {
+        [key: string]: number;
+      };
       tags?: string[];
       /** @description It is ended after so many seconds from the first cell on. Here and below null is no limit; left out, the configured one holds. */
       run_time_limit_s?: number | null;
@@ -627,8 +652,14 @@ export interface components {
       /** @description The notebook keeps about so many bytes of output, the log keeps all text. */
       output_limit_bytes?: number | null;
     };
-    /** @description Limits that differ from those it had. */
+    /** @description What differs from what it had. */
     RerunOptions: {
+      /** @description Where it runs; left out, on the machine of the server. */
+      backend?: string;
+      /** @description What it needs there besides a slot, such as `GPU` and `memory_gb`; nobody else has it meanwhile. */
+      resources?: {
+        [key: string]: number;
+      };
       /** @description It is ended after so many seconds from the first cell on. Here and below null is no limit; left out, the configured one holds. */
       run_time_limit_s?: number | null;
       /** @description It is ended when a running cell says nothing for so many seconds. */
@@ -943,6 +974,10 @@ export interface components {
       parameters: components['schemas']['Parameters'];
       kernel_name: string;
       backend: string;
+      /** @description What it needs there besides a slot, such as `GPU` and `memory_gb`; nobody else has it meanwhile. */
+      resources: {
+        [key: string]: number;
+      };
       snapshot_id: string;
       sweep_id: string | null;
       /** @description The execution this is a rerun of. */
@@ -1297,6 +1332,23 @@ export interface components {
       /** @description Why the cell could not be read. */
       problem?: string | null;
     };
+    /** @description Where executions can run. */
+    Backend: {
+      name: string;
+      /** @description Executions it takes at once. */
+      slots: number;
+      running: number;
+      /** @description What one execution can ask for besides a slot, at most, as far as its machines are known. */
+      resources: {
+        [key: string]: number;
+      };
+      /** @description Why it takes none, or none now; null when it is well. */
+      problem: string | null;
+      /** @description Whether it can run the notebook that was asked about, now or as soon as there is room; not part of the status. */
+      can_run?: boolean;
+      /** @description If it cannot: why, as a sentence. */
+      why_not?: string | null;
+    };
     ServerStatus: {
       version: string;
       /** @description Changes when the server restarts. */
@@ -1311,14 +1363,7 @@ export interface components {
       /** @description Why the queue waits. */
       waiting_reason?: string | null;
       /** @description Where executions can run, this machine first. */
-      backends: {
-        name: string;
-        /** @description Executions it takes at once. */
-        slots: number;
-        running: number;
-        /** @description Why it takes none, or none now; null when it is well. */
-        problem: string | null;
-      }[];
+      backends: components['schemas']['Backend'][];
       disk: {
         /** @description What the objects take; counted anew once a minute at most, null while they are counted for the first time. */
         used_bytes: number | null;
@@ -2470,6 +2515,34 @@ export interface operations {
       400: components['responses']['Problem'];
       403: components['responses']['Problem'];
       409: components['responses']['Problem'];
+      503: components['responses']['Problem'];
+    };
+  };
+  listBackends: {
+    parameters: {
+      query?: {
+        /** @description Of the notebook; left out, the kernel of notebooks that name none. */
+        kernel_name?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description This machine first. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': {
+            backends: components['schemas']['Backend'][];
+          };
+        };
+      };
+      400: components['responses']['Problem'];
+      403: components['responses']['Problem'];
       503: components['responses']['Problem'];
     };
   };

@@ -44,6 +44,9 @@ export type Remark = Schemas['Remark'];
 /** What `POST executions` takes. */
 export type Submission = Schemas['Submission'];
 
+/** Where executions can run. */
+export type Backend = Schemas['Backend'];
+
 /** The limits and tags of a submission. */
 export type Options = Schemas['Options'];
 

@@ -5,6 +5,9 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Execution, Reason, Status, SweepSummary } from '../api/types';
 
+/** The backend that is always there: the machine of the server. */
+export const LOCAL = 'local';
+
 /** All statuses, in the order of a life. */
 export const STATUSES: readonly Status[] = [
   'queued',

@@ -23,9 +23,10 @@ import type {
 } from '@lumino/coreutils';
 import { Widget } from '@lumino/widgets';
 
-import type { Execution, Parameters } from '../api/types';
+import type { Execution } from '../api/types';
 import { CommandIDs } from '../commands';
 import { submitIcon } from '../icons';
+import type { Send } from '../submit/ask';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- there from the start
 import { SubmitButton } from '../submit/button';
 import type { ICapture } from '../submit/capture';
@@ -186,7 +187,8 @@ function addNotebookCommands(parts: IParts): void {
         const { askAndSubmit } = await import('../submit/ask');
         return askAndSubmit(
           capture,
-          changed => submissionOf(panel, parts).send(capture, changed),
+          (changed, place) =>
+            submissionOf(panel, parts).send(capture, changed, place),
           {
             client: model.client,
             sweep: {
@@ -300,7 +302,7 @@ async function captureAt(
   parts: IParts
 ): Promise<{
   capture: ICapture;
-  send: (changed: Parameters) => Promise<Execution>;
+  send: Send;
 }> {
   const panel = parts.notebooks?.find(
     one => one.context.path.replace(/^RTC:/, '') === path
@@ -309,7 +311,8 @@ async function captureAt(
   if (panel && open) {
     return {
       capture: open,
-      send: changed => submissionOf(panel, parts).send(open, changed)
+      send: (changed, place) =>
+        submissionOf(panel, parts).send(open, changed, place)
     };
   }
   const { contents } = parts.app.serviceManager;
@@ -319,8 +322,8 @@ async function captureAt(
     notebook: withoutOutputs(saved.content as INotebookContent),
     kernelName: null
   };
-  const send = async (changed: Parameters): Promise<Execution> => {
-    const execution = await parts.submitter.submit(capture, changed);
+  const send: Send = async (changed, place) => {
+    const execution = await parts.submitter.submit(capture, changed, place);
     parts.confirm(submittedLabel([execution], parts.trans));
     return execution;
   };

@@ -10,6 +10,7 @@ import { starredIcon, statusIcons } from '../icons';
 import {
   failureLabel,
   isFinal,
+  LOCAL,
   progressLabel,
   runSeconds,
   statusLabel,
@@ -324,8 +325,19 @@ function TitleEditor(props: IRowProps): JSX.Element {
   );
 }
 
-/** The second line in words. */
+/** The second line in words, and where, unless on the machine of the server. */
 function detail(props: IRowProps): string {
+  const { backend, status } = props.execution;
+  const text = stateLabel(props);
+  if (backend === LOCAL) {
+    return text;
+  }
+  // Why it waits is long, and cut at its end.
+  const parts = status === 'queued' ? [backend, text] : [text, backend];
+  return parts.filter(part => part !== '').join(' · ');
+}
+
+function stateLabel(props: IRowProps): string {
   const { execution, now } = props;
   const { isOneNotebook, trans } = props.context;
   if (!isFinal(execution.status) && execution.cancel_requested) {
@@ -371,6 +383,9 @@ function timeLeft(
 
 function tooltip(execution: Execution, trans: TranslationBundle): string {
   const lines = [execution.title, execution.notebook_path];
+  if (execution.backend !== LOCAL) {
+    lines.push(trans.__('Where: %1', execution.backend));
+  }
   if (execution.message !== null) {
     lines.push(execution.message);
   } else if (execution.status === 'failed') {

@@ -8,11 +8,14 @@ import type {
   Parameters,
   ParameterList
 } from '../api/types';
+import { LOCAL } from '../model/labels';
 import type { ICapture } from './capture';
 import { ParametersDialog } from './form';
 import { FormModel } from './formmodel';
+import type { PlaceOptions } from './place';
+import { PlaceForm } from './place';
 import { PresetsModel } from './presets';
-import type { SweepForm } from './sweepform';
+import type { SweepForm, SweepWish } from './sweepform';
 
 /** What asking needs. */
 export interface IAskOptions {
@@ -26,31 +29,44 @@ export interface IAskOptions {
   sweep?: SweepForm.IOptions;
 }
 
+/** Submits the values that differ from the defaults, to where was chosen. */
+export type Send = (
+  changed: Parameters,
+  place: PlaceOptions
+) => Promise<Execution>;
+
 /**
- * Ask for the parameters of a notebook in memory, then run it.
+ * Ask for the parameters of a notebook in memory, and where it runs; then run it.
  *
  * @param capture - The notebook.
- * @param send - Submits it with the values that differ from its defaults.
+ * @param send - Submits it.
  * @param given - What to fill in; left out, the values of its latest execution.
  * @returns The accepted execution; null when the user cancelled.
  */
 export async function askAndSubmit(
   capture: ICapture,
-  send: (changed: Parameters) => Promise<Execution>,
+  send: Send,
   options: IAskOptions,
   given?: Parameters
 ): Promise<Execution | null> {
   const { client, trans } = options;
-  const [list, values] = await Promise.all([
+  const [list, last] = await Promise.all([
     client.findParameters(capture.path, { ...capture.notebook }),
-    given ?? lastValues(client, capture.path)
+    findLast(client, capture.path)
   ]);
   const name = capture.path.split('/').pop() ?? capture.path;
+  const kernel =
+    capture.kernelName ?? capture.notebook.metadata.kernelspec?.name;
+  const place = new PlaceForm({
+    find: () => client.getBackends(kernel),
+    last: last?.backend ?? LOCAL,
+    resources: last?.resources ?? {}
+  });
   return show(
     trans.__('Run %1 with parameters', name),
-    knownTo(list, values),
-    { list, path: capture.path, notebook: { ...capture.notebook } },
-    send,
+    knownTo(list, given ?? last?.parameters ?? {}),
+    { list, path: capture.path, notebook: { ...capture.notebook }, place },
+    changed => send(changed, place.options),
     options
   );
 }
@@ -84,16 +100,24 @@ interface INotebook {
   list: ParameterList;
   path: string;
   notebook: NotebookJSON;
+  /** Left out where that is settled. */
+  place?: PlaceForm;
 }
 
 async function show(
   title: string,
   values: Parameters,
-  { list, notebook, path }: INotebook,
+  { list, notebook, path, place }: INotebook,
   send: (changed: Parameters) => Promise<Execution>,
   { client, sweep, trans, translator }: IAskOptions
 ): Promise<Execution | null> {
-  const model = new FormModel({ list, values, submit: send, sweep, trans });
+  const model = new FormModel({
+    list,
+    values,
+    submit: send,
+    sweep: sweep && place ? at(place, sweep) : sweep,
+    trans
+  });
   const secrets = list.parameters
     .filter(({ secret }) => secret)
     .map(({ name }) => name);
@@ -107,14 +131,17 @@ async function show(
   });
   // The form does not wait for them.
   void presets.refresh();
+  void place?.watch();
   const focused = document.activeElement;
   await new ParametersDialog({
     model,
     presets,
+    place,
     title,
     trans,
     translator
   }).launch();
+  place?.stop();
   if (document.activeElement === document.body) {
     // Opened from a menu, the dialog has nobody to give the focus back to.
     const place =
@@ -128,16 +155,29 @@ async function show(
   return model.execution;
 }
 
-async function lastValues(
+/** The same for many, where was chosen. */
+function at(place: PlaceForm, sweep: SweepForm.IOptions): SweepForm.IOptions {
+  const there = (wish: SweepWish): SweepWish =>
+    Object.keys(place.options).length > 0
+      ? { ...wish, options: place.options }
+      : wish;
+  return {
+    plan: wish => sweep.plan(there(wish)),
+    submit: wish => sweep.submit(there(wish))
+  };
+}
+
+/** What was chosen for a notebook the last time. */
+async function findLast(
   client: IExecutionsClient,
   path: string
-): Promise<Parameters> {
+): Promise<Execution | null> {
   try {
     const { executions } = await client.list({ notebook: path, limit: 1 });
-    return executions[0]?.parameters ?? {};
+    return executions[0] ?? null;
   } catch {
     // A convenience only; the form works with the defaults as well.
-    return {};
+    return null;
   }
 }
 

@@ -13,6 +13,8 @@ import React from 'react';
 
 import type { FormModel } from './formmodel';
 import type { FormData, IExtraRow } from './formschema';
+import type { PlaceForm } from './place';
+import { PlaceField } from './placefield';
 import { isForPreset, PresetBar } from './presetbar';
 import type { PresetsModel } from './presets';
 import { planLabel, runLabel, SweepOptions } from './sweepoptions';
@@ -33,6 +35,7 @@ const noValidator: ValidatorType<ReadonlyJSONObject> = {
 interface IFormProps {
   model: FormModel;
   presets?: PresetsModel;
+  place?: PlaceForm;
   trans: TranslationBundle;
   translator?: ITranslator;
 }
@@ -166,6 +169,9 @@ function ParametersForm(props: IFormProps): JSX.Element {
           trans={trans}
         />
       )}
+      {props.place && (
+        <PlaceField place={props.place} disabled={model.isBusy} trans={trans} />
+      )}
       <button
         type="button"
         className="jp-Button jp-mod-styled jp-mod-minimal jp-ParametersForm-reset"
@@ -205,10 +211,10 @@ class FormBody extends ReactWidget {
 export class ParametersDialog extends Dialog<void> {
   /** Create the dialog; `launch()` shows it. */
   constructor(options: ParametersDialog.IOptions) {
-    const { model, presets, trans, translator } = options;
+    const { model, place, presets, trans, translator } = options;
     super({
       title: options.title,
-      body: new FormBody({ model, presets, trans, translator }),
+      body: new FormBody({ model, place, presets, trans, translator }),
       buttons: [
         Dialog.cancelButton(),
         Dialog.okButton({ label: trans.__('Run as experiment') })
@@ -280,6 +286,8 @@ export namespace ParametersDialog {
     model: FormModel;
     /** What can be filled in at once. */
     presets?: PresetsModel;
+    /** Where it can run. */
+    place?: PlaceForm;
     /** What is going to run. */
     title: string;
     /** The words. */

@@ -7,6 +7,7 @@ import { Signal } from '@lumino/signaling';
 import type { Execution, Parameters, Sweep } from '../api/types';
 import type { ICapture } from './capture';
 import { captureNotebook } from './capture';
+import type { PlaceOptions } from './place';
 import type { Submitter } from './submitter';
 import { describeError } from './submitter';
 import type { SweepWish } from './sweepform';
@@ -120,14 +121,20 @@ export class PanelSubmission {
    *
    * @param capture - The notebook.
    * @param parameters - What differs from its defaults.
+   * @param place - Where it runs, unless on this machine.
    * @throws What `Submitter.submit` throws.
    */
-  async send(capture: ICapture, parameters?: Parameters): Promise<Execution> {
+  async send(
+    capture: ICapture,
+    parameters?: Parameters,
+    place?: PlaceOptions
+  ): Promise<Execution> {
     this._setState({ type: 'sending' });
     try {
       const execution = await this._options.submitter.submit(
         capture,
-        parameters
+        parameters,
+        place
       );
       this._setState({ type: 'accepted', number: execution.number });
       return execution;

@@ -12,6 +12,7 @@ import type {
   SweepPlan
 } from '../api/types';
 import type { ICapture } from './capture';
+import type { PlaceOptions } from './place';
 import { RequestIds } from './requests';
 import type { SweepWish } from './sweepform';
 
@@ -47,16 +48,20 @@ export class Submitter {
    *
    * @param capture - The notebook.
    * @param parameters - What differs from its defaults.
+   * @param place - Where it runs, unless on this machine.
    * @returns The accepted execution; the same one for both clicks of a double click.
    * @throws `ProblemError` when the server refuses, `NetworkError` or
    *   `TimeoutError` when nobody knows.
    */
-  submit(capture: ICapture, parameters?: Parameters): Promise<Execution> {
+  submit(
+    capture: ICapture,
+    parameters: Parameters = {},
+    place: PlaceOptions = {}
+  ): Promise<Execution> {
     return this._submit({
       ...toBody(capture),
-      ...(parameters && Object.keys(parameters).length > 0
-        ? { parameters }
-        : {})
+      ...(Object.keys(parameters).length > 0 ? { parameters } : {}),
+      ...(Object.keys(place).length > 0 ? { options: place } : {})
     });
   }
 

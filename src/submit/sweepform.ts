@@ -10,6 +10,7 @@ import type {
   SweepDefinition,
   SweepPlan
 } from '../api/types';
+import type { PlaceOptions } from './place';
 
 /** How long typing must pause before the server is asked what it would be. */
 const PAUSE_MS = 300;
@@ -28,6 +29,8 @@ export type SweepWish = SweepDefinition & {
   canary?: boolean;
   stop_after_failures?: number;
   reuse?: Reuse;
+  /** Where they run, unless on this machine. */
+  options?: PlaceOptions;
 };
 
 /** State of the part about many executions. */

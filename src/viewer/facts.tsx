@@ -3,7 +3,13 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
 import type { Execution, Receipt } from '../api/types';
-import { isFinal, runSeconds, tookLabel, whenLabel } from '../model/labels';
+import {
+  isFinal,
+  LOCAL,
+  runSeconds,
+  tookLabel,
+  whenLabel
+} from '../model/labels';
 import { parameterLabel, shortId } from './words';
 
 /**
@@ -34,6 +40,16 @@ export function Facts(props: {
       )}
       {seconds !== null && isFinal(execution.status) && (
         <Fact name={trans.__('Took')}>{tookLabel(seconds, trans)}</Fact>
+      )}
+      {execution.backend !== LOCAL && (
+        <Fact name={trans.__('Where')}>{execution.backend}</Fact>
+      )}
+      {Object.keys(execution.resources).length > 0 && (
+        <Fact name={trans.__('Reserved')}>
+          {Object.entries(execution.resources)
+            .map(([name, amount]) => `${amount} ${name}`)
+            .join(', ')}
+        </Fact>
       )}
       <Fact name={trans.__('Kernel')}>
         {receipt?.kernel.display_name || execution.kernel_name}

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_async_exec.api import encoding, wire
+from jupyter_async_exec.service.places import NO_REASONS
 from jupyter_async_exec.testing.factories import make_execution
 
 values = st.recursive(
@@ -36,7 +37,7 @@ def test_the_pieces_are_the_json_of_the_whole(value: Any, most: int) -> None:
     "document",
     [
         {"metrics": [{"name": "a", "values": [0.12345678901234567] * 20_000}], "cursor": "x"},
-        {"executions": [wire.execution_to_json(make_execution(), {})] * 2_000},
+        {"executions": [wire.execution_to_json(make_execution(), NO_REASONS)] * 2_000},
         {"differs": {"files": [{"name": "a.py", "values": ["0a" * 32] * 3_000}] * 3}},
     ],
     ids=["metrics", "rows", "table"],

@@ -131,6 +131,7 @@ CALLS = [
     ("GET", "notebooks/a.ipynb/parameters"),
     ("POST", "notebooks/a.ipynb/parameters"),
     ("GET", "status"),
+    ("GET", "backends"),
     ("PATCH", "status"),
     ("GET", "openapi.yaml"),
     ("GET", "contents/1"),

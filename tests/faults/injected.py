@@ -103,7 +103,7 @@ class Place:
         )
         directory = self.folder / "attempts" / f"{execution.id}-1"
         directory.mkdir(parents=True, mode=0o700)
-        backend._prepare(execution, directory)
+        backend._prepare(execution, directory, {})
         (directory / files.LOCK).touch()
         writer = JournalWriter(directory / files.JOURNAL)
         for kind, fields in (

@@ -124,11 +124,19 @@ def test_the_next_to_claim_is_found_by_an_index(store: ExecutionStore) -> None:
     store.accept(make_submission())
 
     with store._read_engine.connect() as connection:
-        compiled = turns._NEXT.compile(dialect=sqlite.dialect())
-        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", ("local", 1, 0)).all()
+        plans = [
+            connection.exec_driver_sql(
+                f"EXPLAIN QUERY PLAN {query.compile(dialect=sqlite.dialect())}", parameters
+            ).all()
+            for query, parameters in (
+                (turns._FIRST, ("local", 1, 0)),
+                (turns._NEXT, ("local", "", 1, 0)),
+            )
+        ]
 
-    assert [row[-1] for row in plan] == [
-        "SEARCH executions USING INDEX ix_executions_queue (backend=?)"
+    assert [[row[-1] for row in plan] for plan in plans] == [
+        ["SEARCH executions USING INDEX ix_executions_queue (backend=?)"],
+        ["SEARCH executions USING INDEX ix_executions_queue (backend=? AND resources>?)"],
     ]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import logging
 import os
@@ -20,6 +21,8 @@ import socket
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from jupyter_async_exec.backends.attempt_folder import keys_in
 from jupyter_async_exec.backends.base import AttemptKey, Harvest
@@ -35,7 +38,9 @@ from jupyter_async_exec.backends.dask.protocol import (
     execution_of,
     installed_release,
 )
-from jupyter_async_exec.backends.local import LocalBackend
+from jupyter_async_exec.backends.gpus import Gpus, find_gpus
+from jupyter_async_exec.backends.local import GPUS, LocalBackend
+from jupyter_async_exec.core.resources import GPU, MEMORY_GB, fits, take, total
 from jupyter_async_exec.errors import (
     AsyncExecError,
     ConflictError,
@@ -54,6 +59,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.core.resources import Resources
 
     #: Takes fields and bytes, returns the same.
     Answer = tuple[JSONObject, bytes]
@@ -115,14 +121,27 @@ class Agent:
         Folder of this machine that all its workers share.
     slots
         Attempts that may run below this worker at once.
+    find_resources
+        Gives what they share besides, by name; asked in a thread.
+    gpus
+        The GPUs among that; `None` leaves them as they are.
     """
 
-    def __init__(self, base: Path, *, slots: int) -> None:
+    def __init__(
+        self,
+        base: Path,
+        *,
+        slots: int,
+        find_resources: Callable[[], Resources] = dict,
+        gpus: Gpus | None = None,
+    ) -> None:
         self._base = base
         self._slots = slots
+        self._find_resources = functools.cache(find_resources)
+        self._gpus = gpus
         self._rooms: dict[str, _Room] = {}
-        #: Begun by this worker: the store's id with the attempt.
-        self._begun: set[tuple[str, AttemptKey]] = set()
+        #: Begun by this worker: the store's id with the attempt, and what that needs.
+        self._begun: dict[tuple[str, AttemptKey], Resources] = {}
         self._counting = asyncio.Lock()
         base.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._place = _read_place(base)
@@ -175,6 +194,8 @@ class Agent:
             "place": self._place,
             "slots": self._slots,
             "busy": self._count_busy(),
+            "resources": dict(self._find_resources()),
+            "used": total(self._begun.values()),
             "kernels": sorted(KernelSpecManager().find_kernel_specs()),
         }
 
@@ -182,8 +203,14 @@ class Agent:
         for store, key in tuple(self._begun):
             room = self._rooms[store]
             if key not in room.beginning and not is_held(room.attempt(key)):
-                self._begun.discard((store, key))
+                self._begun.pop((store, key), None)
         return len(self._begun)
+
+    def _is_full_for(self, needed: Resources) -> bool:
+        """Whether there is no room for one more, now."""
+        if self._count_busy() >= self._slots:
+            return True
+        return not fits(needed, take(total(self._begun.values()), self._find_resources()))
 
     async def _room(self, store: str, options: JSONObject | None = None) -> _Room:
         if store not in self._rooms:
@@ -204,6 +231,7 @@ class Agent:
             nice=int(options.get("nice", 0)),
             spares=int(options.get("spares", 0)),
             owner=identify(os.getpid()),
+            gpus=self._gpus,
         )
         return _Room(directory, backend, cache, results, Vault(directory / SECRETS))
 
@@ -220,10 +248,10 @@ class Agent:
             async with self._counting:
                 # Another that begins meanwhile has to count it.
                 is_there = room.attempt(key).exists()
-                if not is_there and await asyncio.to_thread(self._count_busy) >= self._slots:
+                if not is_there and await asyncio.to_thread(self._is_full_for, execution.resources):
                     return {"is_full": True}, b""
                 room.beginning.add(key)
-                self._begun.add(mark)
+                self._begun[mark] = execution.resources
             hidden = fields["order"]["secrets"]
             try:
                 if hidden:
@@ -256,7 +284,7 @@ class Agent:
         return {"is_here": is_here}, b""
 
     def _give_up(self, room: _Room, mark: tuple[str, AttemptKey]) -> None:
-        self._begun.discard(mark)
+        self._begun.pop(mark, None)
         room.vault.discard(mark[1].execution_id)
 
     async def _cancel(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
@@ -299,7 +327,7 @@ class Agent:
             await asyncio.gather(*filter(None, harvests), return_exceptions=True)
             await room.backend.discard(key)
             room.vault.discard(key.execution_id)
-            self._begun.discard((store, key))
+            self._begun.pop((store, key), None)
             mine = room.harvested.pop(key, set())
             for object_id in mine.difference(*room.harvested.values()):
                 await asyncio.to_thread(room.results.delete, object_id)
@@ -322,7 +350,8 @@ class Agent:
             left_s = deadline_s - loop.time()
             if found != known or left_s <= 0:
                 busy = await asyncio.to_thread(self._count_busy)
-                return {"states": found, "busy": busy}, b""
+                used = total(self._begun.values())
+                return {"states": found, "busy": busy, "used": used}, b""
             living = {key: state for key, state in states.items() if state.is_alive}
             is_ending = any(state.has_result for state in living.values())
             look_s = ENDING_LOOK_S if is_ending else LOOK_S
@@ -499,6 +528,23 @@ def _read_place(base: Path) -> str:
     return str(json.loads(path.read_bytes())["place"])
 
 
+def _find_gpus(n: float | None) -> tuple[str, ...]:
+    """Return the GPUs of a worker: so many as its resources say, or all that it sees."""
+    found = find_gpus()
+    if n is None:
+        return found
+    return (found or tuple(str(number) for number in range(int(n))))[: int(n)]
+
+
+def _resources(declared: Resources, gpus: Gpus, memory_bytes: int | None) -> dict[str, float]:
+    """Return what attempts of a worker share: what it declares, and what it is known to have."""
+    known: dict[str, float] = {MEMORY_GB: (memory_bytes or psutil.virtual_memory().total) / 1e9}
+    if gpus.ids:
+        known[GPU] = len(gpus.ids)
+    given = {str(name): float(amount) for name, amount in declared.items() if name != GPU}
+    return known | given
+
+
 def install(dask_worker: Any = None) -> None:
     """Add the agent to the Dask worker in whose process this is called; twice is once."""
     if OPERATION in dask_worker.handlers:
@@ -506,7 +552,16 @@ def install(dask_worker: Any = None) -> None:
     # Beside the worker's own folder, which goes with the worker. The name keeps machines
     # apart that share it.
     base = Path(dask_worker.local_directory).parent / "jupyter-async-exec" / socket.gethostname()
-    agent = Agent(base, slots=dask_worker.state.nthreads)
+    declared = dask_worker.state.total_resources
+    limit_bytes = dask_worker.memory_manager.memory_limit
+    # Who declares GPUs wants them looked after.
+    gpus = Gpus(base / GPUS, lambda: _find_gpus(declared.get(GPU)), hides=GPU in declared)
+    agent = Agent(
+        base,
+        slots=dask_worker.state.nthreads,
+        find_resources=lambda: _resources(declared, gpus, limit_bytes),
+        gpus=gpus,
+    )
 
     async def answer(verb: str, store: str, fields: bytes, content: bytes) -> JSONObject:
         return await agent.answer(verb, store, fields, content)

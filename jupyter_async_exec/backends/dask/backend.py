@@ -258,8 +258,8 @@ class DaskBackend(Backend):
             await self._adopt(key)
             return
         self._roster.start()
-        worker = await self._roster.choose(execution.kernel_name)
-        worker.ours.add(key)
+        worker = await self._roster.choose(execution.kernel_name, execution.resources)
+        worker.ours[key] = execution.resources
         mirror = Mirror(key, self._path(key))
         mirror.is_starting = True
         try:
@@ -425,6 +425,7 @@ class DaskBackend(Backend):
                 await asyncio.sleep(RETRY_S)
                 continue
             worker.busy = int(answer["busy"])
+            worker.used = {str(each): float(n) for each, n in answer["used"].items()}
             place.known = answer["states"]
             # Those that began while it answered are heard of next time.
             await self._note_states(worker, mirrors, answer["states"])

@@ -14,13 +14,16 @@ from jupyter_async_exec.backends.dask.protocol import (
     UnreachableError,
     installed_release,
 )
+from jupyter_async_exec.core.resources import Room, describe_resources, fits, take, total
 from jupyter_async_exec.errors import AsyncExecError, KernelMissingError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jupyter_async_exec.backends.base import AttemptKey
     from jupyter_async_exec.backends.dask.link import Link
     from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.core.resources import Resources
 
 #: How often scheduler and workers are asked how they are, in seconds.
 LOOK_S = 2.0
@@ -50,17 +53,36 @@ class Worker:
     #: Attempts below it, of whichever store, when it was last asked.
     busy: int = 0
     kernels: frozenset[str] = frozenset()
+    #: What its attempts share, and what they have of it, of whichever store, when last asked.
+    resources: Resources = field(default_factory=dict)
+    used: Resources = field(default_factory=dict)
     is_direct: bool = True
     #: Why nothing is started there.
     problem: str | None = None
     n_looks: int = 0
-    #: Ours that are being started there, or run there, by key.
-    ours: set[object] = field(default_factory=set)
+    #: Ours that are being started there, or run there, by key: what each needs.
+    ours: dict[AttemptKey, Resources] = field(default_factory=dict)
 
     @property
     def n_free(self) -> int:
         """How many more it takes."""
         return 0 if self.problem else max(0, self.slots - max(self.busy, len(self.ours)))
+
+    @property
+    def room(self) -> Room:
+        """What there is for us: all but what others run there."""
+        ours = total(self.ours.values())
+        others = {name: max(0.0, n - ours.get(name, 0.0)) for name, n in self.used.items()}
+        return Room(
+            slots=max(0, self.slots - max(0, self.busy - len(self.ours))),
+            resources=take(others, self.resources),
+            held=frozenset(key.execution_id for key in self.ours),
+        )
+
+    def takes(self, needed: Resources) -> bool:
+        """Whether there is room for one more of ours."""
+        ours = total(self.ours.values())
+        return self.n_free > 0 and fits(needed, take(ours, self.room.resources))
 
 
 class Roster:
@@ -110,12 +132,18 @@ class Roster:
         """Return how many executions are taken, and why not more, from what is known."""
         ready = [worker for worker in self._workers.values() if worker.problem is None]
         # What others run there is no room for us.
-        slots = sum(
-            max(0, worker.slots - max(0, worker.busy - len(worker.ours))) for worker in ready
-        )
+        rooms = tuple(worker.room for worker in ready)
+        slots = int(sum(room.slots for room in rooms))
         if self._slots is not None:
             slots = min(slots, self._slots)
-        return Health(slots=slots, problem=self._explain(ready, slots))
+        kernels = frozenset(name for worker in ready for name in worker.kernels)
+        return Health(
+            slots=slots,
+            problem=self._explain(ready, slots),
+            is_usable=self._problem is None and bool(ready),
+            rooms=rooms,
+            kernels=kernels if ready and self._are_all_known() else None,
+        )
 
     def _explain(self, ready: list[Worker], slots: int) -> str | None:
         if self._problem is not None:
@@ -130,8 +158,8 @@ class Roster:
             return f"{self._name}: every worker is busy with executions of others."
         return None
 
-    async def choose(self, kernel_name: str) -> Worker:
-        """Return the worker with the most room that has the kernel.
+    async def choose(self, kernel_name: str, needed: Resources | None = None) -> Worker:
+        """Return the worker with the most room that has the kernel, and all that is needed.
 
         Raises
         ------
@@ -145,19 +173,23 @@ class Roster:
             raise UnavailableError(self._problem)
         ready = [worker for worker in self._workers.values() if worker.problem is None]
         able = [worker for worker in ready if kernel_name in worker.kernels]
-        are_all_known = all(worker.place for worker in self._workers.values())
-        if ready and not able and are_all_known:
+        if ready and not able and self._are_all_known():
             installed = sorted({name for worker in ready for name in worker.kernels})
             raise KernelMissingError(
                 f"No worker of {self._name} has the kernel {kernel_name!r}; install it there, or "
                 f"choose one of: {', '.join(installed)}.",
                 {"installed": installed},
             )
-        free = [worker for worker in able if worker.n_free > 0]
+        free = [worker for worker in able if worker.takes(needed or {})]
         if not free:
-            why = self._explain(able, 1) or f"{self._name}: every worker is busy."
+            lacking = f" has {describe_resources(needed)} free" if needed else "is free"
+            why = self._explain(able, 1) or f"{self._name}: no worker {lacking.strip()}."
             raise UnavailableError(why)
         return max(free, key=lambda worker: worker.n_free)
+
+    def _are_all_known(self) -> bool:
+        """Whether every worker has said what it is, or that it is of no use."""
+        return all(worker.place for worker in self._workers.values())
 
     def find(self, place: str) -> Worker | None:
         """Return a worker that sees the attempts of a place."""
@@ -170,12 +202,13 @@ class Roster:
         """Return the worker at an address, also one that does not answer now."""
         return self._workers.get(address)
 
-    def let_go(self, key: object) -> None:
+    def let_go(self, key: AttemptKey) -> None:
         """Note that an attempt takes no room any more."""
         for worker in self._workers.values():
-            if key in worker.ours:
-                worker.ours.discard(key)
+            needed = worker.ours.pop(key, None)
+            if needed is not None:
                 worker.busy = max(0, worker.busy - 1)
+                worker.used = take(needed, worker.used)
 
     async def _await_first(self) -> None:
         if not self._first.is_set():
@@ -255,6 +288,8 @@ def _fill(worker: Worker, fields: JSONObject) -> None:
     worker.host = str(fields["host"])
     worker.slots = int(fields["slots"])
     worker.busy = int(fields["busy"])
+    worker.resources = {str(name): float(n) for name, n in fields["resources"].items()}
+    worker.used = {str(name): float(n) for name, n in fields["used"].items()}
     worker.kernels = frozenset(str(name) for name in fields["kernels"])
     theirs, ours = str(fields["version"]), installed_release()
     worker.problem = None

@@ -18,7 +18,12 @@ from jupyter_async_exec.cli.fan_in_options import (
     read_collect,
     read_then,
 )
-from jupyter_async_exec.cli.limits import add_limit_options, read_limits
+from jupyter_async_exec.cli.limits import (
+    add_limit_options,
+    add_place_options,
+    read_limits,
+    read_resources_option,
+)
 from jupyter_async_exec.cli.local_files import root_for
 from jupyter_async_exec.cli.session import (
     add_parameter_option,
@@ -63,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--parameters-of", metavar="ID", help="the parameters of an earlier execution"
     )
     parser.add_argument("--kernel-name", metavar="K", help="in place of the notebook's own kernel")
-    parser.add_argument("--backend", default="local", metavar="B", help="where to run (local)")
+    add_place_options(parser, default="local")
     parser.add_argument("--title", help="in place of the automatic one")
     parser.add_argument("--tag", action="append", default=[], help="may be given several times")
     add_limit_options(parser)
@@ -115,6 +120,7 @@ async def run(options: argparse.Namespace) -> int:
             kernel_name=options.kernel_name,
             title=options.title,
             backend=options.backend,
+            resources=read_resources_option(options) or {},
             tags=tuple(options.tag),
             limits=limits,
             reuse=_policy(options),

@@ -235,6 +235,20 @@ describe('Rows', () => {
     expect(rows()[0].textContent).toContain(waiting_reason);
   });
 
+  it('says where, unless that is the machine of the server', () => {
+    show([
+      makeRunning(3, { backend: 'gpu box', cells_done: 6, cells_total: 12 }),
+      makeExecution(2, { status: 'queued', backend: 'gpu box' }),
+      makeRunning(1, { cells_done: 6, cells_total: 12 })
+    ]);
+
+    const texts = rows().map(row => row.textContent);
+
+    expect(texts[0]).toContain('cell 7 of 12 · gpu box');
+    expect(texts[1]).toContain('gpu box · waits for');
+    expect(texts[2]).not.toContain('local');
+  });
+
   it('has one tab stop: the selected row', () => {
     const executions = [makeExecution(3), makeExecution(2), makeExecution(1)];
     show(executions, executions[1]);

@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jupyter_async_exec.backends.base import AttemptKey
 from jupyter_async_exec.backends.dask import roster
 from jupyter_async_exec.backends.dask.link import distributed_version
-from jupyter_async_exec.backends.dask.protocol import PROTOCOL, installed_release
+from jupyter_async_exec.backends.dask.protocol import (
+    PROTOCOL,
+    UnreachableError,
+    installed_release,
+)
 from jupyter_async_exec.backends.dask.roster import Roster, Worker
 from jupyter_async_exec.errors import KernelMissingError, UnavailableError
 
@@ -35,6 +40,8 @@ class FakeLink:
                 "slots": 2,
                 "busy": 0,
                 "kernels": ["python3"],
+                "resources": {"memory_gb": 8.0},
+                "used": {},
             }
 
     async def identity(self) -> dict[str, Any]:
@@ -98,6 +105,23 @@ async def test_what_others_run_there_is_no_room_for_us(link: FakeLink) -> None:
     assert found.slots == 0
     assert found.problem is not None
     assert "busy with executions of others" in found.problem
+
+
+async def test_kernels_are_those_of_all_workers_once_all_have_answered(link: FakeLink) -> None:
+    link.describe(ONE, kernels=["python3", "ir"])
+    assert (await health(link)).kernels == frozenset({"python3", "ir"})
+
+    link.workers[TWO] = UnreachableError("silent")
+    assert (await health(link)).kernels is None
+
+
+async def test_a_full_cluster_is_of_use_and_one_without_workers_is_not(link: FakeLink) -> None:
+    link.describe(ONE, busy=2)
+    link.describe(TWO, busy=2)
+    assert (await health(link)).is_usable
+
+    link.workers.clear()
+    assert not (await health(link)).is_usable
 
 
 async def test_the_worker_with_most_room_is_chosen(link: FakeLink) -> None:
@@ -173,5 +197,5 @@ def test_a_full_worker_has_no_room_whoever_fills_it() -> None:
     assert worker.n_free == 0
 
     worker.busy = 0
-    worker.ours |= {1, 2, 3}
+    worker.ours |= {AttemptKey(str(n), 1): {} for n in range(3)}
     assert worker.n_free == 0

@@ -338,7 +338,7 @@ class Agent:
     # ------------------------------------------------------------ what is new
 
     async def _watch(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
-        """Return the states of all attempts as soon as they are not what is known."""
+        """Return the states of all attempts, and what they wrote, as soon as there is news."""
         room = await self._room(store)
         known = fields["known"]
         loop = asyncio.get_running_loop()
@@ -351,7 +351,8 @@ class Agent:
             if found != known or left_s <= 0:
                 busy = await asyncio.to_thread(self._count_busy)
                 used = total(self._begun.values())
-                return {"states": found, "busy": busy, "used": used}, b""
+                news, content = await asyncio.to_thread(_read_news, room, known, states)
+                return {"states": found, "busy": busy, "used": used, "news": news}, content
             living = {key: state for key, state in states.items() if state.is_alive}
             is_ending = any(state.has_result for state in living.values())
             look_s = ENDING_LOOK_S if is_ending else LOOK_S
@@ -360,27 +361,11 @@ class Agent:
     async def _read(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
         """Return what is new in the growing files and, when asked, the others whole."""
         room, key = await self._room(store), _key(fields)
-
-        def read() -> Answer:
-            lengths: dict[str, int] = {}
-            pieces: list[bytes] = []
-            left_bytes = PIECE_BYTES
-            directory = room.attempt(key)
-            for name in GROWING:
-                pieces.append(
-                    _read_piece(directory / name, int(fields["offsets"][name]), left_bytes)
-                )
-                lengths[name] = len(pieces[-1])
-                left_bytes -= lengths[name]
-            for name in WHOLE if fields["is_end"] else ():
-                # What does not fit comes with the next call, which has more room.
-                fits = _size_bytes(directory / name) <= left_bytes
-                pieces.append(_read_piece(directory / name, 0, left_bytes) if fits else b"")
-                lengths[name] = len(pieces[-1])
-                left_bytes -= lengths[name]
-            return {"lengths": lengths}, b"".join(pieces)
-
-        return await asyncio.to_thread(read)
+        offsets = {name: int(fields["offsets"][name]) for name in GROWING}
+        lengths, content = await asyncio.to_thread(
+            _read_files, room.attempt(key), offsets, is_end=fields["is_end"]
+        )
+        return {"lengths": lengths}, content
 
     # ------------------------------------------------------------ objects
 
@@ -444,6 +429,45 @@ def _states(room: _Room) -> dict[AttemptKey, State]:
             is_alive=alive,
         )
     return found
+
+
+def _read_news(room: _Room, known: JSONObject, states: dict[AttemptKey, State]) -> Answer:
+    """Return what attempts wrote since what is known of them, as much as one message carries."""
+    news: JSONObject = {}
+    contents: list[bytes] = []
+    left_bytes = PIECE_BYTES
+    for key, state in states.items():
+        before = State.from_json(known.get(str(key), (0, 0, False, True)))
+        if state == before or left_bytes <= 0:
+            continue
+        offsets = {files.JOURNAL: before.journal_bytes, files.LOG: before.log_bytes}
+        is_end = state.has_result or not state.is_alive
+        lengths, content = _read_files(
+            room.attempt(key), offsets, is_end=is_end, limit_bytes=left_bytes
+        )
+        news[str(key)] = {"offsets": offsets, "lengths": lengths}
+        contents.append(content)
+        left_bytes -= len(content)
+    return news, b"".join(contents)
+
+
+def _read_files(
+    directory: Path, offsets: dict[str, int], *, is_end: bool, limit_bytes: int = PIECE_BYTES
+) -> tuple[JSONObject, bytes]:
+    """Return how much of each file was read, and that one after the other."""
+    lengths: JSONObject = {}
+    pieces: list[bytes] = []
+    for name in GROWING:
+        pieces.append(_read_piece(directory / name, offsets[name], limit_bytes))
+        lengths[name] = len(pieces[-1])
+        limit_bytes -= lengths[name]
+    for name in WHOLE if is_end else ():
+        # What does not fit comes with the next call, which has more room.
+        fits = _size_bytes(directory / name) <= limit_bytes
+        pieces.append(_read_piece(directory / name, 0, limit_bytes) if fits else b"")
+        lengths[name] = len(pieces[-1])
+        limit_bytes -= lengths[name]
+    return lengths, b"".join(pieces)
 
 
 def _size_bytes(path: Path) -> int:

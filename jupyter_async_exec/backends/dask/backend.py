@@ -23,7 +23,7 @@ from typing_extensions import override
 
 from jupyter_async_exec.backends import attempt_folder
 from jupyter_async_exec.backends.base import AttemptKey, Backend, Harvest, Health, Observation
-from jupyter_async_exec.backends.dask.mirror import Mirror
+from jupyter_async_exec.backends.dask.mirror import Mirror, News
 from jupyter_async_exec.backends.dask.parcels import (
     Arrivals,
     Asking,
@@ -412,7 +412,7 @@ class DaskBackend(Backend):
             try:
                 if worker is None:
                     raise UnreachableError(f"{self.name}: nobody answers for {mirrors[0].worker}.")
-                answer, _ = await self._link.ask(
+                answer, content = await self._link.ask(
                     worker.address,
                     "watch",
                     {"known": place.known, "wait_s": WATCH_S},
@@ -428,10 +428,15 @@ class DaskBackend(Backend):
             worker.used = {str(each): float(n) for each, n in answer["used"].items()}
             place.known = answer["states"]
             # Those that began while it answered are heard of next time.
-            await self._note_states(worker, mirrors, answer["states"])
+            news = _news_from_json(answer["news"], content)
+            await self._note_states(worker, mirrors, answer["states"], news)
 
     async def _note_states(
-        self, worker: Worker, mirrors: Sequence[Mirror], states: JSONObject
+        self,
+        worker: Worker,
+        mirrors: Sequence[Mirror],
+        states: JSONObject,
+        news: Mapping[str, News],
     ) -> None:
         pulls = []
         for mirror in mirrors:
@@ -453,7 +458,7 @@ class DaskBackend(Backend):
                 self._spawn(self._pass_on_cancel(mirror.key))
             if not mirror.state.is_alive:
                 self._roster.let_go(mirror.key)
-            pulls.append(self._pull(worker, mirror))
+            pulls.append(self._pull(worker, mirror, news.get(str(mirror.key))))
         await asyncio.gather(*pulls)
         await self._clear_strangers(worker, states)
 
@@ -482,14 +487,19 @@ class DaskBackend(Backend):
             self._roster.let_go(mirror.key)
         mirror.ring()
 
-    async def _pull(self, worker: Worker, mirror: Mirror) -> None:
-        """Write here what is new there."""
+    async def _pull(self, worker: Worker, mirror: Mirror, news: News | None) -> None:
+        """Write here what is new there: what came with the state, and what did not fit."""
         async with mirror.pulling:
             state = mirror.state
             assert state is not None
             try:
                 while not mirror.is_over():
                     offsets = await asyncio.to_thread(mirror.offsets)
+                    if news is not None and news.offsets == offsets:
+                        await asyncio.to_thread(mirror.take_in, state, news)
+                        mirror.ring()
+                        news = None
+                        continue
                     is_behind = (
                         offsets[files.JOURNAL] < state.journal_bytes
                         or offsets[files.LOG] < state.log_bytes
@@ -506,10 +516,8 @@ class DaskBackend(Backend):
                     answer, content = await self._ask(worker, "read", fields)
                     if mirror.is_over():  # It was given up meanwhile.
                         break
-                    lengths = {str(name): int(n) for name, n in answer["lengths"].items()}
-                    has_end = await asyncio.to_thread(mirror.write, offsets, lengths, content)
-                    is_dry = not any(lengths[name] for name in offsets)
-                    mirror.is_whole = has_end or (is_dry and is_end and not state.has_result)
+                    read = News(offsets, _lengths_from_json(answer["lengths"]), content)
+                    await asyncio.to_thread(mirror.take_in, state, read)
                     mirror.ring()
             except (AsyncExecError, OSError) as error:
                 # The state is told again with the next watch.
@@ -718,6 +726,21 @@ def make_backend(
         )
     settings = read_settings(name, options)
     return DaskBackend(name, directory, settings=settings, objects=objects, vault=vault)
+
+
+def _lengths_from_json(fields: JSONObject) -> dict[str, int]:
+    return {str(name): int(length) for name, length in fields.items()}
+
+
+def _news_from_json(fields: JSONObject, content: bytes) -> dict[str, News]:
+    """Return what came with the states of attempts, by their names."""
+    found = {}
+    for name, each in fields.items():
+        lengths = _lengths_from_json(each["lengths"])
+        n_bytes = sum(lengths.values())
+        found[name] = News(_lengths_from_json(each["offsets"]), lengths, content[:n_bytes])
+        content = content[n_bytes:]
+    return found
 
 
 def _harvest_from_json(fields: JSONObject) -> Harvest:

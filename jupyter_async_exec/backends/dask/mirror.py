@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.backends import attempt_folder
@@ -28,6 +28,17 @@ if TYPE_CHECKING:
 
 #: Where the attempt runs.
 WHERE = "where.json"
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What an attempt has written since."""
+
+    #: How much of each growing file was here before (bytes).
+    offsets: Mapping[str, int]
+    #: How much came of each file (bytes), in the order of the content.
+    lengths: Mapping[str, int]
+    content: bytes
 
 
 class Mirror:
@@ -120,19 +131,22 @@ class Mirror:
         """Return how much of each growing file is here."""
         return {name: _size_bytes(self.directory / name) for name in (files.JOURNAL, files.LOG)}
 
-    def write(self, offsets: Mapping[str, int], lengths: Mapping[str, int], content: bytes) -> bool:
-        """Write what came of each file; return whether the result was among it."""
-        view = memoryview(content)
-        for name, length in lengths.items():
+    def take_in(self, state: State, news: News) -> None:
+        """Write what came of each file, and note whether it was all there will be."""
+        view = memoryview(news.content)
+        for name, length in news.lengths.items():
             part, view = bytes(view[:length]), view[length:]
             if not part:
                 continue
             path = self.directory / name
-            if name in offsets:
-                _append(path, offsets[name], part)
+            if name in news.offsets:
+                _append(path, news.offsets[name], part)
             else:
                 files.write_whole(path, part)
-        return bool(lengths.get(files.RESULT))
+        has_end = bool(news.lengths.get(files.RESULT))
+        is_dry = not any(news.lengths[name] for name in news.offsets)
+        is_dead = not state.is_alive and not state.has_result
+        self.is_whole = has_end or (is_dry and is_dead)
 
     def observe(self, offset: int) -> Observation:
         """Return what is new here; the end of what is gone is what its journal proves."""

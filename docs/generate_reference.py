@@ -15,7 +15,18 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import yaml
-from traitlets import Bool, DefaultHandler, Dict, Float, Integer, List, TraitType, Unicode, Union
+from traitlets import (
+    Bool,
+    DefaultHandler,
+    Dict,
+    Enum,
+    Float,
+    Integer,
+    List,
+    TraitType,
+    Unicode,
+    Union,
+)
 
 from jupyter_async_exec import errors
 from jupyter_async_exec.app import AsyncExecApp
@@ -45,6 +56,7 @@ BOUNDS = {
 TRAIT_KINDS: dict[type[TraitType[Any, Any]], str] = {
     Bool: "yes or no",
     Dict: "table",
+    Enum: "one of a few words",
     Float: "number",
     Integer: "whole number",
     List: "list",

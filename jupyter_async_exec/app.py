@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Bool, Dict, Enum, Float, Integer, List, Unicode, Union, default
 
-from jupyter_async_exec.api.base import OPENER_KEY
+from jupyter_async_exec.api.base import ACCESS_KEY, OPENER_KEY
 from jupyter_async_exec.api.contents_files import ContentsFiles
+from jupyter_async_exec.api.people import People
 from jupyter_async_exec.api.routes import routes
+from jupyter_async_exec.core.access import Team
 from jupyter_async_exec.defaults import (
     OBJECT_CACHE_BYTES,
     STORE_FILE,
@@ -93,6 +95,21 @@ class AsyncExecApp(ExtensionApp):
         help="Places to run besides this machine: name to what it is. For a Dask cluster "
         '`{"gpu box": {"class": "dask", "address": "tls://host:8786", "slots": 4}}`; its options '
         "are in docs/how-to/dask.md. The command line reads them from the same file.",
+    ).tag(config=True)
+    owner = Unicode(
+        "",
+        help="To whom belongs what is submitted here. Empty: the person who is logged in, where "
+        "the server knows people by name; else the user of JupyterHub whose server it is, or of "
+        "the operating system.",
+    ).tag(config=True)
+    team = Enum(
+        ["all", "read", "none"],
+        default_value=None,
+        allow_none=True,
+        help="What people may do with executions of others in the same store: see and change "
+        "them (`all`), see them (`read`), nothing (`none`). The server's authorizer is asked too, "
+        "for the resource `async_exec_team`. None: `none` where the server knows several people "
+        "by name, `all` elsewhere.",
     ).tag(config=True)
     objects_url = Unicode(
         "",
@@ -202,9 +219,16 @@ class AsyncExecApp(ExtensionApp):
         assert self.serverapp is not None
         assert self.serverapp.event_logger is not None
         self._boot_id = uuid.uuid4().hex
+        self._people = People(self.serverapp, owner=self.owner, team=self.team)
+        self.settings[ACCESS_KEY] = self._people.access_of
         # At once, not with the house: a listener of the bus hears only of the
         # schemas that were registered before it came.
-        self._publisher = Publisher(self.serverapp.event_logger, boot_id=self._boot_id)
+        self._publisher = Publisher(
+            self.serverapp.event_logger,
+            boot_id=self._boot_id,
+            access=self._people.access,
+            is_for_many=self._people.are_named,
+        )
         self.settings[OPENER_KEY] = self.open_service
         self._moving = asyncio.Lock()
         self.serverapp.event_logger.add_listener(
@@ -316,6 +340,8 @@ class AsyncExecApp(ExtensionApp):
             data_dir=self._data_dir(),
             slots=self.slots,
             backends=self.backends,
+            owner=self._people.access.user,
+            is_shared=self._people.access.team is Team.NONE,
             objects_url=self.objects_url,
             objects_options=self.objects_options,
             objects_cache_bytes=self.objects_cache_bytes,

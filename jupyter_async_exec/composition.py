@@ -22,6 +22,7 @@ from jupyter_async_exec.defaults import (
     STORE_FILE,
     default_data_dir,
     default_mlflow,
+    default_owner,
     default_slots,
 )
 from jupyter_async_exec.dispatcher import Dispatcher
@@ -82,6 +83,10 @@ class Settings:
     objects_options: Mapping[str, Any] = field(default_factory=dict)
     #: Room on this machine for copies of objects that are kept elsewhere (>= 0).
     objects_cache_bytes: int = OBJECT_CACHE_BYTES
+    #: Whose executions are that are submitted without saying whose.
+    owner: str = field(default_factory=default_owner)
+    #: Whether people here do not see each other's executions.
+    is_shared: bool = False
     #: Added niceness of runners (0 to 19).
     nice: int = 5
     #: Runners kept ready for each kernel used lately (0 or 1).
@@ -240,6 +245,8 @@ def compose(
         default_limits=settings.default_limits,
         room_limits=settings.room_limits,
         stat_cache=stat_cache,
+        owner=settings.owner,
+        is_shared=settings.is_shared,
         changed=changed,
     )
 

@@ -11,6 +11,8 @@ DATA_DIR_VARIABLE = "JUPYTER_ASYNC_EXEC_DATA_DIR"
 METRICS_VARIABLE = "JUPYTER_ASYNC_EXEC_METRICS"
 #: Wants MLflow's runs in a store of ours, for commands and Python.
 MLFLOW_VARIABLE = "JUPYTER_ASYNC_EXEC_MLFLOW"
+#: Whose server this is, as JupyterHub says.
+HUB_USER_VARIABLE = "JUPYTERHUB_USER"
 #: By which MLflow's runs name the execution they are part of.
 MLFLOW_ID_TAG = "jupyter_async_exec.id"
 MLFLOW_NUMBER_TAG = "jupyter_async_exec.number"
@@ -26,6 +28,16 @@ def default_data_dir() -> Path:
 
     chosen = os.environ.get(DATA_DIR_VARIABLE)
     return Path(chosen) if chosen else Path(jupyter_data_dir()) / "async_exec"
+
+
+def default_owner() -> str:
+    """Return to whom executions belong that this process submits: JupyterHub's name, or ours."""
+    import getpass
+
+    try:
+        return os.environ.get(HUB_USER_VARIABLE) or getpass.getuser()
+    except (KeyError, OSError):  # A process of a user without a name.
+        return ""
 
 
 def default_slots() -> int:

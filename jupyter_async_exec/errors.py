@@ -8,6 +8,7 @@
     ├── ConflictError                   409  right request, wrong moment
     │   └── StartCancelledError              somebody asked for its end meanwhile
     ├── ReadOnlyError                   403  results are sealed
+    ├── NotYoursError                   403  it belongs to somebody else
     ├── TooBigError                     413
     │   └── SnapshotTooBigError              names the largest files
     ├── RefusedError                    422  understood, but it cannot be run
@@ -88,6 +89,13 @@ class ReadOnlyError(AsyncExecError):
 
     http_status = 403
     reason = "read_only"
+
+
+class NotYoursError(AsyncExecError):
+    """What belongs to somebody else can be looked at, and not changed."""
+
+    http_status = 403
+    reason = "not_yours"
 
 
 class TooBigError(AsyncExecError):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from types import TracebackType
 
+    from jupyter_async_exec.core.access import Access
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.service import ExecutionService
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 #: Key, in the web application's settings, of the coroutine that gives the service.
 OPENER_KEY = "jupyter_async_exec_opener"
+
+#: Key of the coroutine that says, for a handler, what its person may see and change.
+ACCESS_KEY = "jupyter_async_exec_access"
 
 #: Of a large answer, so much is handed to the network at once: about 1 ms of work.
 PIECE_BYTES = 512 * 1024
@@ -41,19 +45,26 @@ class AsyncExecHandler(APIHandler):
 
     auth_resource = "async_exec"
 
-    #: The use cases; set before any verb is called.
+    #: The use cases as this person has them; set before any verb is called.
     service: ExecutionService
+    #: What they may see and change.
+    access: Access
 
     async def prepare(self) -> None:  # type: ignore[override]  # tornado awaits it either way
         """Check who asks, then wait for the service."""
         await super().prepare()
         if self.current_user is not None and not self._finished:
-            self.service = await self.settings[OPENER_KEY]()
+            whole = await self.settings[OPENER_KEY]()
+            # There by now, and too much to import before.
+            from jupyter_async_exec.service.acting import acting_for
+
+            self.access = await self.settings[ACCESS_KEY](self)
+            self.service = acting_for(whole, self.access)
 
     @property
     def user_name(self) -> str:
-        """Who asks, as the server knows them."""
-        return str(getattr(self.current_user, "username", "") or "")
+        """To whom belongs what is submitted."""
+        return self.access.user
 
     def count_as_background(self) -> None:
         """Let this request be no sign of a person: pages ask it by themselves."""
@@ -97,7 +108,8 @@ class AsyncExecHandler(APIHandler):
     async def all_to_json(self, executions: tuple[Execution, ...]) -> list[JSONObject]:
         """Return the JSON of several executions, with the reasons they wait."""
         reason = await self.reason_to_wait(executions)
-        return [wire.execution_to_json(execution, reason) for execution in executions]
+        user = self.user_name
+        return [wire.execution_to_json(execution, reason, user) for execution in executions]
 
     async def reason_to_wait(self, executions: tuple[Execution, ...]) -> Reasons:
         """Return what those of `executions` that wait are waiting for."""

@@ -46,7 +46,8 @@ class ExecutionsHandler(AsyncExecHandler):
         page = await self.service.find(query)
         reason = await self.reason_to_wait(page.executions)
         bests = await self.service.sweeps.bests(page.sweeps)
-        await self.write_large_json(lambda: wire.page_to_json(page, reason, bests))
+        user = self.user_name
+        await self.write_large_json(lambda: wire.page_to_json(page, reason, bests, user))
 
 
 class ExecutionHandler(AsyncExecHandler):

@@ -18,7 +18,7 @@ class StatusHandler(AsyncExecHandler):
     async def get(self) -> None:
         """Return queue, slots, disk use and version."""
         self.count_as_background()
-        self.write_json(await self.service.status())
+        await self._write_status()
 
     @web.authenticated
     @authorized
@@ -26,7 +26,11 @@ class StatusHandler(AsyncExecHandler):
         """Change the number of slots."""
         body = await self.read_body("/status")
         await self.service.set_slots(body["slots"])
-        self.write_json(await self.service.status())
+        await self._write_status()
+
+    async def _write_status(self) -> None:
+        who = {"user": self.access.user or None, "team": self.access.team.value}
+        self.write_json({**await self.service.status(), **who})
 
 
 class BackendsHandler(AsyncExecHandler):

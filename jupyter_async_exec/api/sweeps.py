@@ -32,8 +32,9 @@ class _SweepAnswer(AsyncExecHandler):
         then = await self.service.sweeps.then(sweep)
         is_over = sweep.status.is_final and all(each.is_final for each in then)
         reasons = NO_REASONS if is_over else await self.service.waiting_reasons()
+        user = self.user_name
         await self.write_large_json(
-            lambda: wire.sweep_to_json(sweep, executions, reused, reasons, then)
+            lambda: wire.sweep_to_json(sweep, executions, reused, reasons, then, user=user)
         )
 
 

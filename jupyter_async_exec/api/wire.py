@@ -65,8 +65,18 @@ HOLDS = {
 }
 
 
-def execution_to_json(execution: Execution, reasons: Reasons) -> JSONObject:
-    """Return the JSON of an execution; `reasons` to wait count while it is queued."""
+def execution_to_json(execution: Execution, reasons: Reasons, user: str = "") -> JSONObject:
+    """Return the JSON of an execution for `user`.
+
+    Parameters
+    ----------
+    execution
+        Which.
+    reasons
+        Why executions wait; of interest while it is queued.
+    user
+        Who asks; whose it is, is only said of what belongs to others.
+    """
     error = execution.error
     return {
         "id": execution.id,
@@ -99,14 +109,17 @@ def execution_to_json(execution: Execution, reasons: Reasons) -> JSONObject:
         "pinned": execution.pinned,
         "cancel_requested": execution.cancel_requested,
         "waiting_reason": _waits_for(execution, reasons),
+        "owner": None if execution.submitted_by in {"", user} else execution.submitted_by,
         "after": list(execution.after),
         "collects": None if execution.collect is None else collect_to_json(execution.collect),
     }
 
 
-def page_to_json(page: ExecutionPage, reasons: Reasons, bests: Mapping[str, Best]) -> JSONObject:
+def page_to_json(
+    page: ExecutionPage, reasons: Reasons, bests: Mapping[str, Best], user: str = ""
+) -> JSONObject:
     """Return the JSON of one page of a list."""
-    rows = [execution_to_json(each, reasons) for each in page.executions]
+    rows = [execution_to_json(each, reasons, user) for each in page.executions]
     sweeps = [sweep_summary_to_json(each, bests.get(each.id)) for each in page.sweeps]
     return {"executions": rows, "next_cursor": page.next_cursor, "sweeps": sweeps}
 
@@ -151,6 +164,8 @@ def sweep_to_json(
     reused: Sequence[Execution],
     reasons: Reasons,
     then: Sequence[Execution],
+    *,
+    user: str = "",
 ) -> JSONObject:
     """Return the JSON of a sweep, its executions, results it took over, and what collects it."""
     goal = goal_of(sweep.definition)
@@ -166,9 +181,9 @@ def sweep_to_json(
         "best": None
         if found is None
         else {"id": found[0].id, "number": found[0].number, "value": found[1]},
-        "executions": [execution_to_json(each, reasons) for each in executions],
-        "reused": [execution_to_json(each, NO_REASONS) for each in reused],
-        "then": [execution_to_json(each, reasons) for each in then],
+        "executions": [execution_to_json(each, reasons, user) for each in executions],
+        "reused": [execution_to_json(each, NO_REASONS, user) for each in reused],
+        "then": [execution_to_json(each, reasons, user) for each in then],
     }
 
 

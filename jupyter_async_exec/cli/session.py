@@ -31,6 +31,7 @@ EXIT_CODES = {Status.SUCCEEDED: 0, Status.FAILED: 1, Status.CANCELLED: 3}
 SHARED_SETTINGS = (
     "backends",
     "gpus",
+    "owner",
     "objects_url",
     "objects_options",
     "objects_cache_bytes",
@@ -107,7 +108,7 @@ def configured() -> dict[str, Any]:
             except Exception as error:
                 raise InvalidRequestError(f"{folder}/{name} cannot be read: {error}") from error
     ours = found.get("AsyncExecApp", {})
-    return {name: ours[name] for name in SHARED_SETTINGS if name in ours}
+    return {name: ours[name] for name in SHARED_SETTINGS if ours.get(name)}
 
 
 def add_parameter_option(parser: argparse.ArgumentParser, *, help: str) -> None:  # noqa: A002  argparse's own word

@@ -6,15 +6,18 @@ import asyncio
 import time
 from collections import OrderedDict
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_events import EventLogger
 
+from jupyter_async_exec.core.access import Access
+from jupyter_async_exec.core.execution import Execution, Status
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from jupyter_async_exec.core.execution import Execution, Status
     from jupyter_async_exec.core.sweeps import Sweep
 
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -30,6 +33,20 @@ SCHEMA_PATHS = {
 PROGRESS_INTERVAL_S = 1.0
 #: Executions whose last event is remembered; forgetting one costs an event too many.
 MAX_REMEMBERED = 4_096
+
+
+#: Said in place of an execution that not everybody who listens may know of: it is in no list.
+_NOBODYS = Execution(
+    id="0" * 32,
+    number=0,
+    status=Status.CANCELLED,
+    notebook_path="",
+    title="",
+    kernel_name="",
+    snapshot_id="",
+    created_at=datetime.fromtimestamp(0, UTC),
+    deleted_at=datetime.fromtimestamp(0, UTC),
+)
 
 
 @dataclass(slots=True)
@@ -54,6 +71,11 @@ class Publisher:
         that takes schema id and payload.
     boot_id
         Names this server process in every event.
+    access
+        Who listens: of what they may not see nothing is said.
+    is_for_many
+        Whether several people listen, of whom `access` knows none: then it is only said that
+        something changed.
     monotonic
         Seconds that never go back.
     call_later
@@ -65,6 +87,8 @@ class Publisher:
         emit: Callable[[str, dict[str, Any]], object] | EventLogger,
         *,
         boot_id: str,
+        access: Access | None = None,
+        is_for_many: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
         call_later: Callable[[float, Callable[[], None]], object] | None = None,
     ) -> None:
@@ -79,6 +103,8 @@ class Publisher:
         else:
             self._emit = emit
         self._boot_id = boot_id
+        self._access = access or Access()
+        self._is_for_many = is_for_many
         self._monotonic = monotonic
         self._call_later = call_later or _later_in_loop
         self._rev = 0
@@ -102,7 +128,8 @@ class Publisher:
             As they are now, in the order in which they changed.
         """
         for execution in executions:
-            self._consider(execution)
+            if self._is_for_many or self._access.may_read(execution.submitted_by):
+                self._consider(execution)
         self._set_timer(self._wait_s())
 
     def publish_sweeps(self, sweeps: Sequence[Sweep]) -> None:
@@ -111,6 +138,8 @@ class Publisher:
         Not counted in `rev`, so that whoever follows only executions sees no gap.
         """
         for sweep in sweeps:
+            if not self._access.may_read(sweep.submitted_by):
+                continue
             payload = {
                 "id": sweep.id,
                 "status": sweep.status.value,
@@ -168,8 +197,14 @@ class Publisher:
         self._sent.move_to_end(execution.id)
         while len(self._sent) > MAX_REMEMBERED:
             self._sent.popitem(last=False)
-        self._rev += 1
-        self._emit(SCHEMA_ID, self._payload(execution))
+        if self._access.may_read(execution.submitted_by):
+            self._rev += 1
+            self._emit(SCHEMA_ID, self._payload(execution))
+        else:
+            # A gap: whoever hears of it fetches the list, as far as they may see it.
+            self._rev += 2
+            hidden = self._payload(_NOBODYS)
+            self._emit(SCHEMA_ID, hidden)
 
     def _payload(self, execution: Execution) -> dict[str, Any]:
         return {

@@ -18,7 +18,7 @@ from jupyter_async_exec.core.differences import (
     sentence_part,
 )
 from jupyter_async_exec.core.execution import Status
-from jupyter_async_exec.errors import AsyncExecError, InvalidRequestError
+from jupyter_async_exec.errors import AsyncExecError, InvalidRequestError, NotFoundError
 from jupyter_async_exec.service.metrics import series_to_json
 from jupyter_async_exec.snapshots.manifest import load_manifest
 from jupyter_async_exec.snapshots.parameters import find_parameters
@@ -55,7 +55,16 @@ class Comparer:
         Where executions are recorded and where their snapshots are.
     """
 
-    def __init__(self, store: ExecutionStore, objects: ObjectStore) -> None:
+    def __init__(
+        self,
+        store: ExecutionStore,
+        objects: ObjectStore,
+        *,
+        may_read: Callable[[Execution], bool] = lambda _: True,
+        owners: frozenset[str] = frozenset(),
+    ) -> None:
+        self._may_read = may_read
+        self._owners = owners
         self._store = store
         self._objects = objects
 
@@ -74,10 +83,13 @@ class Comparer:
             found += self._part(part)
             _check_number(found)
         if sweep:
-            query = ExecutionQuery(sweep=sweep, newest_first=False, limit=MOST_COMPARED)
+            query = ExecutionQuery(
+                sweep=sweep, newest_first=False, limit=MOST_COMPARED, owners=self._owners
+            )
             page = self._store.find(query)
             # What it took over are results of its own.
-            found += [*self._store.sweeps.reused(sweep), *page.executions]
+            reused = filter(self._may_read, self._store.sweeps.reused(sweep))
+            found += [*reused, *page.executions]
             if page.next_cursor is not None:
                 _check_number([*found, *page.executions])
         each_once = list({execution.id: execution for execution in found}.values())
@@ -148,6 +160,7 @@ class Comparer:
             statuses=frozenset({Status.SUCCEEDED}),
             cursor=str(execution.number),
             limit=1,
+            owners=self._owners,
         )
         page = self._store.find(query)
         if not page.executions:
@@ -174,14 +187,18 @@ class Comparer:
     def _part(self, part: str) -> list[Execution]:
         first, dash, last = part.partition("-")
         if not dash:
-            return self._store.get_all([part])
+            named = self._store.get_all([part])
+            if not all(map(self._may_read, named)):
+                raise NotFoundError(f"There is no execution {part[:40]}.")
+            return named
         if not all(each.isascii() and each.isdigit() for each in (first, last)) or (
             max(len(first), len(last)) > _LONGEST_NUMBER
         ):
             raise InvalidRequestError(f"{part[:50]!r} is no range of numbers such as 7-12.")
         if int(last) - int(first) >= MOST_COMPARED:
             raise InvalidRequestError(f"At most {MOST_COMPARED:,} executions can be compared.")
-        return self._store.get_all(range(int(first), int(last) + 1), skip_missing=True)
+        found = self._store.get_all(range(int(first), int(last) + 1), skip_missing=True)
+        return [each for each in found if self._may_read(each)]
 
     def _facts(self, executions: Sequence[Execution]) -> list[dict[str, JSONValue] | None]:
         """Return what each ran in, as flat names and values; `None` where it is not known."""

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from jupyter_async_exec.core.access import NOBODY
 from jupyter_async_exec.core.clock import Clock, utc_now
 from jupyter_async_exec.core.execution import Execution, Limits, Submission, new_id
 from jupyter_async_exec.core.parameters import coerce_parameters
@@ -90,6 +91,8 @@ class Sealer:
         Where secret parameters wait.
     titles
         Names what nobody named.
+    owner
+        Whose executions are that are submitted without saying whose.
     stat_cache
         Remembers unchanged files, so that they are not read again.
     """
@@ -105,6 +108,7 @@ class Sealer:
         vault: Vault,
         environments: EnvironmentKeys,
         titles: Titles,
+        owner: str = NOBODY,
         stat_cache: StatCache | None = None,
         clock: Clock = utc_now,
     ) -> None:
@@ -115,6 +119,8 @@ class Sealer:
         self._default_limits = default_limits or Limits()
         self._vault = vault
         self._titles = titles
+        #: Of what is submitted without saying whose it is.
+        self.owner = owner
         self._stat_cache = stat_cache
         self._clock = clock
         #: Finds and reads files around notebooks.
@@ -130,7 +136,9 @@ class Sealer:
         """
         opened, sealed = self._seal(request, notebook)
         if request.title is None:
-            title = self._titles.of_new(request.path, sealed.parameters, sealed.snapshot_id)
+            title = self._titles.of_new(
+                request.path, sealed.parameters, sealed.snapshot_id, owner=sealed.submitted_by
+            )
             sealed = replace(sealed, title=title)
         self.keep(sealed.id, opened.secrets)
         return sealed
@@ -257,7 +265,7 @@ class Sealer:
             resources=read_resources(request.resources),
             snapshot_id=captured.snapshot_id,
             tags=request.tags,
-            submitted_by=request.submitted_by,
+            submitted_by=request.submitted_by or self.owner,
             limits=replace(self._default_limits, **request.limits),
             provenance=self._provenance(captured, opened.kernel),
             created_at=self._clock(),
@@ -392,7 +400,7 @@ class Sealer:
             snapshot_id=parent.snapshot_id,
             parent_id=parent.id,
             tags=parent.tags,
-            submitted_by=submitted_by,
+            submitted_by=submitted_by or self.owner,
             limits=replace(parent.limits, **limits),
             # What was collected is part of no key.
             reuse_key=None if parent.collect else maker.key(chosen, datum_names),

@@ -301,7 +301,7 @@ class SweepSealer:
             parent_id=execution.id,
             sweep_id=execution.sweep_id,
             tags=execution.tags,
-            submitted_by=submitted_by,
+            submitted_by=submitted_by or self._sealer.owner,
             limits=execution.limits,
             created_at=self._clock(),
         )

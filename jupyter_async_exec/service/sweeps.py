@@ -89,6 +89,8 @@ class SweepService:
         self._slots = slots
         self._changed = changed
         self._goal_of = goal_of
+        #: Whether an earlier result may be taken over.
+        self._may_reuse: Callable[[Execution], bool] = lambda _: True
 
     async def plan(self, request: SweepRequest) -> SweepPlan:
         """Say how many executions it would be and how long they take; accept nothing.
@@ -302,7 +304,8 @@ class SweepService:
         if key is None:
             return None
         not_before = _not_before(policy)
-        return self._store.sweeps.find_reusable((key,), not_before=not_before).get(key)
+        found = self._store.sweeps.find_reusable((key,), not_before=not_before).get(key)
+        return found if found is not None and self._may_reuse(found) else None
 
     def _seal(self, request: SweepRequest, notebook: JSONObject) -> tuple[Sweep, Sealed, list[int]]:
         """Capture what is asked for, with what was left to us filled in; see `_part`."""
@@ -336,7 +339,8 @@ class SweepService:
         if not sealed.policy.wanted:
             return {}
         keys = [each.reuse_key for each in sealed.submissions if each.reuse_key is not None]
-        return self._store.sweeps.find_reusable(keys, not_before=_not_before(sealed.policy))
+        found = self._store.sweeps.find_reusable(keys, not_before=_not_before(sealed.policy))
+        return {key: each for key, each in found.items() if self._may_reuse(each)}
 
     def _plan(
         self, request: SweepRequest, notebook: JSONObject, then: JSONObject | None

@@ -40,15 +40,24 @@ class Titles:
     ----------
     store, objects
         Where earlier executions are recorded and where their snapshots are.
+    is_shared
+        Whether a title must say nothing of the executions of others.
     """
 
-    def __init__(self, store: ExecutionStore, objects: ObjectStore) -> None:
+    def __init__(
+        self, store: ExecutionStore, objects: ObjectStore, *, is_shared: bool = False
+    ) -> None:
+        self._is_shared = is_shared
         self._store = store
         self._objects = objects
 
-    def of_new(self, path: str, parameters: Mapping[str, JSONValue], snapshot_id: str) -> str:
+    def of_new(
+        self, path: str, parameters: Mapping[str, JSONValue], snapshot_id: str, *, owner: str = ""
+    ) -> str:
         """Return the title of a new execution of the notebook at `path`."""
-        before = self._store.find(ExecutionQuery(notebook=path, limit=1)).executions
+        owners = frozenset({owner}) if self._is_shared else frozenset[str]()
+        query = ExecutionQuery(notebook=path, limit=1, owners=owners)
+        before = self._store.find(query).executions
         if not before:
             return default_title(path, parameters)
         return self.against(before[0], parameters, snapshot_id)

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.backends.base import AttemptKey
+from jupyter_async_exec.core.access import NOBODY
 from jupyter_async_exec.core.clock import Clock, utc_now
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.core.resources import read_resources
@@ -84,6 +85,10 @@ class ExecutionService:
     capture_limits, default_limits, room_limits
         How much may be captured, what an execution may use unless its request
         says otherwise, and when nothing more is accepted.
+    owner
+        Whose executions are that are submitted without saying whose.
+    is_shared
+        Whether people here do not see each other's executions.
     presence
         Gives what `status` says of this process: version, boot, event revision, role.
     changed
@@ -105,6 +110,8 @@ class ExecutionService:
         default_limits: Limits | None = None,
         room_limits: RoomLimits | None = None,
         stat_cache: StatCache | None = None,
+        owner: str = NOBODY,
+        is_shared: bool = False,
         changed: Callable[[], None] = lambda: None,
         clock: Clock = utc_now,
     ) -> None:
@@ -116,6 +123,7 @@ class ExecutionService:
         self._data_dir = data_dir
         self._presence = presence
         self._changed = changed
+        self._clock = clock
         self._places = Places(store, backends, self.slots, kernels)
         self._disk_use = DiskUse(objects.used_bytes)
         self._results = ResultReader(objects, backends)
@@ -138,7 +146,8 @@ class ExecutionService:
             default_limits=default_limits,
             vault=Vault(data_dir / SECRETS),
             environments=self.environments,
-            titles=Titles(store, objects),
+            titles=Titles(store, objects, is_shared=is_shared),
+            owner=owner,
             stat_cache=stat_cache,
             clock=clock,
         )

@@ -30,6 +30,8 @@ class ExecutionQuery:
     text: str | None = None
     tag: str | None = None
     starred: bool | None = None
+    #: Only of these people; none of them: of everybody.
+    owners: frozenset[str] = frozenset()
     newest_first: bool = True
     #: Executions per page (1 to 1,000).
     limit: int = 25

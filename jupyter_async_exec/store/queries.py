@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -51,7 +52,11 @@ def find(connection: sa.Connection, query: ExecutionQuery) -> ExecutionPage:
     if not 1 <= query.limit <= MAX_LIMIT:
         raise InvalidRequestError(f"'limit' must be from 1 to {MAX_LIMIT}.")
     _check_grouping(query)
-    statements = number_lists(query, rare=_find_rare(connection, query))
+    statements = [
+        statement
+        for each in _by_owner(query)
+        for statement in number_lists(each, rare=_find_rare(connection, each))
+    ]
     lists = [connection.execute(statement).scalars().all() for statement in statements]
     merged = heapq.merge(*lists, reverse=query.newest_first)
     numbers = list(islice(merged, query.limit + 1))
@@ -76,6 +81,18 @@ def _check_grouping(query: ExecutionQuery) -> None:
         raise InvalidRequestError("'with_reused' goes together with 'sweep' alone.")
 
 
+def _by_owner(query: ExecutionQuery) -> Iterable[ExecutionQuery]:
+    """Yield a query for each owner it asks for, in its list or its text; or the query itself."""
+    text, named = search.take_owner(query.text or "")
+    if named is not None:
+        owners = query.owners & {named} if query.owners else {named}
+        query = replace(query, text=text, owners=frozenset(owners))
+    elif not query.owners:
+        yield query
+    for owner in sorted(query.owners):
+        yield replace(query, owners=frozenset({owner}))
+
+
 def _find_rare(connection: sa.Connection, query: ExecutionQuery) -> Comparison | None:
     comparisons, _ = split((query.text or "")[: search.MAX_TEXT_LENGTH])
     return next((each for each in comparisons if each.is_rare(connection)), None)
@@ -96,7 +113,8 @@ def number_lists(query: ExecutionQuery, *, rare: Comparison | None = None) -> li
         return []
     if comparisons:
         return [_compared(query, comparisons, expression, rare)]
-    if expression is not None or query.starred or _n_conditions(query) > 1:
+    is_owned_tag = query.tag is not None and query.owners
+    if expression is not None or query.starred or is_owned_tag or _n_conditions(query) > 1:
         rowid = sa.literal_column(f"{SEARCH_TABLE}.rowid", sa.Integer)
         return [_paged(_searched(query, expression), query, rowid)]
     if query.tag is not None:
@@ -126,7 +144,7 @@ def _about_sweeps(query: ExecutionQuery) -> Iterable[Numbers]:
     single = executions.c.sweep_id.is_(None)
     if query.grouped:
         first: sa.ColumnElement[Any] = sweeps.c.first_number
-        heads = sa.select(first).where(first.is_not(None))
+        heads = sa.select(first).where(first.is_not(None), *_owned(query, sweeps))
         if query.notebook is None:
             yield _listed(query, single)
             yield _paged(heads, query, first)
@@ -142,7 +160,9 @@ def _about_sweeps(query: ExecutionQuery) -> Iterable[Numbers]:
         yield _listed(query, executions.c.sweep_id == sweep_id)
         number = sweep_reuses.c.number
         there = sa.select(sa.literal(1)).where(
-            executions.c.number == number, executions.c.deleted_at.is_(None)
+            executions.c.number == number,
+            executions.c.deleted_at.is_(None),
+            *_owned(query, executions),
         )
         reused = sa.select(number).where(sweep_reuses.c.sweep_id == sweep_id, there.exists())
         yield _paged(reused, query, number)
@@ -168,10 +188,11 @@ def _compared(
         first.holds(execution_numbers, by_value=rare is not None),
         *(each.exists(number) for each in comparisons if each != first),
     )
+    of_row = [*_owned(query, executions)]
     if query.starred is False:
-        plain = sa.select(sa.literal(1)).where(
-            executions.c.number == number, executions.c.starred == 0
-        )
+        of_row.append(executions.c.starred == 0)
+    if of_row:
+        plain = sa.select(sa.literal(1)).where(executions.c.number == number, *of_row)
         statement = statement.where(plain.exists())
     # A parameter and a metric may have the same name.
     return _paged(statement.group_by(number), query, number)
@@ -200,8 +221,15 @@ def _n_conditions(query: ExecutionQuery) -> int:
 
 def _listed(query: ExecutionQuery, *conditions: sa.ColumnElement[bool]) -> Numbers:
     column = executions.c.number
+    conditions = (*_owned(query, executions), *conditions)
     statement = sa.select(column).where(executions.c.deleted_at.is_(None), *conditions)
     return _paged(statement, query, column)
+
+
+def _owned(query: ExecutionQuery, table: sa.Table) -> Iterable[sa.ColumnElement[bool]]:
+    """Yield the condition on the owner, of which there is at most one, see `_by_owner`."""
+    for owner in query.owners:
+        yield table.c.submitted_by == codec.clean(owner)
 
 
 def _paged(statement: Numbers, query: ExecutionQuery, column: sa.ColumnElement[Any]) -> Numbers:
@@ -264,6 +292,8 @@ def _row_conditions(query: ExecutionQuery) -> Iterable[sa.ColumnElement[bool]]:
         yield carrying.exists()
     if query.starred is False:
         yield _row("starred") == 0
+    for owner in query.owners:
+        yield _row("submitted_by") == codec.clean(owner)
 
 
 def _row(name: str) -> sa.ColumnClause[Any]:

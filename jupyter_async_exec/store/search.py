@@ -38,6 +38,9 @@ MAX_VALUE_LENGTH = 60
 # Private-use characters: the tokens of users never hold one.
 NOTEBOOK, STATUS, TAG, SWEEP, STARRED, NUMBER = "\ue000\ue001\ue002\ue003\ue004\ue005"
 
+#: How a word of a question begins that names an owner.
+OWNER = "owner:"
+
 _RUN = re.compile(r"[^\W_]+")
 _DECIMAL = re.compile(r"[-+]?\d*\.?\d+(?:e[-+]?\d+)?")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -76,6 +79,16 @@ def question(text: str) -> str | None:
             continue
         terms.extend(_terms(part))
     return " AND ".join(terms) if terms else None
+
+
+def take_owner(text: str) -> tuple[str, str | None]:
+    """Part ``owner:name`` from the rest of a question; None when there is none."""
+    parts = text.split()
+    named = [part for part in parts if part.startswith(OWNER) and part != OWNER]
+    if not named:
+        return text, None
+    rest = " ".join(part for part in parts if part not in named)
+    return rest, named[-1].removeprefix(OWNER)
 
 
 def any_of(tokens: Iterable[str]) -> str:

@@ -82,6 +82,14 @@ sa.Index(
     executions.c.number,
     sqlite_where=_live,
 )
+sa.Index("ix_executions_owner", executions.c.submitted_by, executions.c.number, sqlite_where=_live)
+sa.Index(
+    "ix_executions_owner_notebook",
+    executions.c.submitted_by,
+    executions.c.notebook_path,
+    executions.c.number,
+    sqlite_where=_live,
+)
 _single = sa.text("sweep_id IS NULL AND deleted_at IS NULL")
 sa.Index("ix_executions_single", executions.c.number, sqlite_where=_single)
 sa.Index(

@@ -43,6 +43,7 @@ export function makeExecution(
     snapshot_id: '0'.repeat(64),
     sweep_id: null,
     parent_id: null,
+    owner: null,
     attempt: 1,
     created_at: '2026-01-01T10:00:00Z',
     started_at: '2026-01-01T10:00:00Z',

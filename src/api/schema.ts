@@ -1008,6 +1008,8 @@ export interface components {
       cancel_requested: boolean;
       /** @description Why it is still queued, as a sentence. */
       waiting_reason: string | null;
+      /** @description Whose it is, if it belongs to somebody else than you; else null. */
+      owner: string | null;
       /** @description Ids of the executions that it follows. */
       after: string[];
       collects: components['schemas']['Collects'] | null;
@@ -1360,6 +1362,13 @@ export interface components {
       queued: number;
       running: number;
       slots: number;
+      /** @description To whom belongs what you submit. */
+      user: string | null;
+      /**
+       * @description What you may do with executions of others: see and change them, see them, nothing.
+       * @enum {string}
+       */
+      team: 'all' | 'read' | 'none';
       /** @description Why the queue waits. */
       waiting_reason?: string | null;
       /** @description Where executions can run, this machine first. */

@@ -356,6 +356,7 @@ function stateLabel(props: IRowProps): string {
       const isReused =
         props.within !== null && execution.sweep_id !== props.within;
       const parts = [
+        execution.owner ?? '',
         isReused ? trans.__('reused') : '',
         n > 0 ? trans._n('%1 remark', '%1 remarks', n) : '',
         isOneNotebook || props.within !== null
@@ -385,6 +386,9 @@ function tooltip(execution: Execution, trans: TranslationBundle): string {
   const lines = [execution.title, execution.notebook_path];
   if (execution.backend !== LOCAL) {
     lines.push(trans.__('Where: %1', execution.backend));
+  }
+  if (execution.owner !== null) {
+    lines.push(trans.__('belongs to %1', execution.owner));
   }
   if (execution.message !== null) {
     lines.push(execution.message);

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jupyter_events import EventLogger
 
+from jupyter_async_exec.core.access import Access, Team
 from jupyter_async_exec.core.execution import Execution, Status
 from jupyter_async_exec.core.sweeps import SweepCounts
 from jupyter_async_exec.events import SCHEMA_ID, Publisher
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 class Bus:
     """Collects events; its time stands still until it is told to pass."""
 
-    def __init__(self) -> None:
+    def __init__(self, access: Access | None = None, *, is_for_many: bool = False) -> None:
         self.events: list[dict[str, Any]] = []
         self.sweep_events: list[dict[str, Any]] = []
         self.now_s = 100.0
@@ -33,6 +34,8 @@ class Bus:
         self.publisher = Publisher(
             self.emit,
             boot_id="boot",
+            access=access,
+            is_for_many=is_for_many,
             monotonic=lambda: self.now_s,
             call_later=lambda wait_s, call: self.timers.append((self.now_s + wait_s, call)),
         )
@@ -214,3 +217,26 @@ def test_a_sweep_that_ends_is_told_without_a_gap_for_who_follows_executions(bus:
     assert (event["status"], event["finished"], event["rev"]) == ("failed", True, 1)
     assert (event["first_number"], event["counts"]["succeeded"]) == (18, 23)
     assert [each["rev"] for each in bus.events] == [1, 2]
+
+
+def test_nobody_hears_of_what_belongs_to_others() -> None:
+    bus = Bus(Access(user="ada", team=Team.NONE))
+
+    bus.publisher.publish([running(submitted_by="bob"), running(id="cd" * 16, submitted_by="ada")])
+    bus.publisher.publish_sweeps([make_sweep(submitted_by="bob")])
+
+    assert [(event["id"], event["rev"]) for event in bus.events] == [("cd" * 16, 1)]
+    assert bus.sweep_events == []
+
+
+def test_several_people_hear_only_that_something_changed() -> None:
+    bus = Bus(Access(team=Team.NONE), is_for_many=True)
+
+    bus.publisher.publish([running(3, number=7, submitted_by="bob", sweep_id="s")])
+    bus.publisher.publish([running(3, number=8, id="cd" * 16, submitted_by="")])
+
+    hidden, shown = bus.events
+    # A gap: whoever hears of it asks for the list.
+    assert (hidden["id"], hidden["number"], hidden["sweep"]) == ("0" * 32, 0, None)
+    assert (hidden["status"], hidden["deleted"], hidden["rev"]) == ("cancelled", True, 2)
+    assert (shown["number"], shown["rev"]) == (8, 3)

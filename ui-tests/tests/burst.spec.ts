@@ -33,6 +33,7 @@ function makeRow(number: number, isOver: boolean): Record<string, unknown> {
     snapshot_id: '0'.repeat(64),
     sweep_id: null,
     parent_id: null,
+    owner: null,
     attempt: 1,
     created_at: now,
     started_at: now,

@@ -126,6 +126,20 @@ describe('Rows', () => {
     expect(rows()[4].getAttribute('aria-posinset')).toBe('5');
   });
 
+  it('says whose an execution is only where it is somebody else’s', () => {
+    const theirs = { ...makeExecution(2), owner: 'ada' };
+    const done = { status: 'succeeded' as const };
+    show([
+      { ...theirs, ...done },
+      { ...makeExecution(1), ...done }
+    ]);
+
+    expect(rows().map(row => row.textContent?.includes('ada'))).toEqual([
+      true,
+      false
+    ]);
+  });
+
   it('says which rows are looked at', () => {
     show(Array.from({ length: 100 }, (_, i) => makeExecution(100 - i)));
 

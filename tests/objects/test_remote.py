@@ -321,7 +321,9 @@ def test_a_large_file_is_sent_in_parts_and_never_written_over(s3: S3, tmp_path: 
 @pytest.mark.slow
 def test_a_storage_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
     options = {
-        **{"endpoint_url": "http://127.0.0.1:9", "key": "a", "secret": "b"},
+        "endpoint_url": "http://127.0.0.1:9",
+        "key": "a",
+        "secret": "b",
         # Once is enough here.
         "config_kwargs": {"retries": {"max_attempts": 0}},
     }

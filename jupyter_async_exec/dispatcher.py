@@ -344,6 +344,9 @@ class Dispatcher:
             if time.monotonic() < self._claim_after_s.get(name, 0.0):
                 self._look_again_in(self._start_pause_s)
                 continue
+            if backend.grows:
+                waiting = await asyncio.to_thread(self._store.count_waiting, backend=name)
+                await backend.expect(waiting)
             health = await backend.health()
             if health.slots is not None:
                 # It may get more room, or less, without anything changing in the store.

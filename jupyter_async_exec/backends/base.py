@@ -84,6 +84,12 @@ class Backend(ABC):
     #: More than 0 only where somebody chose it: the code may run more than once then.
     lost_retries: int = 0
 
+    #: Whether it wants to hear what waits for it.
+    grows: bool = False
+
+    async def expect(self, n_waiting: int) -> None:  # noqa: B027  not everyone grows
+        """Hear how many executions wait for it (>= 0); called now and then if it `grows`."""
+
     async def health(self) -> Health:
         """Return how it is, from what is known already; asked often.
 

@@ -293,6 +293,11 @@ class ExecutionStore:
 
         return self._writer.run(work)
 
+    def count_waiting(self, *, backend: str) -> int:
+        """Return how many could start on `backend` if there were room, at most 10,000."""
+        with self._read_engine.connect() as connection:
+            return turns.count_waiting(connection, backend)
+
     def record(self, execution_id: str, attempt: int, events: Sequence[Event]) -> Execution:
         """Apply `events` of that attempt, all or none, and return the execution as it is now.
 

@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 _SELECT = sa.select(queue).where(queue.c.backend == sa.bindparam("its_backend"))
 _UPDATE = sa.update(queue).where(queue.c.backend == sa.bindparam("its_backend"))
 _COLUMNS = (executions.c.resources, executions.c.turn, executions.c.number)
+#: More are not told apart.
+MOST_COUNTED = 10_000
+_COUNT = sa.select(sa.func.count()).select_from(
+    sa.select(executions.c.number)
+    .where(executions.c.backend == sa.bindparam("its_backend"), CLAIMABLE)
+    .limit(MOST_COUNTED)
+    .subquery()
+)
 #: The first of the first line, and of the next line.
 _FIRST = (
     sa.select(*_COLUMNS)
@@ -90,6 +98,11 @@ def take_next(
     if not changed.rowcount and not connection.execute(_SELECT, turn).first():
         _insert(connection, backend, claimed_turn=found["turn"])
     return int(found["number"])
+
+
+def count_waiting(connection: sa.Connection, backend: str) -> int:
+    """Return how many could be claimed, at most `MOST_COUNTED`."""
+    return int(connection.execute(_COUNT, {"its_backend": backend}).scalar_one())
 
 
 def _heads(connection: sa.Connection, backend: str) -> list[sa.RowMapping]:

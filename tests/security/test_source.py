@@ -28,11 +28,13 @@ BANNED_CALLS = {
 BANNED_MODULES = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "code", "codeop"}
 #: Where a program begins that is not the server: a kernel, forked, is the module its
 #: kernel spec names, and the fork server imports what kernels of ours will need. To a worker
-#: the name of a function of ours is sent, as Dask wants it.
+#: the name of a function of ours is sent, as Dask wants it. The class of a cluster is named by
+#: the server's configuration, and loaded in a process of its own.
 ALLOWED = {
     ("runner/warm", "run_module"),
     ("runner/warm", "import_module"),
     ("backends/dask/link.py", "pickle"),
+    ("backends/dask/keeper.py", "import_module"),
 }
 
 

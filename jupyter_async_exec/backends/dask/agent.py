@@ -143,6 +143,8 @@ class Agent:
         #: Begun by this worker: the store's id with the attempt, and what that needs.
         self._begun: dict[tuple[str, AttemptKey], Resources] = {}
         self._counting = asyncio.Lock()
+        #: Whether it may be ended at any moment, and takes nothing more.
+        self._is_retired = False
         base.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._place = _read_place(base)
         self._verbs: dict[str, Callable[[str, JSONObject, bytes], Awaitable[Answer]]] = {
@@ -156,6 +158,7 @@ class Agent:
             "read": self._read,
             "cancel": self._cancel,
             "harvest": self._harvest,
+            "retire": self._retire,
             "discard": self._discard,
         }
 
@@ -192,7 +195,7 @@ class Agent:
             "python": platform.python_version(),
             "host": socket.gethostname(),
             "place": self._place,
-            "slots": self._slots,
+            "slots": 0 if self._is_retired else self._slots,
             "busy": self._count_busy(),
             "resources": dict(self._find_resources()),
             "used": total(self._begun.values()),
@@ -208,9 +211,16 @@ class Agent:
 
     def _is_full_for(self, needed: Resources) -> bool:
         """Whether there is no room for one more, now."""
-        if self._count_busy() >= self._slots:
+        if self._is_retired or self._count_busy() >= self._slots:
             return True
         return not fits(needed, take(total(self._begun.values()), self._find_resources()))
+
+    async def _retire(self, _store: str, _fields: JSONObject, _content: bytes) -> Answer:
+        """Take nothing more from now on, if nothing runs here."""
+        async with self._counting:
+            if await asyncio.to_thread(self._count_busy) == 0:
+                self._is_retired = True
+        return {"is_retired": self._is_retired}, b""
 
     async def _room(self, store: str, options: JSONObject | None = None) -> _Room:
         if store not in self._rooms:

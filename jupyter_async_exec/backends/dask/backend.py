@@ -15,7 +15,7 @@ import secrets
 import threading
 import time
 from collections import deque
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +23,7 @@ from typing_extensions import override
 
 from jupyter_async_exec.backends import attempt_folder
 from jupyter_async_exec.backends.base import AttemptKey, Backend, Harvest, Health, Observation
+from jupyter_async_exec.backends.dask.cluster import Cluster
 from jupyter_async_exec.backends.dask.mirror import Mirror, News
 from jupyter_async_exec.backends.dask.parcels import (
     Arrivals,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from jupyter_async_exec.runner.vault import Vault
 
 ATTEMPTS = "attempts"
+CLUSTER = "cluster"
 STORE_ID = "store-id"
 #: How long a watch waits for news; the connection is taken for broken some time later.
 WATCH_S = 5.0
@@ -126,6 +128,10 @@ class DaskBackend(Backend):
         self.name = name
         self.lost_retries = settings.lost_retries
         self._directory = directory / ATTEMPTS
+        cluster = settings.cluster
+        self._cluster = None if cluster is None else Cluster(directory / CLUSTER, settings)
+        self.grows = cluster is not None
+        self._n_waiting = 0
         self._settings = settings
         self._objects = objects
         self._vault = vault
@@ -141,7 +147,26 @@ class DaskBackend(Backend):
 
     @override
     async def health(self) -> Health:
-        return await self._run(self._health)
+        cluster = self._cluster
+        if cluster is None:
+            return await self._run(self._health)
+        # What runs needs it as well, also after a restart of the server.
+        held = await self.attempts()
+        await asyncio.to_thread(cluster.want, self._n_waiting, len(held))
+        if not await asyncio.to_thread(cluster.scheduler_file.exists):
+            return await asyncio.to_thread(self._describe_absent, cluster)
+        found = await self._run(self._health)
+        return found if found.slots else replace(found, is_usable=True)
+
+    def _describe_absent(self, cluster: Cluster) -> Health:
+        problem = None if cluster.is_kept() else cluster.problem()
+        if problem is not None:
+            return Health(slots=0, problem=f"{self.name}: {problem}", is_usable=False)
+        return Health(slots=0, problem=f"{self.name}: its cluster is started when it is needed.")
+
+    @override
+    async def expect(self, n_waiting: int) -> None:
+        self._n_waiting = n_waiting
 
     @override
     async def start(self, execution: Execution) -> None:
@@ -220,7 +245,11 @@ class DaskBackend(Backend):
         with self._opening:
             if self._opened is None:
                 store_id = _read_store_id(self._directory.parent)
-                link = Link(self._settings, store_id=store_id)
+                settings = self._settings
+                if self._cluster is not None:
+                    there = str(self._cluster.scheduler_file)
+                    settings = replace(settings, cluster=None, scheduler_file=there)
+                link = Link(settings, store_id=store_id)
                 roster = Roster(
                     link,
                     name=self.name,

@@ -190,7 +190,7 @@ class Link:
 
     async def _open_pool(self) -> ConnectionPool:
         if self._pool is None:
-            security = _security(self._settings)
+            security = security_of(self._settings)
             pool = ConnectionPool(
                 limit=MAX_CONNECTIONS,
                 # What comes is ours to read, and nothing in it is unpickled by our wish.
@@ -215,7 +215,7 @@ class Link:
         self._loop.run_forever()
 
 
-def _security(settings: DaskSettings) -> Security:
+def security_of(settings: DaskSettings) -> Security:
     """Return what Dask needs to know; what is not chosen is as Dask's configuration says."""
     chosen = {
         "tls_ca_file": settings.tls_ca_file,

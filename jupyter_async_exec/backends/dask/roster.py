@@ -46,6 +46,8 @@ class Worker:
     """A worker, as it introduced itself."""
 
     address: str
+    #: What its cluster calls it.
+    name: object = None
     #: Names the folder of its machine; workers that share it see the same attempts.
     place: str = ""
     host: str = ""
@@ -191,6 +193,11 @@ class Roster:
         """Whether every worker has said what it is, or that it is of no use."""
         return all(worker.place for worker in self._workers.values())
 
+    @property
+    def workers(self) -> list[Worker]:
+        """Those that can be used."""
+        return [worker for worker in self._workers.values() if worker.problem is None]
+
     def find(self, place: str) -> Worker | None:
         """Return a worker that sees the attempts of a place."""
         for worker in self._workers.values():
@@ -250,6 +257,10 @@ class Roster:
             # One that does not answer holds up nobody else.
             if greeting is None or greeting.done():
                 self._greetings[address] = asyncio.ensure_future(self._greet(address))
+        for address, described in identity["workers"].items():
+            self._workers.setdefault(
+                str(address), Worker(str(address), problem="not asked yet")
+            ).name = (described or {}).get("name")
         running = [task for task in self._greetings.values() if not task.done()]
         if running:
             limit_s = GREETING_S if self._first.is_set() else FIRST_GREETING_S

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+import re
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,31 @@ if TYPE_CHECKING:
 LOST_AFTER_S = 60.0
 
 
+#: What can be imported by that name.
+_CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSettings:
+    """A cluster that is started when it is needed."""
+
+    #: Its class, with its module, such as ``dask_jobqueue.SLURMCluster``.
+    kind: str
+    #: What the class is called with.
+    options: dict[str, Any] = field(default_factory=dict)
+    #: Workers at least and at most (0 <= minimum <= maximum, maximum >= 1).
+    minimum: int = 0
+    maximum: int = 10
+    #: A worker that has been idle for longer is retired, and so is the cluster (s, >= 0).
+    idle_s: float = 300.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaskSettings:
     """What can be chosen about one cluster."""
 
+    #: In place of an address or a file: a cluster that is started when it is needed.
+    cluster: ClusterSettings | None = None
     #: Of the scheduler, such as ``tls://host:8786``; empty when there is a file.
     address: str = ""
     #: What ``dask scheduler --scheduler-file`` writes; read anew each time.
@@ -40,6 +62,12 @@ class DaskSettings:
     nice: int = 0
     #: Runners kept ready for each kernel used lately, on each worker (0 or 1).
     spares: int = 1
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> DaskSettings:
+        """Read what `dataclasses.asdict` gave."""
+        cluster = fields["cluster"]
+        return cls(**{**fields, "cluster": cluster and ClusterSettings(**cluster)})
 
     def find_scheduler(self) -> str:
         """Return the scheduler's address.
@@ -69,7 +97,47 @@ def read_settings(name: str, options: Mapping[str, Any]) -> DaskSettings:
     InvalidRequestError
         It chooses what does not exist, or not where the scheduler is.
     """
-    known = {each.name: each for each in fields(DaskSettings)}
+    given = dict(options)
+    if isinstance(given.get("cluster"), dict):
+        given["cluster"] = _read_cluster(name, given["cluster"])
+    _check(name, DaskSettings, given)
+    settings = DaskSettings(**given)
+    if sum(map(bool, (settings.address, settings.scheduler_file, settings.cluster))) != 1:
+        raise InvalidRequestError(
+            f"The backend {name!r} needs either `address` or `scheduler_file`, or `cluster`."
+        )
+    if settings.slots is not None and settings.slots < 1:
+        raise InvalidRequestError(f"The backend {name!r} needs at least one slot.")
+    return settings
+
+
+def _read_cluster(name: str, options: Mapping[str, Any]) -> ClusterSettings:
+    given = {"kind" if option == "class" else option: options[option] for option in options}
+    _check(name, ClusterSettings, given)
+    kind = given.get("kind", "")
+    if not _CLASS.fullmatch(kind):
+        raise InvalidRequestError(
+            f"The `cluster` of the backend {name!r} needs a `class` with its module, such as "
+            f"'distributed.LocalCluster', not {kind!r:.100}."
+        )
+    try:
+        json.dumps(given, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidRequestError(
+            f"The `options` of the cluster of {name!r} can be texts, numbers, lists and tables: "
+            f"{error}."
+        ) from None
+    settings = ClusterSettings(**given)
+    if not 0 <= settings.minimum <= settings.maximum or settings.maximum < 1:
+        raise InvalidRequestError(
+            f"The cluster of {name!r} cannot have {settings.minimum} to {settings.maximum} workers."
+        )
+    return settings
+
+
+def _check(name: str, kind: type, options: Mapping[str, Any]) -> None:
+    """Refuse options that there are not, and values that they cannot have."""
+    known = {each.name: each for each in fields(kind)}
     unknown = sorted(set(options) - set(known))
     if unknown:
         raise InvalidRequestError(
@@ -81,14 +149,6 @@ def read_settings(name: str, options: Mapping[str, Any]) -> DaskSettings:
             raise InvalidRequestError(
                 f"The option {option!r} of the backend {name!r} cannot be {value!r}."
             )
-    settings = DaskSettings(**options)
-    if bool(settings.address) == bool(settings.scheduler_file):
-        raise InvalidRequestError(
-            f"The backend {name!r} needs either `address` or `scheduler_file`."
-        )
-    if settings.slots is not None and settings.slots < 1:
-        raise InvalidRequestError(f"The backend {name!r} needs at least one slot.")
-    return settings
 
 
 _KINDS: dict[str, tuple[type, ...]] = {
@@ -96,4 +156,6 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "int": (int,),
     "float": (int, float),
     "int | None": (int, type(None)),
+    "ClusterSettings | None": (ClusterSettings, type(None)),
+    "dict[str, Any]": (dict,),
 }

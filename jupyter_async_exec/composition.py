@@ -157,6 +157,8 @@ class House:
     dispatcher: Dispatcher
     changes: ChangeFeed
     backends: Mapping[str, Backend]
+    #: Whose executions are that are submitted without saying whose.
+    owner: str
 
     def start(self) -> None:
         """Begin to dispatch and to pass on changes, in the running event loop."""
@@ -272,6 +274,7 @@ def compose(
         dispatcher=dispatcher,
         changes=changes,
         backends=backends,
+        owner=settings.owner,
     )
 
 

@@ -157,7 +157,7 @@ def ask_for_secrets(names: Sequence[str]) -> dict[str, str]:
 async def to_json(house: House, execution: Execution) -> JSONObject:
     """Return the JSON of an execution, the same as REST's."""
     reasons = NO_REASONS if execution.is_final else await house.service.waiting_reasons()
-    return wire.execution_to_json(execution, reasons)
+    return wire.execution_to_json(execution, reasons, house.owner)
 
 
 def print_json(document: Any) -> None:

@@ -171,9 +171,12 @@ class House:
         await self.service.searches.stop()
         await self.dispatcher.stop()
         await self.changes.stop()
-        for backend in self.backends.values():
-            await backend.close()
-        self.store.close()
+        try:
+            for backend in self.backends.values():
+                await backend.close()
+        finally:
+            # Whatever became of them.
+            self.store.close()
 
 
 def compose(

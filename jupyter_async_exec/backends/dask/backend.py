@@ -80,6 +80,8 @@ RETRY_S = 0.5
 HEAR_S = 5.0
 #: Pieces of results that are asked for before the first of them has come.
 N_UNDER_WAY = 3
+#: Whoever is told to throw something away does so within this time, or is told again later.
+DISCARD_S = 20.0
 #: Objects are offered so often before a worker is given up.
 N_TRIES = 4
 
@@ -733,7 +735,7 @@ class DaskBackend(Backend):
         if worker is not None:
             # Who cannot be told now is told as soon as it answers: see `_clear_strangers`.
             with contextlib.suppress(UnreachableError, ConflictError):
-                await self._ask(worker, "discard", {"key": str(key)})
+                await self._ask(worker, "discard", {"key": str(key)}, timeout_s=DISCARD_S)
         self._mirrors.pop(key, None)
         await asyncio.to_thread(attempt_folder.remove, mirror.directory)
         mirror.is_gone = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import pickle
 import threading
 from pathlib import Path
@@ -37,6 +38,8 @@ MAX_CONNECTIONS = 1024
 CONNECT_TIMEOUT_S = 5.0
 #: A worker that cannot be reached directly within this time is reached through the scheduler.
 DIRECT_TIMEOUT_S = 2.0
+#: What does not end within this time when the link is closed is left to the system.
+CLOSE_S = 2.0
 #: Only its name, which the worker looks up in its own installation.
 _INSTALL: bytes = pickle.dumps(agent.install)
 
@@ -65,13 +68,16 @@ class Link:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
 
     def close(self) -> None:
-        """Close every connection and end the thread."""
+        """Close every connection and end the thread; what hangs in either does not hold us up."""
         if not self._thread.is_alive():
             return
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(timeout=10.0)
+        closing = asyncio.run_coroutine_threadsafe(self._close(), self._loop)
+        with contextlib.suppress(TimeoutError):
+            closing.result(timeout=2 * CLOSE_S + 1.0)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=10.0)
-        self._loop.close()
+        self._thread.join(timeout=CLOSE_S)
+        if not self._thread.is_alive():
+            self._loop.close()
 
     # ------------------------------------------------------------ in the link's thread
 
@@ -206,9 +212,12 @@ class Link:
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in others:
             task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        if others:
+            # A connection whose other end is silent may not let itself be closed.
+            await asyncio.wait(others, timeout=CLOSE_S)
         if self._pool is not None:
-            await self._pool.close()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._pool.close(), CLOSE_S)
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -1,0 +1,39 @@
+"""The thread that talks to a cluster never holds up a server that stops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from jupyter_async_exec.backends.dask import link as link_module
+from jupyter_async_exec.backends.dask.link import Link
+from jupyter_async_exec.backends.dask.settings import DaskSettings
+
+if TYPE_CHECKING:
+    import pytest
+
+
+async def test_a_link_is_closed_although_something_in_it_does_not_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(link_module, "CLOSE_S", 0.05)
+    link = Link(DaskSettings(address="tcp://127.0.0.1:1"), store_id="0")
+    has_begun = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    async def hang() -> None:
+        loop.call_soon_threadsafe(has_begun.set)
+        for _ in range(2):
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+    waiting = asyncio.ensure_future(link.run(hang()))
+    await asyncio.wait_for(has_begun.wait(), 30)
+
+    await asyncio.wait_for(asyncio.to_thread(link.close), 30)
+
+    waiting.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await waiting
+    assert not link._thread.is_alive()

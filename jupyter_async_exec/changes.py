@@ -87,7 +87,9 @@ class ChangeFeed:
                 LOGGER.exception("A listener failed; the next changes are passed on all the same.")
                 self._rev = None
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), POLL_INTERVAL_S)
+                # Not `wait_for`, which forgets that it was cancelled when it is woken meanwhile.
+                async with asyncio.timeout(POLL_INTERVAL_S):
+                    await self._wake.wait()
             self._wake.clear()
 
     def _look(self) -> list[Execution]:

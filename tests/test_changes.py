@@ -154,3 +154,20 @@ async def test_a_sweep_is_told_after_its_executions_at_its_start_and_its_end(
     assert told == [
         "#1 queued", "#2 queued", "sweep queued", "#1 cancelled", "#2 cancelled", "sweep cancelled",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("n_turns", range(4))
+async def test_it_stops_although_something_changes_in_the_same_moment(
+    store: ExecutionStore, n_turns: int
+) -> None:
+    feed = ChangeFeed(store, lambda _: None)
+    feed.start()
+    async with asyncio.timeout(DEADLINE_S):
+        while feed._version is None:
+            await asyncio.sleep(0.01)
+
+    feed.wake()
+    for _ in range(n_turns):
+        await asyncio.sleep(0)
+
+    await asyncio.wait_for(feed.stop(), DEADLINE_S)

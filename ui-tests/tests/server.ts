@@ -24,9 +24,21 @@ export class OwnServer {
    * Start a server that nobody used before.
    *
    * @param app - JupyterLab or Notebook 7.
+   * @param configure - Given the folder of the server, says what it is configured with.
    */
-  static async start(app: 'lab' | 'notebook' = 'lab'): Promise<OwnServer> {
+  static async start(
+    app: 'lab' | 'notebook' = 'lab',
+    configure?: (home: string) => unknown
+  ): Promise<OwnServer> {
     const server = new OwnServer(app, await freePort());
+    if (configure) {
+      const folder = join(server.home, 'config');
+      mkdirSync(folder);
+      writeFileSync(
+        join(folder, 'jupyter_server_config.json'),
+        JSON.stringify(configure(server.home))
+      );
+    }
     await server.start();
     return server;
   }
@@ -53,6 +65,11 @@ export class OwnServer {
       throw new Error(`${path} answers ${response.status}`);
     }
     return response.json();
+  }
+
+  /** Read something of the server as text. */
+  async text(path: string): Promise<string> {
+    return (await fetch(this.url(path))).text();
   }
 
   /** Send something to the server without the browser. */

@@ -116,8 +116,8 @@ function placeLabel(backend: Backend, trans: TranslationBundle): string {
   const free = Math.max(0, slots - running);
   return free > 0
     ? trans._n(
-        '%1: %3 slot, %2 free',
-        '%1: %3 slots, %2 free',
+        '%2: %1 slot, %3 free',
+        '%2: %1 slots, %3 free',
         slots,
         name,
         free

@@ -116,7 +116,7 @@ test('a cluster is chosen in the form; watch, peek, cancel and open as here', as
   await executions.expectStatus(first.number, 'Succeeded');
   await executions.rowButton(first.number).click();
   await expect(executions.receipt).toContainText('gpu box');
-  await expect(executions.cells.nth(3)).toContainText('sees GPU 0');
+  await expect(executions.cells.nth(2)).toContainText('sees GPU 0');
   const artifact = await server.text(
     `/async-exec/executions/${first.id}/artifacts/made.txt`
   );

@@ -13,19 +13,18 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from jupyter_async_exec.core.execution import CellError, Execution, Reason, Status
-from jupyter_async_exec.store import ExecutionStore, codec, search
-from jupyter_async_exec.store.tables import execution_tags, executions, revision
+from jupyter_async_exec.store import ExecutionStore, codec, full_text, numbers, search
+from jupyter_async_exec.store.postgres.full_text import BLOCK_BITS
+from jupyter_async_exec.store.tables import execution_numbers, execution_tags, executions, revision
 from jupyter_async_exec.testing.factories import SOME_MOMENT, make_execution
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from concurrent.futures import Executor
-    from pathlib import Path
 
 BATCH = 5_000
 NOTEBOOKS = [f"projects/{name}/train_{i}.ipynb" for name in ("vision", "text") for i in range(50)]
 FINAL = [Status.SUCCEEDED] * 88 + [Status.FAILED] * 10 + [Status.CANCELLED] * 2
-INSERT_WORDS = sa.text("INSERT INTO execution_search (rowid, words) VALUES (:number, :words)")
 
 
 def execution(number: int, chance: random.Random, n_rows: int) -> Execution:
@@ -62,6 +61,7 @@ class Batch:
 
     executions: list[Mapping[str, object]]
     words: list[dict[str, object]]
+    numbers: list[dict[str, object]]
     tags: list[dict[str, object]]
 
 
@@ -72,6 +72,7 @@ def make_batch(first: int, n_rows: int) -> Batch:
     return Batch(
         [codec.dump(each) for each in made],
         [{"number": each.number, "words": search.words(each)} for each in made],
+        [row for each in made for row in numbers.rows_of(each)],
         [{"tag": tag, "number": each.number} for each in made for tag in each.tags],
     )
 
@@ -82,24 +83,56 @@ def _some_ahead(makers: Executor, firsts: range, n_rows: int) -> Iterator[Batch]
         yield from makers.map(make_batch, firsts[start : start + 8], repeat(n_rows))
 
 
-def fill(path: Path, n_rows: int) -> None:
-    """Fill a new store in this file with so many executions."""
-    store = ExecutionStore(f"sqlite:///{path}")
+def fill(url: str, n_rows: int) -> None:
+    """Fill a new store with so many executions."""
+    store = ExecutionStore(url)
     firsts = range(1, n_rows + 1, BATCH)
     # Making rows takes longer than inserting them.
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as makers:
         for batch in _some_ahead(makers, firsts, n_rows):
 
             def work(connection: sa.Connection, batch: Batch = batch) -> None:
-                connection.execute(sa.insert(executions), batch.executions)
-                connection.execute(INSERT_WORDS, batch.words)
-                if batch.tags:
-                    connection.execute(sa.insert(execution_tags), batch.tags)
+                insert = _insert if connection.dialect.name == "sqlite" else _copy
+                insert(connection, batch)
                 last = batch.words[-1]["number"]
-                connection.execute(sa.update(revision).values(rev=last))
+                connection.execute(sa.update(revision).values(rev=last, last_number=last))
 
             store._writer.run(work)  # noqa: SLF001  a bench may look inside
     store.close()
+
+
+def _insert(connection: sa.Connection, batch: Batch) -> None:
+    connection.execute(sa.insert(executions), batch.executions)
+    full_text.of(connection).add(connection, batch.words)
+    connection.execute(sa.insert(execution_numbers), batch.numbers)
+    if batch.tags:
+        connection.execute(sa.insert(execution_tags), batch.tags)
+
+
+def _copy(connection: sa.Connection, batch: Batch) -> None:
+    """Do the same as PostgreSQL does it quickest."""
+    words = [
+        {
+            "number": row["number"],
+            "words": " ".join(
+                f"'{int(str(row['number'])) >> BLOCK_BITS}|{word}'"
+                for word in str(row["words"]).split(" ")
+            ),
+        }
+        for row in batch.words
+    ]
+    cursor = connection.connection.cursor()
+    for table, rows in (
+        (executions.name, batch.executions),
+        (full_text.FullText.TABLE, words),
+        (execution_numbers.name, batch.numbers),
+        (execution_tags.name, batch.tags),
+    ):
+        if rows:
+            names = list(rows[0])
+            with cursor.copy(f"COPY {table} ({', '.join(names)}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row([row[name] for name in names])
 
 
 def queries(n_rows: int) -> dict[str, dict[str, str]]:
@@ -139,6 +172,10 @@ def queries(n_rows: int) -> dict[str, dict[str, str]]:
         "search: word, notebook": {"q": "edited", "notebook": notebook},
         "search: error": {"q": "keyerror label"},
         "search: nothing": {"q": "xylophone"},
+        "search: old words, last found": {"q": f"r{n_rows // 50}"},
+        "comparison: common": {"q": "val_acc > 0.5"},
+        "comparison: rare": {"q": "val_acc > 0.9999"},
+        "comparison and word": {"q": "val_acc > 0.9 vision"},
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import socket
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from jupyter_async_exec.defaults import (
     default_data_dir,
     default_mlflow,
     default_slots,
+    default_store_url,
 )
 from jupyter_async_exec.errors import UnavailableError
 from jupyter_async_exec.events.publisher import Publisher
@@ -110,6 +112,16 @@ class AsyncExecApp(ExtensionApp):
         "them (`all`), see them (`read`), nothing (`none`). The server's authorizer is asked too, "
         "for the resource `async_exec_team`. None: `none` where the server knows several people "
         "by name, `all` elsewhere.",
+    ).tag(config=True)
+    store_url = Unicode(
+        help="Where executions are recorded: `postgresql://user@host/database` (needs "
+        "`jupyter_async_exec[postgres]`), which servers on several machines may share. Empty: in "
+        "a file of the data folder. A password belongs into `~/.pgpass`, not here. (default: the "
+        "variable JUPYTER_ASYNC_EXEC_STORE_URL) The command line reads it from the same file.",
+    ).tag(config=True)
+    machine = Unicode(
+        help="What this machine is called among those that share the store at `store_url`: what "
+        "is submitted here runs here. A data folder keeps its name. Default: its host name.",
     ).tag(config=True)
     objects_url = Unicode(
         "",
@@ -206,6 +218,14 @@ class AsyncExecApp(ExtensionApp):
         "None: 1 GB, or 5 % of a disk below 20 GB.",
     ).tag(config=True)
 
+    @default("machine")
+    def _default_machine(self) -> str:
+        return socket.gethostname()
+
+    @default("store_url")
+    def _default_store_url(self) -> str:
+        return default_store_url()
+
     @default("mlflow")
     def _default_mlflow(self) -> bool:
         return default_mlflow()
@@ -244,7 +264,7 @@ class AsyncExecApp(ExtensionApp):
         """Let presets follow a notebook that is renamed or moved, in Jupyter."""
         old, new = data.get("source_path"), data.get("path")
         is_move = data.get("action") == "rename" and old and new and old != new
-        if not is_move or not await asyncio.to_thread(_is_of_interest, self._data_dir()):
+        if not is_move or not await asyncio.to_thread(self._is_of_interest):
             return
         try:
             service = await self.open_service()
@@ -330,6 +350,10 @@ class AsyncExecApp(ExtensionApp):
         chosen = self.data_dir_path
         return Path(chosen).expanduser() if chosen else default_data_dir()
 
+    def _is_of_interest(self) -> bool:
+        # Whether a database of others holds anything of ours is only known once it is open.
+        return bool(self.store_url) or _is_of_interest(self._data_dir())
+
     def _settings(self) -> Settings:
         from jupyter_async_exec.composition import Settings
         from jupyter_async_exec.core.execution import Limits
@@ -342,6 +366,8 @@ class AsyncExecApp(ExtensionApp):
             backends=self.backends,
             owner=self._people.access.user,
             is_shared=self._people.access.team is Team.NONE,
+            store_url=self.store_url,
+            machine=self.machine,
             objects_url=self.objects_url,
             objects_options=self.objects_options,
             objects_cache_bytes=self.objects_cache_bytes,
@@ -380,7 +406,7 @@ class AsyncExecApp(ExtensionApp):
         self._adoption = asyncio.get_running_loop().create_task(self._adopt())
 
     async def _adopt(self) -> None:
-        while await asyncio.to_thread(_is_of_interest, self._data_dir()):
+        while await asyncio.to_thread(self._is_of_interest):
             try:
                 await self.open_service()
             except Exception:  # noqa: BLE001  the log says it already

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import socket
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,8 @@ from jupyter_async_exec.backends.configured import make_backends
 from jupyter_async_exec.backends.gpus import AUTO, Gpus, find_gpus
 from jupyter_async_exec.backends.local import GPUS, LocalBackend
 from jupyter_async_exec.changes import ChangeFeed
-from jupyter_async_exec.core.execution import Limits
+from jupyter_async_exec.core.execution import Limits, new_id
+from jupyter_async_exec.core.machines import is_name
 from jupyter_async_exec.core.secret_names import hidden_names
 from jupyter_async_exec.defaults import (
     DATA_DIR_VARIABLE,
@@ -24,9 +27,10 @@ from jupyter_async_exec.defaults import (
     default_mlflow,
     default_owner,
     default_slots,
+    default_store_url,
 )
 from jupyter_async_exec.dispatcher import Dispatcher
-from jupyter_async_exec.errors import NotFoundError, UnavailableError
+from jupyter_async_exec.errors import InvalidRequestError, NotFoundError, UnavailableError
 from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.runner.mlflow_store import MLFLOW_DIR
 from jupyter_async_exec.runner.vault import SECRETS, Vault
@@ -58,6 +62,8 @@ if TYPE_CHECKING:
 STAT_CACHE_FILE = "stat-cache.jsonl"
 #: Below the data folder: all objects, or copies of those that are kept elsewhere.
 OBJECTS, OBJECT_CACHE = "objects", "object-cache"
+#: Below the data folder: what tells it from those of other machines on the same store.
+FOLDER_ID_FILE = "folder-id"
 #: Secrets of an execution that nobody knows are left alone for so long.
 ACCEPTING_S = 3_600.0
 #: How long a list of installed kernels holds while their folders stay as they are.
@@ -77,6 +83,11 @@ class Settings:
     room_limits: RoomLimits = field(default_factory=RoomLimits)
     #: Further places to run, by name: what `backends` of the configuration says.
     backends: Mapping[str, Any] = field(default_factory=dict)
+    #: Where executions are recorded, such as ``postgresql://user@host/database``; empty: in a
+    #: file of the data folder.
+    store_url: str = field(default_factory=default_store_url)
+    #: What this machine is called among those that share the store.
+    machine: str = field(default_factory=socket.gethostname)
     #: Where objects are kept, such as ``s3://bucket/prefix``; empty: in the data folder.
     objects_url: str = ""
     #: Of what reaches them there, such as `endpoint_url`.
@@ -212,7 +223,7 @@ def compose(
     # Absolute, because runners start in folders of their own.
     data_dir = settings.data_dir.expanduser().absolute()
     _make_private(data_dir)
-    store = ExecutionStore(f"sqlite:///{data_dir / STORE_FILE}")
+    store = _open_store(settings, data_dir)
     objects = _open_objects(settings, data_dir)
     local = LocalBackend(
         data_dir / "attempts",
@@ -279,6 +290,37 @@ def compose(
         backends=backends,
         owner=settings.owner,
     )
+
+
+def _open_store(settings: Settings, data_dir: Path) -> ExecutionStore:
+    if not settings.store_url:
+        return ExecutionStore(f"sqlite:///{data_dir / STORE_FILE}")
+    if not is_name(settings.machine):
+        raise InvalidRequestError(
+            f"AsyncExecApp.machine cannot be {settings.machine!r:.100}: it is a name without '@'."
+        )
+    store = ExecutionStore(settings.store_url, machine=settings.machine)
+    try:
+        store.machines.register(
+            settings.machine, folder_id=_folder_id(data_dir), objects_url=settings.objects_url
+        )
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _folder_id(data_dir: Path) -> str:
+    """Return what tells this data folder from all others, made when it is first asked for."""
+    path = data_dir / FOLDER_ID_FILE
+    try:
+        with contextlib.suppress(FileExistsError), path.open("x", encoding="ascii") as file:
+            file.write(new_id())
+        return path.read_text(encoding="ascii")
+    except OSError as error:
+        raise UnavailableError(
+            f"The data folder {data_dir} cannot be used ({error.strerror or error})."
+        ) from None
 
 
 def _open_objects(settings: Settings, data_dir: Path) -> ObjectStore:

@@ -18,6 +18,8 @@ MLFLOW_ID_TAG = "jupyter_async_exec.id"
 MLFLOW_NUMBER_TAG = "jupyter_async_exec.number"
 #: The store's file in the data folder.
 STORE_FILE = "store.sqlite"
+#: Names the store's database where it is not that file, for server and command line alike.
+STORE_VARIABLE = "JUPYTER_ASYNC_EXEC_STORE_URL"
 #: Room on this machine for copies of objects that are kept elsewhere.
 OBJECT_CACHE_BYTES = 5_000_000_000
 
@@ -38,6 +40,11 @@ def default_owner() -> str:
         return os.environ.get(HUB_USER_VARIABLE) or getpass.getuser()
     except (KeyError, OSError):  # A process of a user without a name.
         return ""
+
+
+def default_store_url() -> str:
+    """Return where executions are recorded unless told otherwise; empty: in the data folder."""
+    return os.environ.get(STORE_VARIABLE, "")
 
 
 def default_slots() -> int:

@@ -26,12 +26,14 @@ from jupyter_async_exec.core.events import (
     Remarked,
 )
 from jupyter_async_exec.core.execution import Execution, Reason, Remark, Status
+from jupyter_async_exec.core.machines import machine_of
 from jupyter_async_exec.core.resources import Floor, Room
 from jupyter_async_exec.errors import (
     AsyncExecError,
     DiskFullError,
     KernelMissingError,
     ObjectsAwayError,
+    OutcomeUnknownError,
     StartCancelledError,
     UnavailableError,
 )
@@ -178,6 +180,8 @@ class Dispatcher:
         self._lock_fd: int | None = None
         self._task: asyncio.Task[None] | None = None
         self._seen_version: int | None = None
+        #: Whether the end of a claim is not known.
+        self._may_have_claimed = False
 
     @property
     def is_active(self) -> bool:
@@ -273,6 +277,9 @@ class Dispatcher:
         # Before acting: `_look_again` may be called meanwhile and must not be lost.
         self._seen_version = version
         try:
+            if self._may_have_claimed:
+                await self._adopt_unheard()
+                self._may_have_claimed = False
             await self._notice_cancels()
             await self._fill_slots()
             self._due_at = await asyncio.to_thread(self._store.fan_in.next_due)
@@ -306,6 +313,8 @@ class Dispatcher:
         known = set()
         for execution in await asyncio.to_thread(self._store.running):
             backend = self._backends.get(execution.backend)
+            if backend is None and machine_of(execution.backend) is not None:
+                continue  # Another machine looks after it.
             if backend is None:
                 LOGGER.warning(
                     "#%d runs on the backend %r, which is not configured here.",
@@ -315,20 +324,30 @@ class Dispatcher:
                 continue
             known.add(AttemptKey(execution.id, execution.attempt))
             if execution.id not in self._followed:
-                followed = _Followed(
-                    execution=execution,
-                    backend=backend,
-                    # What the store knows counts, whatever became of the journal.
-                    may_have_run=execution.started_at is not None
-                    or execution.current_cell is not None
-                    or execution.cells_done > 0,
-                )
-                self._follow(followed, start=False)
+                self._adopt_one(execution, backend)
         for backend in self._backends.values():
             for key in await backend.attempts():
                 if key not in known and key not in self._leftovers:
                     self._leftovers.add(key)
                     self._begin(self._clear_leftover(backend, key), name=f"leftover-{key}")
+
+    def _adopt_one(self, execution: Execution, backend: Backend) -> None:
+        followed = _Followed(
+            execution=execution,
+            backend=backend,
+            # What the store knows counts, whatever became of the journal.
+            may_have_run=execution.started_at is not None
+            or execution.current_cell is not None
+            or execution.cells_done > 0,
+        )
+        self._follow(followed, start=False)
+
+    async def _adopt_unheard(self) -> None:
+        """Take over what was claimed when the database was lost, if it was."""
+        for execution in await asyncio.to_thread(self._store.running):
+            backend = self._backends.get(execution.backend)
+            if backend is not None and execution.id not in self._followed:
+                self._adopt_one(execution, backend)
 
     async def _notice_cancels(self) -> None:
         for execution in await asyncio.to_thread(self._store.running):
@@ -354,9 +373,13 @@ class Dispatcher:
             room = slots if health.slots is None else health.slots
             floor = Floor(health.rooms or (Room(slots=room),), self._needed_on(backend))
             while self._count_on(backend) < room and not self._stopping:
-                execution = await asyncio.to_thread(
-                    self._store.claim, backend=name, has_room=floor.has_room
-                )
+                try:
+                    execution = await asyncio.to_thread(
+                        self._store.claim, backend=name, has_room=floor.has_room
+                    )
+                except OutcomeUnknownError:
+                    self._may_have_claimed = True
+                    raise
                 if execution is None:
                     break
                 floor.put(execution.resources)
@@ -393,6 +416,10 @@ class Dispatcher:
                 step = self._look_at
             except (AsyncExecError, OSError) as error:
                 LOGGER.warning("#%d: %s It is tried again.", followed.execution.number, error)
+                if isinstance(error, OutcomeUnknownError):
+                    # What may be recorded already is recorded again from the start, not twice.
+                    followed.offset = 0
+                    followed.pending.clear()
             except Exception:
                 LOGGER.exception("#%d: unexpected; tried again.", followed.execution.number)
             else:

@@ -17,6 +17,7 @@
     ├── UnavailableError                503  store or backend cannot answer now
     │   ├── QueueFullError                   too many wait already
     │   ├── ObjectsAwayError                 the storage of objects does not answer
+    │   ├── OutcomeUnknownError              lost on the way: done, or not
     │   └── NewerStoreError                  written by a newer release
     ├── DiskFullError                   507
     └── CorruptObjectError              500  stored bytes do not match their name
@@ -145,6 +146,12 @@ class ObjectsAwayError(UnavailableError):
     """Objects are kept elsewhere, and that place does not answer or refuses."""
 
     reason = "objects_away"
+
+
+class OutcomeUnknownError(UnavailableError):
+    """The database was lost while it recorded something; it may have done so or not."""
+
+    reason = "outcome_unknown"
 
 
 class NewerStoreError(UnavailableError):

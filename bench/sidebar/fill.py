@@ -14,14 +14,13 @@ import sqlalchemy as sa
 
 from jupyter_async_exec.core.execution import CellError, Execution, Reason, Status
 from jupyter_async_exec.defaults import STORE_FILE
-from jupyter_async_exec.store import ExecutionStore, codec, search
+from jupyter_async_exec.store import ExecutionStore, codec, full_text, search
 from jupyter_async_exec.store.tables import executions, revision
 from jupyter_async_exec.testing.factories import SOME_MOMENT, make_execution
 
 BATCH = 5_000
 NOTEBOOKS = [f"projects/{name}/train_{i}.ipynb" for name in ("vision", "text") for i in range(10)]
 STATUSES = [Status.SUCCEEDED] * 17 + [Status.FAILED] * 2 + [Status.CANCELLED]
-INSERT_WORDS = sa.text("INSERT INTO execution_search (rowid, words) VALUES (:number, :words)")
 
 
 def execution(number: int, chance: random.Random) -> Execution:
@@ -68,8 +67,9 @@ def main() -> None:
         def work(connection: sa.Connection, batch: list[Execution] = batch) -> None:
             connection.execute(sa.insert(executions), [codec.dump(each) for each in batch])
             words = [{"number": each.number, "words": search.words(each)} for each in batch]
-            connection.execute(INSERT_WORDS, words)
-            connection.execute(sa.update(revision).values(rev=batch[-1].number))
+            full_text.of(connection).add(connection, words)
+            last = batch[-1].number
+            connection.execute(sa.update(revision).values(rev=last, last_number=last))
 
         store._writer.run(work)  # noqa: SLF001  a bench may look inside
     store.close()

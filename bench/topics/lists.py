@@ -45,7 +45,7 @@ def measure(context: Context) -> Section:
 def _ours(context: Context, n_rows: int, n_asked: int) -> dict[str, Sample]:
     data_dir = context.new_folder(f"history-{n_rows}")
     began = time.perf_counter()
-    history.fill(data_dir / STORE_FILE, n_rows)
+    history.fill(f"sqlite:///{data_dir / STORE_FILE}", n_rows)
     size_mb = (data_dir / STORE_FILE).stat().st_size / 1e6
     context.say(f"{n_rows:,} rows, {size_mb:,.0f} MB, in {time.perf_counter() - began:.0f} s")
     with serve(context, OURS, data_dir=data_dir) as server:

@@ -9,6 +9,7 @@ from jupyter_async_exec.core.clock import format_at
 from jupyter_async_exec.core.execution import Collect, Hold, Status
 from jupyter_async_exec.core.fan_in import with_when
 from jupyter_async_exec.core.goal import Direction, Goal
+from jupyter_async_exec.core.machines import machine_of
 from jupyter_async_exec.core.parameter_rules import ValueRule
 from jupyter_async_exec.core.parameters import wanted
 from jupyter_async_exec.core.retention import Retention
@@ -429,6 +430,9 @@ def _waits_for(execution: Execution, reasons: Reasons) -> str | None:
         return execution.waits_for
     if execution.hold is not None:
         return HOLDS[execution.hold]
+    machine = machine_of(execution.backend)
+    if machine is not None:
+        return f"Waits on {machine}, where it was submitted."
     return reasons.of(execution)
 
 

@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
+from jupyter_async_exec.core.machines import SEPARATOR
 from jupyter_async_exec.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -86,10 +87,11 @@ def make_backends(
 
 
 def _check_name(name: str) -> None:
-    if name == "local" or not name.strip() or name.startswith(".") or len(name) > LONGEST_NAME:
+    is_strange = not name.strip() or name.startswith(".") or SEPARATOR in name
+    if name == "local" or is_strange or len(name) > LONGEST_NAME:
         raise InvalidRequestError(
             f"No backend can be called {name!r:.100}: `local` is this machine, and a name has "
-            f"1 to {LONGEST_NAME} characters and no dot in front."
+            f"1 to {LONGEST_NAME} characters, no '@', and no dot in front."
         )
 
 

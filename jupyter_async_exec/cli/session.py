@@ -32,9 +32,11 @@ SHARED_SETTINGS = (
     "backends",
     "gpus",
     "owner",
-    "objects_url",
-    "objects_options",
+    "machine",
     "objects_cache_bytes",
+    "objects_options",
+    "objects_url",
+    "store_url",
 )
 #: How often a waiting command looks at the execution.
 WAIT_INTERVAL_S = 0.1

@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.core.machines import machine_of
 from jupyter_async_exec.core.search import Search, objective_of
 from jupyter_async_exec.core.search_space import read_space
 from jupyter_async_exec.errors import AsyncExecError
@@ -116,6 +117,8 @@ class Searches:
         """
         has_added = False
         for sweep, members in self._store.sweeps.choosing():
+            if members and machine_of(members[0].backend) is not None:
+                continue  # The machine that runs it chooses.
             try:
                 has_added |= self._choose(sweep, members)
             except AsyncExecError as error:

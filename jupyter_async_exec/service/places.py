@@ -197,7 +197,7 @@ class Places:
         return health, self._slots() if health.slots is None else health.slots
 
     def _count_busy(self) -> dict[str, int]:
-        if len(self._backends) == 1:
+        if len(self._backends) == 1 and not self._store.is_shared:
             # The usual case, and cheaper.
             return dict.fromkeys(self._backends, self._store.counts().running)
         busy = dict.fromkeys(self._backends, 0)

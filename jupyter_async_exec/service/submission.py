@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_async_exec.core.access import NOBODY
 from jupyter_async_exec.core.clock import Clock, utc_now
 from jupyter_async_exec.core.execution import Execution, Limits, Submission, new_id
+from jupyter_async_exec.core.machines import bare
 from jupyter_async_exec.core.parameters import coerce_parameters
 from jupyter_async_exec.core.resources import read_resources
 from jupyter_async_exec.core.secret_names import hidden_names, is_secret, missing_secrets
@@ -395,7 +396,8 @@ class Sealer:
             title=title,
             parameters=chosen,
             kernel_name=parent.kernel_name,
-            backend=parent.backend if backend is None else backend,
+            # What ran on another machine runs on this one now.
+            backend=bare(parent.backend) if backend is None else backend,
             resources=parent.resources if resources is None else read_resources(resources),
             snapshot_id=parent.snapshot_id,
             parent_id=parent.id,

@@ -100,9 +100,10 @@ class CollectStore(StorePart):
                     executions.c.number.in_(batch)
                 )
                 connection.execute(
-                    sa.insert(execution_uses)
-                    .prefix_with("OR REPLACE")
-                    .from_select(["number", "used_at"], there)
+                    sa.delete(execution_uses).where(execution_uses.c.number.in_(batch))
+                )
+                connection.execute(
+                    sa.insert(execution_uses).from_select(["number", "used_at"], there)
                 )
 
         if numbers:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sqlite3
-import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,10 +23,9 @@ from jupyter_async_exec.core.events import (
 )
 from jupyter_async_exec.core.execution import Artifact, Execution, Remark, Status, Submission
 from jupyter_async_exec.core.transitions import apply
-from jupyter_async_exec.errors import ConflictError, DiskFullError, NotFoundError, UnavailableError
+from jupyter_async_exec.errors import ConflictError, NotFoundError, UnavailableError
 from jupyter_async_exec.store import (
     codec,
-    database,
     fan_in_rows,
     metric_points,
     queries,
@@ -37,11 +33,11 @@ from jupyter_async_exec.store import (
     sweep_rows,
     turns,
 )
-from jupyter_async_exec.store.ballast import Ballast
 from jupyter_async_exec.store.collect_store import CollectStore
+from jupyter_async_exec.store.database import open_database
 from jupyter_async_exec.store.fan_in_store import FanInStore
 from jupyter_async_exec.store.health import StoreHealth
-from jupyter_async_exec.store.migrate import migrate
+from jupyter_async_exec.store.machine_store import MachineStore
 from jupyter_async_exec.store.pages import Counts, ExecutionPage, ExecutionQuery
 from jupyter_async_exec.store.preset_store import PresetStore
 from jupyter_async_exec.store.sweep_rows import CANCELLED_EARLY
@@ -61,8 +57,6 @@ ResultT = TypeVar("ResultT")
 
 #: Rows per short read when all are walked through.
 WALK_BATCH = 500
-#: So long the writer waits for the lock before it looks whether it is to end.
-LOCK_POLL_S = 1.0
 
 _BY_REQUEST = sa.select(executions.c.number).where(
     executions.c.request_id == sa.bindparam("request_id")
@@ -96,7 +90,10 @@ _CHANGES = (
 )
 _SETTING = sa.select(settings.c.value).where(settings.c.name == sa.bindparam("name"))
 
-_KEEP_ENVIRONMENT = sa.insert(environments).prefix_with("OR IGNORE", dialect="sqlite")
+# As SQLite and PostgreSQL both say it; SQLAlchemy has a word of its own for each.
+_KEEP_ENVIRONMENT = sa.text(
+    "INSERT INTO environments (id, content) VALUES (:id, :content) ON CONFLICT (id) DO NOTHING"
+)
 
 #: Events that make a line of history; the others are progress.
 _NOTED: dict[type[Event], str] = {
@@ -109,16 +106,20 @@ _NOTED: dict[type[Event], str] = {
 
 
 class ExecutionStore:
-    """Executions in one SQLite file.
+    """Executions in a file of SQLite's, or on a server of PostgreSQL's.
 
     Every method may be called from any thread, and several processes may have
-    the same file open. A change is on the disk when its method returns.
+    the same store open. A change is on the disk when its method returns.
 
     Parameters
     ----------
     url
         ``sqlite:///`` and the file's path; folder (0700) and file (0600) are
-        made when missing, an older store is upgraded after a backup.
+        made when missing, an older store is upgraded after a backup. Or
+        ``postgresql://user@host/database``; its tables are made when missing.
+    machine
+        What this machine is called among those that share the store; None: it is the only
+        one. Backends of others have its name behind theirs, as `core.machines` says.
     clock
         Gives the present moment.
     busy_timeout_s
@@ -132,40 +133,21 @@ class ExecutionStore:
         It cannot be opened; the sentence says why.
     """
 
-    def __init__(self, url: str, *, clock: Clock = utc_now, busy_timeout_s: float = 5.0) -> None:
-        self._path = database.path_of(url)
+    def __init__(
+        self,
+        url: str,
+        *,
+        machine: str | None = None,
+        clock: Clock = utc_now,
+        busy_timeout_s: float = 5.0,
+    ) -> None:
         self._clock = clock
-        database.prepare_file(self._path)
-        mode = database.journal_mode(database.file_system_of(self._path))
-        self._ballast = Ballast(self._path.with_name(f"{self._path.name}-ballast"))
-        try:
-            self._migrate(mode, busy_timeout_s)
-        except DiskFullError:
-            # SQLite needs some room even to read; without it nobody could make any.
-            if not self._ballast.drop():
-                raise
-            self._migrate(mode, busy_timeout_s)
-        write_engine = database.make_engine(
-            self._path,
-            mode=mode,
-            # The writer itself asks again; without a write-ahead log a commit waits for readers.
-            busy_timeout_s=min(busy_timeout_s, LOCK_POLL_S) if mode == "WAL" else busy_timeout_s,
-        )
-        self._read_engine = database.make_engine(
-            self._path,
-            mode=mode,
-            busy_timeout_s=busy_timeout_s,
-            n_connections=database.N_READERS,
-            writes=False,
-        )
-        self._write_engine = write_engine
-        self._ballast.lay()
-        self._writer = Writer(
-            write_engine,
-            path=self._path,
-            make_room=self._ballast.drop,
-            patience_s=busy_timeout_s,
-        )
+        self._is_closed = False
+        self._database = open_database(url, busy_timeout_s=busy_timeout_s)
+        self._database.belong_to(machine)
+        #: Whether others than this machine may use it.
+        self.is_shared = machine is not None
+        self._writer = Writer(self._database, patience_s=busy_timeout_s)
         #: The part about sweeps.
         self.sweeps = SweepStore(self._writer, self._read, clock=clock)
         #: The part about presets.
@@ -174,27 +156,14 @@ class ExecutionStore:
         self.collect = CollectStore(self._writer, self._read, clock=clock)
         #: The part about executions that wait for others.
         self.fan_in = FanInStore(self._writer, self._read, clock=clock)
-        self._watch_lock = threading.Lock()
-        self._is_closed = False
-        self._watch = sqlite3.connect(
-            self._path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False
-        )
-
-    def _migrate(self, mode: str, busy_timeout_s: float) -> None:
-        try:
-            with self._explained():
-                migrate(self._path, mode=mode, busy_timeout_s=busy_timeout_s)
-        except OSError as error:
-            raise database.explain_os_error(error, self._path) from error
+        #: The part about the machines that share it.
+        self.machines = MachineStore(self._writer, self._read, clock=clock)
 
     def close(self) -> None:
         """Finish writing and let the file go; twice is fine."""
         self._writer.close()
         self._is_closed = True
-        with self._watch_lock:
-            self._watch.close()
-        self._read_engine.dispose()
-        self._write_engine.dispose()
+        self._database.close()
 
     # ------------------------------------------------------------ one execution
 
@@ -295,8 +264,7 @@ class ExecutionStore:
 
     def count_waiting(self, *, backend: str) -> int:
         """Return how many could start on `backend` if there were room, at most 10,000."""
-        with self._read_engine.connect() as connection:
-            return turns.count_waiting(connection, backend)
+        return self._read(lambda connection: turns.count_waiting(connection, backend))
 
     def record(self, execution_id: str, attempt: int, events: Sequence[Event]) -> Execution:
         """Apply `events` of that attempt, all or none, and return the execution as it is now.
@@ -577,10 +545,8 @@ class ExecutionStore:
 
         Costs microseconds; the number means nothing to other `ExecutionStore` objects.
         """
-        with self._watch_lock, self._explained():
-            if self._is_closed:
-                raise UnavailableError("The store is closed.")
-            return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
+        self._check_open()
+        return self._database.data_version()
 
     def iterate(self) -> Iterator[Execution]:
         """Yield every execution, the trash included, by number; holds no lock meanwhile."""
@@ -602,7 +568,7 @@ class ExecutionStore:
     @property
     def health(self) -> StoreHealth:
         """Checks of the whole store, and repairs; each may take as long as reading it."""
-        return StoreHealth(read=self._read, write=self._writer.run)
+        return StoreHealth(self._database, read=self._read, write=self._writer.run)
 
     # ------------------------------------------------------------ settings
 
@@ -645,17 +611,26 @@ class ExecutionStore:
         return self._read(lambda each: codec.load_all(each.execute(statement)))
 
     def _read(self, work: Callable[[sa.Connection], ResultT]) -> ResultT:
-        if self._is_closed:
-            raise UnavailableError("The store is closed.")
-        with self._explained(), self._read_engine.connect() as connection:
+        self._check_open()
+        try:
+            return self._read_once(work)
+        except exc.DBAPIError as error:
+            if not self._database.is_lost(error):
+                raise self._database.explain(error) from error
+        except exc.TimeoutError as error:
+            raise self._database.explain(error) from error
+        try:
+            return self._read_once(work)
+        except (exc.DBAPIError, exc.TimeoutError) as error:
+            raise self._database.explain(error) from error
+
+    def _read_once(self, work: Callable[[sa.Connection], ResultT]) -> ResultT:
+        with self._database.read_engine.connect() as connection:
             return work(connection)
 
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except (exc.DBAPIError, exc.TimeoutError, sqlite3.Error) as error:
-            raise database.explain(error, self._path) from error
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise UnavailableError("The store is closed.")
 
 
 def _apply_all(

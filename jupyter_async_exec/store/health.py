@@ -6,12 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy import exc
 
 from jupyter_async_exec.errors import AsyncExecError
-from jupyter_async_exec.store import codec, numbers, records, search
+from jupyter_async_exec.store import codec, full_text, numbers, records, search
 from jupyter_async_exec.store.tables import (
-    SEARCH_TABLE,
     execution_numbers,
     execution_tags,
     executions,
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from jupyter_async_exec.core.execution import Artifact, Execution, Remark
+    from jupyter_async_exec.store.database import Database
 
 ResultT = TypeVar("ResultT")
 
@@ -31,15 +30,14 @@ WALK_BATCH = 500
 #: More complaints than this say nothing new.
 MAX_COMPLAINTS = 20
 
-_WORDS = sa.text(f"SELECT rowid, words FROM {SEARCH_TABLE} WHERE rowid > :a AND rowid <= :b")  # noqa: S608
+_LAST = sa.select(sa.func.max(executions.c.rev), sa.func.max(executions.c.number))
+_COUNTED = sa.select(revision.c.rev, revision.c.last_number)
 _TAGS = sa.select(execution_tags).where(
     execution_tags.c.number > sa.bindparam("a"), execution_tags.c.number <= sa.bindparam("b")
 )
 _NUMBERS = sa.select(execution_numbers).where(
     execution_numbers.c.number > sa.bindparam("a"), execution_numbers.c.number <= sa.bindparam("b")
 )
-_CHECK_SEARCH = f"INSERT INTO {SEARCH_TABLE}({SEARCH_TABLE}) VALUES ('integrity-check')"  # noqa: S608
-_SEARCH_SQL = sa.text("SELECT sql FROM sqlite_master WHERE name = :name")
 
 
 class Run(Protocol):
@@ -54,30 +52,22 @@ class StoreHealth:
 
     Parameters
     ----------
+    database
+        Where it is kept.
     read, write
         Run work in a transaction that only reads, or one that may write.
     """
 
-    def __init__(self, *, read: Run, write: Run) -> None:
+    def __init__(self, database: Database, *, read: Run, write: Run) -> None:
+        self._database = database
         self._read = read
         self._write = write
 
     # ------------------------------------------------------------ looking
 
     def complaints(self) -> list[str]:
-        """Return what the database itself finds wrong with its file, at most `MAX_COMPLAINTS`."""
-
-        def work(connection: sa.Connection) -> list[str]:
-            rows = connection.exec_driver_sql(f"PRAGMA integrity_check({MAX_COMPLAINTS})")
-            found = [str(row[0]) for row in rows if row[0] != "ok"]
-            orphans = connection.exec_driver_sql("PRAGMA foreign_key_check")
-            found += [
-                f"a row of {row[0]} refers to nothing in {row[2]}"
-                for row in orphans.fetchmany(MAX_COMPLAINTS)
-            ]
-            return found
-
-        return self._read(work)
+        """Return what the database itself finds wrong, about `MAX_COMPLAINTS` at most."""
+        return self._read(lambda each: self._database.complaints(each, at_most=MAX_COMPLAINTS))
 
     def walk(self) -> Iterator[tuple[int, Execution | str]]:
         """Yield the number of every row with its execution, or with why it cannot be read."""
@@ -91,16 +81,8 @@ class StoreHealth:
 
     def is_search_sound(self) -> bool:
         """Whether the full-text index agrees with the words it was made from."""
-
-        def work(connection: sa.Connection) -> bool:
-            try:
-                connection.exec_driver_sql(_CHECK_SEARCH)
-            except exc.DatabaseError:
-                return False
-            return True
-
         try:
-            return self._write(work)
+            return self._write(lambda each: full_text.of(each).is_sound(each))
         except AsyncExecError:
             return False
 
@@ -117,8 +99,14 @@ class StoreHealth:
             last = end
 
     def rev_behind(self) -> bool:
-        """Whether rows carry a later revision than the store counts."""
-        return self._read(lambda each: _last_rev(each) > records.read_rev(each))
+        """Whether rows carry a later revision, or number, than the store counts."""
+
+        def work(connection: sa.Connection) -> bool:
+            rev, number = connection.execute(_LAST).one()
+            counted = connection.execute(_COUNTED).one()
+            return bool((rev or 0) > counted.rev or (number or 0) > counted.last_number)
+
+        return self._read(work)
 
     def endless(self) -> list[int]:
         """Return final executions whose history knows no end, and others whose history does."""
@@ -139,15 +127,13 @@ class StoreHealth:
 
     def rebuild_indexes(self) -> None:
         """Make every index of the database again from its rows."""
-        self._write(lambda each: each.exec_driver_sql("REINDEX").close())
+        self._write(self._database.rebuild_indexes)
 
     def rebuild_search(self) -> int:
         """Make search, tags and numbers again from the rows; return how many rows there are."""
 
         def work(connection: sa.Connection) -> int:
-            made_by = connection.execute(_SEARCH_SQL, {"name": SEARCH_TABLE}).scalar_one()
-            connection.exec_driver_sql(f"DROP TABLE {SEARCH_TABLE}")
-            connection.exec_driver_sql(str(made_by))
+            full_text.of(connection).clear(connection)
             connection.execute(sa.delete(execution_tags))
             connection.execute(sa.delete(execution_numbers))
             n_live = 0
@@ -164,10 +150,19 @@ class StoreHealth:
         return self._write(work)
 
     def catch_up_rev(self) -> None:
-        """Let the store count on from the latest revision of its rows."""
-        self._write(
-            lambda each: each.execute(sa.update(revision).values(rev=_last_rev(each))).close()
-        )
+        """Let the store count on from the latest revision and number of its rows."""
+
+        def work(connection: sa.Connection) -> None:
+            rev, number = connection.execute(_LAST).one()
+            counted = connection.execute(_COUNTED).one()
+            connection.execute(
+                sa.update(revision).values(
+                    rev=max(rev or 0, counted.rev),
+                    last_number=max(number or 0, counted.last_number),
+                )
+            )
+
+        self._write(work)
 
     def amend(
         self,
@@ -224,7 +219,7 @@ def _misindexed(connection: sa.Connection, after: int) -> tuple[int | None, list
     batch = _rows_after(connection, after)
     end = batch[-1][0] if len(batch) == WALK_BATCH else None
     span = {"a": after, "b": records.LARGEST_NUMBER if end is None else end}
-    known = {row.rowid: row.words for row in connection.execute(_WORDS, span)}
+    known = full_text.of(connection).words(connection, after=span["a"], up_to=span["b"])
     tags: dict[int, set[str]] = {}
     for row in connection.execute(_TAGS, span):
         tags.setdefault(row.number, set()).add(row.tag)
@@ -240,16 +235,12 @@ def _misindexed(connection: sa.Connection, after: int) -> tuple[int | None, list
     return end, sorted({*wrong, *known, *tags, *values})
 
 
-def _indexed(execution: Execution) -> tuple[str | None, set[str], set[tuple[object, ...]]]:
+def _indexed(execution: Execution) -> tuple[set[str] | None, set[str], set[tuple[object, ...]]]:
     """Return the words, tags and numbers by which an execution is found."""
     if execution.deleted_at is not None:
         return None, set(), set()
     return (
-        search.words(execution),
+        set(search.words(execution).split(" ")),
         {codec.clean(tag) for tag in execution.tags},
         {(row["name"], row["kind"], row["value"]) for row in numbers.rows_of(execution)},
     )
-
-
-def _last_rev(connection: sa.Connection) -> int:
-    return connection.execute(sa.select(sa.func.max(executions.c.rev))).scalar() or 0

@@ -45,12 +45,14 @@ class PresetStore(StorePart):
             "updated_at": format_at(preset.updated_at),
         }
         own = presets.c.notebook_path == row["notebook_path"]
+        same = sa.delete(presets).where(own, presets.c.name == row["name"])
         others = sa.select(sa.func.count()).where(own, presets.c.name != row["name"])
 
         def work(connection: sa.Connection) -> bool:
             if connection.execute(others).scalar_one() >= at_most:
                 return False
-            connection.execute(sa.insert(presets).prefix_with("OR REPLACE"), row)
+            connection.execute(same)
+            connection.execute(sa.insert(presets), row)
             return True
 
         return self._writer.run(work)
@@ -72,15 +74,35 @@ class PresetStore(StorePart):
             How many there were. One of the same name at the new path gives way.
         """
         old, new = codec.clean(old_path), codec.clean(new_path)
-        rest = sa.func.substr(presets.c.notebook_path, len(old) + 1)
-        is_below = sa.func.substr(presets.c.notebook_path, 1, len(old) + 1) == f"{old}/"
-        statement = (
-            sa.update(presets)
-            .prefix_with("OR REPLACE")
-            .where((presets.c.notebook_path == old) | is_below)
-            .values(notebook_path=sa.literal(new) + rest)
+        moving = presets.alias("moving")
+        in_the_way = sa.select(sa.literal(1)).where(
+            _is_at(moving, old),
+            moving.c.name == presets.c.name,
+            _moved(moving, old, new) == presets.c.notebook_path,
         )
-        return self._writer.run(lambda each: each.execute(statement).rowcount)
+        clear = sa.delete(presets).where(in_the_way.exists(), ~_is_at(presets, old))
+        move = (
+            sa.update(presets)
+            .where(_is_at(presets, old))
+            .values(notebook_path=_moved(presets, old, new))
+        )
+
+        def work(connection: sa.Connection) -> int:
+            connection.execute(clear)
+            return connection.execute(move).rowcount
+
+        return self._writer.run(work)
+
+
+def _is_at(table: sa.FromClause, path: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a row is about that notebook, or one in that folder."""
+    beginning = sa.func.substr(table.c.notebook_path, 1, len(path) + 1)
+    return (table.c.notebook_path == path) | (beginning == f"{path}/")
+
+
+def _moved(table: sa.FromClause, old: str, new: str) -> sa.ColumnElement[str]:
+    """Return the path that a row is about after the move."""
+    return sa.literal(new) + sa.func.substr(table.c.notebook_path, len(old) + 1)
 
 
 def _load(row: sa.Row[tuple[object, ...]]) -> Preset:

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.errors import InvalidRequestError
-from jupyter_async_exec.store import codec, search, sweep_rows
+from jupyter_async_exec.store import codec, full_text, search, sweep_rows
+from jupyter_async_exec.store.full_text import Stretch
 from jupyter_async_exec.store.numbers import split
 from jupyter_async_exec.store.pages import ExecutionPage, ExecutionQuery
 from jupyter_async_exec.store.tables import (
-    SEARCH_TABLE,
     execution_numbers,
     execution_tags,
     executions,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from jupyter_async_exec.core.execution import Execution
+    from jupyter_async_exec.store.full_text import FullText
     from jupyter_async_exec.store.numbers import Comparison
 
 MAX_LIMIT = 1_000
@@ -52,10 +53,11 @@ def find(connection: sa.Connection, query: ExecutionQuery) -> ExecutionPage:
     if not 1 <= query.limit <= MAX_LIMIT:
         raise InvalidRequestError(f"'limit' must be from 1 to {MAX_LIMIT}.")
     _check_grouping(query)
+    index = full_text.of(connection)
     statements = [
         statement
         for each in _by_owner(query)
-        for statement in number_lists(each, rare=_find_rare(connection, each))
+        for statement in number_lists(each, index, rare=_find_rare(connection, each))
     ]
     lists = [connection.execute(statement).scalars().all() for statement in statements]
     merged = heapq.merge(*lists, reverse=query.newest_first)
@@ -98,7 +100,9 @@ def _find_rare(connection: sa.Connection, query: ExecutionQuery) -> Comparison |
     return next((each for each in comparisons if each.is_rare(connection)), None)
 
 
-def number_lists(query: ExecutionQuery, *, rare: Comparison | None = None) -> list[Numbers]:
+def number_lists(
+    query: ExecutionQuery, index: FullText, *, rare: Comparison | None = None
+) -> list[Numbers]:
     """Return statements whose results, merged, are the numbers on the page and one more.
 
     Each is one walk along one index. A single condition has an index of its
@@ -112,11 +116,10 @@ def number_lists(query: ExecutionQuery, *, rare: Comparison | None = None) -> li
     if text and expression is None and text != "#":
         return []
     if comparisons:
-        return [_compared(query, comparisons, expression, rare)]
+        return [_compared(query, index, comparisons, expression, rare)]
     is_owned_tag = query.tag is not None and query.owners
     if expression is not None or query.starred or is_owned_tag or _n_conditions(query) > 1:
-        rowid = sa.literal_column(f"{SEARCH_TABLE}.rowid", sa.Integer)
-        return [_paged(_searched(query, expression), query, rowid)]
+        return [_searched(query, index, expression)]
     if query.tag is not None:
         column = execution_tags.c.number
         return [
@@ -170,15 +173,15 @@ def _about_sweeps(query: ExecutionQuery) -> Iterable[Numbers]:
 
 def _compared(
     query: ExecutionQuery,
+    index: FullText,
     comparisons: Sequence[Comparison],
     expression: str | None,
     rare: Comparison | None,
 ) -> Numbers:
     """Return those for which all `comparisons` hold, besides everything else that is asked."""
     if expression is not None or any(_facet_expressions(query)):
-        rowid = sa.literal_column(f"{SEARCH_TABLE}.rowid", sa.Integer)
-        held = [each.exists(rowid) for each in comparisons]
-        return _paged(_searched(query, expression).where(*held), query, rowid)
+        held = [each.exists(index.number) for each in comparisons]
+        return _searched(query, index, expression, held)
     first = comparisons[0] if rare is None else rare
     number: sa.ColumnElement[int] = execution_numbers.c.number
     if rare is not None:
@@ -246,21 +249,23 @@ def _read_cursor(cursor: str) -> int:
     return int(cursor)
 
 
-def _searched(query: ExecutionQuery, expression: str | None) -> Numbers:
+def _searched(
+    query: ExecutionQuery,
+    index: FullText,
+    expression: str | None,
+    held: Sequence[sa.ColumnElement[bool]] = (),
+) -> Numbers:
     wanted = list(_facet_expressions(query))
     if expression is not None:
         wanted.append(expression)
-    conditions = list(_row_conditions(query))
-    rowid = sa.literal_column(f"{SEARCH_TABLE}.rowid", sa.Integer)
-    match = sa.text(f"{SEARCH_TABLE} MATCH :question").bindparams(question=" AND ".join(wanted))
-    if not conditions:
-        return sa.select(rowid).select_from(sa.text(SEARCH_TABLE)).where(match)
-    # CROSS JOIN keeps SQLite from turning the order of the walk around.
-    joined = sa.text(f"{SEARCH_TABLE} CROSS JOIN executions")
-    return (
-        sa.select(rowid)
-        .select_from(joined)
-        .where(match, sa.text(f"executions.number = {SEARCH_TABLE}.rowid"), *conditions)
+    conditions = list(_row_conditions(query, index.number))
+    stretch = Stretch(
+        after=None if query.cursor is None else _read_cursor(query.cursor),
+        newest_first=query.newest_first,
+        at_most=query.limit + 1,
+    )
+    return index.matching(
+        " AND ".join(wanted), stretch, [*conditions, *held], with_rows=bool(conditions)
     )
 
 
@@ -278,7 +283,9 @@ def _facet_expressions(query: ExecutionQuery) -> Iterable[str]:
         yield search.any_of([search.facet(search.STARRED, "")])
 
 
-def _row_conditions(query: ExecutionQuery) -> Iterable[sa.ColumnElement[bool]]:
+def _row_conditions(
+    query: ExecutionQuery, number: sa.ColumnElement[int]
+) -> Iterable[sa.ColumnElement[bool]]:
     """Yield what facets only say nearly surely, or not at all."""
     if query.notebook is not None:
         yield _row("notebook_path") == codec.clean(query.notebook)
@@ -287,9 +294,9 @@ def _row_conditions(query: ExecutionQuery) -> Iterable[sa.ColumnElement[bool]]:
     if query.tag is not None:
         carrying = sa.select(sa.literal(1)).where(
             execution_tags.c.tag == codec.clean(query.tag),
-            execution_tags.c.number == sa.literal_column(f"{SEARCH_TABLE}.rowid"),
+            execution_tags.c.number == number,
         )
-        yield carrying.exists()
+        yield carrying.correlate_except(execution_tags).exists()
     if query.starred is False:
         yield _row("starred") == 0
     for owner in query.owners:

@@ -14,9 +14,8 @@ from jupyter_async_exec.core.execution import Execution, Hold, Status, Submissio
 from jupyter_async_exec.core.fan_in import due_at
 from jupyter_async_exec.core.transitions import apply
 from jupyter_async_exec.errors import NotFoundError
-from jupyter_async_exec.store import codec, numbers, search, turns
+from jupyter_async_exec.store import codec, full_text, numbers, search, turns
 from jupyter_async_exec.store.tables import (
-    SEARCH_TABLE,
     execution_tags,
     executions,
     handed,
@@ -54,14 +53,15 @@ _UPDATE = sa.update(executions).where(executions.c.number == sa.bindparam("its_n
 _UPDATE_END = _UPDATE.values({name: sa.bindparam(name) for name in ENDING_COLUMNS})
 _INSERT_HISTORY = sa.insert(history)
 _SELECT_REV = sa.select(revision.c.rev)
+_SELECT_LAST = sa.select(revision.c.rev, revision.c.last_number)
+_COUNT_ROWS_UP = sa.update(revision).values(
+    rev=revision.c.rev + sa.bindparam("n_rows"),
+    last_number=revision.c.last_number + sa.bindparam("n_rows"),
+)
 _COUNT_UP = sa.update(revision).values(rev=revision.c.rev + sa.bindparam("n_changes"))
 _SELECT_SHARED = sa.select(sweeps.c.provenance).where(sweeps.c.id == sa.bindparam("sweep_id"))
 _SELECT_HANDED = sa.select(handed.c.content).where(handed.c.number == sa.bindparam("its_number"))
-_SELECT_LAST_NUMBER = sa.text("SELECT seq FROM sqlite_sequence WHERE name = 'executions'")
 _INSERT_TAGS = sa.insert(execution_tags)
-_INSERT_WORDS = sa.text(f"INSERT INTO {SEARCH_TABLE} (rowid, words) VALUES (:number, :words)")  # noqa: S608
-_UPDATE_WORDS = sa.text(f"UPDATE {SEARCH_TABLE} SET words = :words WHERE rowid = :number")  # noqa: S608
-_DELETE_WORDS = sa.text(f"DELETE FROM {SEARCH_TABLE} WHERE rowid = :number")  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,8 +160,9 @@ def insert_all(
 ) -> list[Execution]:
     """Add queued executions with numbers in a row, each with its turn and what it waits for."""
     n = len(submissions)
-    first_number = int(connection.execute(_SELECT_LAST_NUMBER).scalar() or 0) + 1
-    first_rev = next_rev(connection, n) - n + 1
+    connection.execute(_COUNT_ROWS_UP, {"n_rows": n})
+    last = connection.execute(_SELECT_LAST).one()
+    first_number, first_rev = last.last_number - n + 1, last.rev - n + 1
     rows: list[dict[str, object]] = []
     added: list[Execution] = []
     given = zip(submissions, its_turns, holds, strict=True)
@@ -290,7 +291,7 @@ def end_unstarted(
             lines.append(_history_line(asked, "cancel_requested", at))
         lines.append(_history_line(new, "execution_finished", at))
     connection.execute(_UPDATE_END, rows)
-    connection.execute(_UPDATE_WORDS, words)
+    full_text.of(connection).change(connection, words)
     connection.execute(_INSERT_HISTORY, lines)
 
 
@@ -359,9 +360,8 @@ def _absent(ref: str | int) -> NotFoundError:
 
 def index(connection: sa.Connection, *unknown: Execution) -> None:
     """Make search, tags and numbers know executions outside the trash that they do not know."""
-    connection.execute(
-        _INSERT_WORDS, [{"number": each.number, "words": search.words(each)} for each in unknown]
-    )
+    words = [{"number": each.number, "words": search.words(each)} for each in unknown]
+    full_text.of(connection).add(connection, words)
     _tag(connection, *unknown)
     numbers.add(connection, *unknown)
 
@@ -380,7 +380,7 @@ def _untag(connection: sa.Connection, number: int) -> None:
 
 def _reindex(connection: sa.Connection, old: Execution, new: Execution) -> None:
     if old.deleted_at is None and new.deleted_at is not None:
-        connection.execute(_DELETE_WORDS, {"number": new.number})
+        full_text.of(connection).remove(connection, new.number)
         _untag(connection, new.number)
         numbers.remove(connection, new.number)
     elif old.deleted_at is not None and new.deleted_at is None:
@@ -388,7 +388,7 @@ def _reindex(connection: sa.Connection, old: Execution, new: Execution) -> None:
     elif new.deleted_at is None:
         words = search.words(new)
         if words != search.words(old):
-            connection.execute(_UPDATE_WORDS, {"number": new.number, "words": words})
+            full_text.of(connection).change(connection, [{"number": new.number, "words": words}])
         if old.tags != new.tags:
             _untag(connection, new.number)
             _tag(connection, new)

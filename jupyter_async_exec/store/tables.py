@@ -2,65 +2,96 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
+from typing import TYPE_CHECKING, Any
 
-#: Full-text table over `executions`; SQLAlchemy has no words for it.
-SEARCH_TABLE = "execution_search"
+import sqlalchemy as sa
+from typing_extensions import override
+
+from jupyter_async_exec.core import machines
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
+#: Attribute of the dialect of an engine: the machine it belongs to, if others share the store.
+MACHINE = "async_exec_machine"
+
+#: 64 bits everywhere; SQLite counts up only what is called INTEGER.
+NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+#: In the order of its bytes everywhere.
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+
+class BackendName(sa.types.TypeDecorator[str]):
+    """The name of a backend: bare for this machine's own, see `core.machines`."""
+
+    impl = TEXT
+    cache_ok = True
+
+    @override
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        machine = getattr(dialect, MACHINE, None)
+        return value if machine is None or value is None else machines.qualified(value, machine)
+
+    @override
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        machine = getattr(dialect, MACHINE, None)
+        return value if machine is None or value is None else machines.unqualified(value, machine)
+
 
 metadata = sa.MetaData()
 
 executions = sa.Table(
     "executions",
     metadata,
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("id", sa.Text, nullable=False, unique=True),
-    sa.Column("request_id", sa.Text, unique=True),
-    sa.Column("rev", sa.Integer, nullable=False, unique=True),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text),
-    sa.Column("message", sa.Text),
-    sa.Column("notebook_path", sa.Text, nullable=False),
-    sa.Column("title", sa.Text, nullable=False),
-    sa.Column("parameters", sa.Text, nullable=False),
-    sa.Column("kernel_name", sa.Text, nullable=False),
-    sa.Column("backend", sa.Text, nullable=False),
-    sa.Column("snapshot_id", sa.Text, nullable=False),
-    sa.Column("sweep_id", sa.Text),
-    sa.Column("parent_id", sa.Text),
-    sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("created_at", sa.Text, nullable=False),
-    sa.Column("started_at", sa.Text),
-    sa.Column("finished_at", sa.Text),
-    sa.Column("cells_done", sa.Integer, nullable=False),
-    sa.Column("cells_total", sa.Integer),
-    sa.Column("current_cell", sa.Integer),
-    sa.Column("error", sa.Text),
-    sa.Column("metrics", sa.Text, nullable=False),
-    sa.Column("remarks", sa.Text, nullable=False),
-    sa.Column("tags", sa.Text, nullable=False),
-    sa.Column("note", sa.Text, nullable=False),
-    sa.Column("starred", sa.Integer, nullable=False),
-    sa.Column("pinned", sa.Integer, nullable=False),
-    sa.Column("cancel_requested", sa.Integer, nullable=False),
-    sa.Column("deleted_at", sa.Text),
-    sa.Column("submitted_by", sa.Text, nullable=False),
-    sa.Column("limits", sa.Text, nullable=False),
-    sa.Column("provenance", sa.Text, nullable=False),
-    sa.Column("output_object", sa.Text),
-    sa.Column("journal_object", sa.Text),
-    sa.Column("log_object", sa.Text),
-    sa.Column("artifacts", sa.Text, nullable=False),
-    sa.Column("environment_id", sa.Text),
-    sa.Column("turn", sa.Integer, nullable=False, server_default=sa.text("0")),
-    sa.Column("hold", sa.Text),
-    sa.Column("replaced", sa.Integer, nullable=False, server_default=sa.text("0")),
-    sa.Column("reuse_key", sa.Text),
-    sa.Column("after_ids", sa.Text),
-    sa.Column("collect", sa.Text),
-    sa.Column("collect_sweep_id", sa.Text),
-    sa.Column("due_at", sa.Text),
-    sa.Column("waits_for", sa.Text),
-    sa.Column("resources", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("number", NUMBER, primary_key=True, autoincrement=True),
+    sa.Column("id", TEXT, nullable=False, unique=True),
+    sa.Column("request_id", TEXT, unique=True),
+    sa.Column("rev", NUMBER, nullable=False, unique=True),
+    sa.Column("status", TEXT, nullable=False),
+    sa.Column("reason", TEXT),
+    sa.Column("message", TEXT),
+    sa.Column("notebook_path", TEXT, nullable=False),
+    sa.Column("title", TEXT, nullable=False),
+    sa.Column("parameters", TEXT, nullable=False),
+    sa.Column("kernel_name", TEXT, nullable=False),
+    sa.Column("backend", BackendName, nullable=False),
+    sa.Column("snapshot_id", TEXT, nullable=False),
+    sa.Column("sweep_id", TEXT),
+    sa.Column("parent_id", TEXT),
+    sa.Column("attempt", NUMBER, nullable=False),
+    sa.Column("created_at", TEXT, nullable=False),
+    sa.Column("started_at", TEXT),
+    sa.Column("finished_at", TEXT),
+    sa.Column("cells_done", NUMBER, nullable=False),
+    sa.Column("cells_total", NUMBER),
+    sa.Column("current_cell", NUMBER),
+    sa.Column("error", TEXT),
+    sa.Column("metrics", TEXT, nullable=False),
+    sa.Column("remarks", TEXT, nullable=False),
+    sa.Column("tags", TEXT, nullable=False),
+    sa.Column("note", TEXT, nullable=False),
+    sa.Column("starred", NUMBER, nullable=False),
+    sa.Column("pinned", NUMBER, nullable=False),
+    sa.Column("cancel_requested", NUMBER, nullable=False),
+    sa.Column("deleted_at", TEXT),
+    sa.Column("submitted_by", TEXT, nullable=False),
+    sa.Column("limits", TEXT, nullable=False),
+    sa.Column("provenance", TEXT, nullable=False),
+    sa.Column("output_object", TEXT),
+    sa.Column("journal_object", TEXT),
+    sa.Column("log_object", TEXT),
+    sa.Column("artifacts", TEXT, nullable=False),
+    sa.Column("environment_id", TEXT),
+    sa.Column("turn", NUMBER, nullable=False, server_default=sa.text("0")),
+    sa.Column("hold", TEXT),
+    sa.Column("replaced", NUMBER, nullable=False, server_default=sa.text("0")),
+    sa.Column("reuse_key", TEXT),
+    sa.Column("after_ids", TEXT),
+    sa.Column("collect", TEXT),
+    sa.Column("collect_sweep_id", TEXT),
+    sa.Column("due_at", TEXT),
+    sa.Column("waits_for", TEXT),
+    sa.Column("resources", TEXT, nullable=False, server_default=sa.text("''")),
     sqlite_autoincrement=True,
 )
 
@@ -69,47 +100,57 @@ listed_columns = [
     column for column in executions.c if column.name not in {"artifacts", "provenance"}
 ]
 
+
+def _where(condition: sa.TextClause) -> dict[str, Any]:
+    """Return what makes an index one of only those rows, on every database."""
+    return {"sqlite_where": condition, "postgresql_where": condition}
+
+
 _live = sa.text("deleted_at IS NULL")
 #: What may be claimed; queries say it in the same words, so that its indexes are used.
 CLAIMABLE = sa.text("status = 'queued' AND cancel_requested = 0 AND hold IS NULL")
 
 # One index per list: each ends in `number`, so that a page is one short walk.
 sa.Index("ix_executions_live", executions.c.deleted_at, executions.c.number)
-sa.Index("ix_executions_status", executions.c.status, executions.c.number, sqlite_where=_live)
+# PostgreSQL does not see that equal columns in front leave rows in the order of `number`.
+sa.Index("ix_executions_listed", executions.c.number, postgresql_where=_live).ddl_if(
+    dialect="postgresql"
+)
+sa.Index("ix_executions_status", executions.c.status, executions.c.number, **_where(_live))
 sa.Index(
     "ix_executions_notebook",
     executions.c.notebook_path,
     executions.c.number,
-    sqlite_where=_live,
+    **_where(_live),
 )
-sa.Index("ix_executions_owner", executions.c.submitted_by, executions.c.number, sqlite_where=_live)
+sa.Index("ix_executions_owner", executions.c.submitted_by, executions.c.number, **_where(_live))
 sa.Index(
     "ix_executions_owner_notebook",
     executions.c.submitted_by,
     executions.c.notebook_path,
     executions.c.number,
-    sqlite_where=_live,
+    **_where(_live),
 )
 _single = sa.text("sweep_id IS NULL AND deleted_at IS NULL")
-sa.Index("ix_executions_single", executions.c.number, sqlite_where=_single)
+sa.Index("ix_executions_single", executions.c.number, **_where(_single))
 sa.Index(
     "ix_executions_single_notebook",
     executions.c.notebook_path,
     executions.c.number,
-    sqlite_where=_single,
+    **_where(_single),
 )
 sa.Index(
     "ix_executions_single_status",
     executions.c.status,
     executions.c.number,
-    sqlite_where=_single,
+    **_where(_single),
 )
 _in_sweep = sa.text("sweep_id IS NOT NULL AND deleted_at IS NULL")
 sa.Index(
     "ix_executions_sweep",
     executions.c.sweep_id,
     executions.c.number,
-    sqlite_where=_in_sweep,
+    **_where(_in_sweep),
 )
 sa.Index(
     "ix_executions_sweep_status",
@@ -118,7 +159,7 @@ sa.Index(
     # SQLite asks for these although the condition says them already.
     executions.c.deleted_at,
     executions.c.replaced,
-    sqlite_where=sa.text("sweep_id IS NOT NULL AND deleted_at IS NULL AND replaced = 0"),
+    **_where(sa.text("sweep_id IS NOT NULL AND deleted_at IS NULL AND replaced = 0")),
 )
 sa.Index(
     "ix_executions_queue",
@@ -126,16 +167,16 @@ sa.Index(
     executions.c.resources,
     executions.c.turn,
     executions.c.number,
-    sqlite_where=CLAIMABLE,
+    **_where(CLAIMABLE),
 )
 #: What waits for others, likewise.
 WAITING = sa.text("hold = 'others' AND status = 'queued'")
-sa.Index("ix_executions_waiting", executions.c.due_at, executions.c.number, sqlite_where=WAITING)
+sa.Index("ix_executions_waiting", executions.c.due_at, executions.c.number, **_where(WAITING))
 sa.Index(
     "ix_executions_collect_sweep",
     executions.c.collect_sweep_id,
     executions.c.number,
-    sqlite_where=sa.text("collect_sweep_id IS NOT NULL"),
+    **_where(sa.text("collect_sweep_id IS NOT NULL")),
 )
 #: What may be reused, likewise.
 REUSABLE = sa.text("reuse_key IS NOT NULL AND status = 'succeeded' AND deleted_at IS NULL")
@@ -143,7 +184,7 @@ sa.Index(
     "ix_executions_reuse",
     executions.c.reuse_key,
     executions.c.number,
-    sqlite_where=REUSABLE,
+    **_where(REUSABLE),
 )
 
 #: Which execution follows (`after`), was to collect (`collect`) and was handed (`handed`) which.
@@ -152,13 +193,13 @@ execution_links = sa.Table(
     metadata,
     sa.Column(
         "number",
-        sa.Integer,
+        NUMBER,
         sa.ForeignKey("executions.number", ondelete="CASCADE"),
         primary_key=True,
     ),
-    sa.Column("role", sa.Text, primary_key=True, nullable=False),
+    sa.Column("role", TEXT, primary_key=True, nullable=False),
     # Stays when what it names is gone.
-    sa.Column("source", sa.Integer, primary_key=True, nullable=False),
+    sa.Column("source", NUMBER, primary_key=True, nullable=False),
     sqlite_with_rowid=False,
 )
 sa.Index("ix_execution_links_source", execution_links.c.source, execution_links.c.role)
@@ -169,21 +210,21 @@ handed = sa.Table(
     metadata,
     sa.Column(
         "number",
-        sa.Integer,
+        NUMBER,
         sa.ForeignKey("executions.number", ondelete="CASCADE"),
         primary_key=True,
     ),
-    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("content", TEXT, nullable=False),
 )
 
 #: Which earlier results a sweep took over instead of computing them again.
 sweep_reuses = sa.Table(
     "sweep_reuses",
     metadata,
-    sa.Column("sweep_id", sa.Text, primary_key=True, nullable=False),
+    sa.Column("sweep_id", TEXT, primary_key=True, nullable=False),
     sa.Column(
         "number",
-        sa.Integer,
+        NUMBER,
         sa.ForeignKey("executions.number", ondelete="CASCADE"),
         primary_key=True,
     ),
@@ -195,54 +236,54 @@ sa.Index("ix_sweep_reuses_number", sweep_reuses.c.number)
 queue = sa.Table(
     "queue",
     metadata,
-    sa.Column("backend", sa.Text, primary_key=True),
-    sa.Column("claimed_turn", sa.Integer, nullable=False),
-    sa.Column("single_turn", sa.Integer, nullable=False),
+    sa.Column("backend", BackendName, primary_key=True),
+    sa.Column("claimed_turn", NUMBER, nullable=False),
+    sa.Column("single_turn", NUMBER, nullable=False),
 )
 
 #: One row per sweep; its executions name it in `sweep_id`.
 sweeps = sa.Table(
     "sweeps",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("request_id", sa.Text, unique=True),
-    sa.Column("rev", sa.Integer, nullable=False),
-    sa.Column("notebook_path", sa.Text, nullable=False),
-    sa.Column("title", sa.Text, nullable=False),
-    sa.Column("snapshot_id", sa.Text, nullable=False),
-    sa.Column("definition", sa.Text, nullable=False),
-    sa.Column("canary_id", sa.Text),
-    sa.Column("stop_after", sa.Integer),
-    sa.Column("message", sa.Text),
-    sa.Column("provenance", sa.Text, nullable=False),
-    sa.Column("submitted_by", sa.Text, nullable=False),
-    sa.Column("created_at", sa.Text, nullable=False),
-    sa.Column("finished_at", sa.Text),
-    sa.Column("to_come", sa.Integer, nullable=False, server_default=sa.text("0")),
-    sa.Column("first_number", sa.Integer),
-    sa.Column("deleted_at", sa.Text),
+    sa.Column("id", TEXT, primary_key=True),
+    sa.Column("request_id", TEXT, unique=True),
+    sa.Column("rev", NUMBER, nullable=False),
+    sa.Column("notebook_path", TEXT, nullable=False),
+    sa.Column("title", TEXT, nullable=False),
+    sa.Column("snapshot_id", TEXT, nullable=False),
+    sa.Column("definition", TEXT, nullable=False),
+    sa.Column("canary_id", TEXT),
+    sa.Column("stop_after", NUMBER),
+    sa.Column("message", TEXT),
+    sa.Column("provenance", TEXT, nullable=False),
+    sa.Column("submitted_by", TEXT, nullable=False),
+    sa.Column("created_at", TEXT, nullable=False),
+    sa.Column("finished_at", TEXT),
+    sa.Column("to_come", NUMBER, nullable=False, server_default=sa.text("0")),
+    sa.Column("first_number", NUMBER),
+    sa.Column("deleted_at", TEXT),
 )
 sa.Index("ix_sweeps_rev", sweeps.c.rev)
 #: Adaptive sweeps that are still to choose executions, likewise.
 CHOOSING = sa.text("to_come > 0")
-sa.Index("ix_sweeps_to_come", sweeps.c.to_come, sqlite_where=CHOOSING)
+sa.Index("ix_sweeps_to_come", sweeps.c.to_come, **_where(CHOOSING))
 _listed = sa.text("first_number IS NOT NULL")
-sa.Index("ix_sweeps_first", sweeps.c.first_number, sqlite_where=_listed)
+sa.Index("ix_sweeps_first", sweeps.c.first_number, **_where(_listed))
 sa.Index(
     "ix_sweeps_notebook",
     sweeps.c.notebook_path,
     sweeps.c.first_number,
-    sqlite_where=_listed,
+    **_where(_listed),
 )
 
 #: Which execution outside the trash carries which tag.
 execution_tags = sa.Table(
     "execution_tags",
     metadata,
-    sa.Column("tag", sa.Text, primary_key=True),
+    sa.Column("tag", TEXT, primary_key=True),
     sa.Column(
         "number",
-        sa.Integer,
+        NUMBER,
         sa.ForeignKey("executions.number", ondelete="CASCADE"),
         primary_key=True,
     ),
@@ -256,13 +297,13 @@ metric_points = sa.Table(
     metadata,
     sa.Column(
         "number",
-        sa.Integer,
+        NUMBER,
         sa.ForeignKey("executions.number", ondelete="CASCADE"),
         primary_key=True,
     ),
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("chunk", sa.Integer, primary_key=True),
-    sa.Column("n_points", sa.Integer, nullable=False),
+    sa.Column("name", TEXT, primary_key=True),
+    sa.Column("chunk", NUMBER, primary_key=True),
+    sa.Column("n_points", NUMBER, nullable=False),
     sa.Column("points", sa.LargeBinary, nullable=False),
 )
 
@@ -270,8 +311,8 @@ metric_points = sa.Table(
 environments = sa.Table(
     "environments",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("id", TEXT, primary_key=True),
+    sa.Column("content", TEXT, nullable=False),
 )
 
 #: When somebody last opened an execution or reused its result; no row while nobody did.
@@ -280,22 +321,22 @@ execution_uses = sa.Table(
     metadata,
     sa.Column(
         "number",
-        sa.Integer,
+        NUMBER,
         sa.ForeignKey("executions.number", ondelete="CASCADE"),
         primary_key=True,
     ),
-    sa.Column("used_at", sa.Text, nullable=False),
+    sa.Column("used_at", TEXT, nullable=False),
 )
 
 #: Parameter values under names, per notebook.
 presets = sa.Table(
     "presets",
     metadata,
-    sa.Column("notebook_path", sa.Text, primary_key=True),
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("parameters", sa.Text, nullable=False),
-    sa.Column("secrets", sa.Text, nullable=False),
-    sa.Column("updated_at", sa.Text, nullable=False),
+    sa.Column("notebook_path", TEXT, primary_key=True),
+    sa.Column("name", TEXT, primary_key=True),
+    sa.Column("parameters", TEXT, nullable=False),
+    sa.Column("secrets", TEXT, nullable=False),
+    sa.Column("updated_at", TEXT, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -303,14 +344,14 @@ presets = sa.Table(
 execution_numbers = sa.Table(
     "execution_numbers",
     metadata,
-    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("name", TEXT, primary_key=True),
     sa.Column(
         "number",
-        sa.Integer,
+        NUMBER,
         sa.ForeignKey("executions.number", ondelete="CASCADE"),
         primary_key=True,
     ),
-    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("kind", TEXT, primary_key=True),
     sa.Column("value", sa.Float, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -326,15 +367,15 @@ sa.Index(
 history = sa.Table(
     "history",
     metadata,
-    sa.Column("entry", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("entry", NUMBER, primary_key=True, autoincrement=True),
     sa.Column(
-        "execution_id", sa.Text, sa.ForeignKey("executions.id", ondelete="CASCADE"), nullable=False
+        "execution_id", TEXT, sa.ForeignKey("executions.id", ondelete="CASCADE"), nullable=False
     ),
-    sa.Column("rev", sa.Integer, nullable=False),
-    sa.Column("at", sa.Text, nullable=False),
-    sa.Column("type", sa.Text, nullable=False),
-    sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("rev", NUMBER, nullable=False),
+    sa.Column("at", TEXT, nullable=False),
+    sa.Column("type", TEXT, nullable=False),
+    sa.Column("attempt", NUMBER, nullable=False),
+    sa.Column("status", TEXT, nullable=False),
     sqlite_autoincrement=True,
 )
 sa.Index("ix_history_execution", history.c.execution_id, history.c.entry)
@@ -343,21 +384,28 @@ sa.Index(
     "uq_history_end",
     history.c.execution_id,
     unique=True,
-    sqlite_where=sa.text("type = 'execution_finished'"),
+    **_where(sa.text("type = 'execution_finished'")),
 )
 
-#: One row: the store-wide revision.
+#: One row: the store-wide revision, and the number that was given last.
 revision = sa.Table(
     "revision",
     metadata,
-    sa.Column("only", sa.Integer, sa.CheckConstraint('"only" = 1'), primary_key=True),
-    sa.Column("rev", sa.Integer, nullable=False),
+    sa.Column(
+        "only",
+        NUMBER,
+        sa.CheckConstraint('"only" = 1'),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("rev", NUMBER, nullable=False),
+    sa.Column("last_number", NUMBER, nullable=False, server_default=sa.text("0")),
 )
 
 #: Store-wide choices, such as the number of slots, as JSON.
 settings = sa.Table(
     "settings",
     metadata,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("name", TEXT, primary_key=True),
+    sa.Column("value", TEXT, nullable=False),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 import time
@@ -14,13 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import exc
 
 from jupyter_async_exec.errors import UnavailableError
-from jupyter_async_exec.store import database
+from jupyter_async_exec.store.database import BUSY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     import sqlalchemy as sa
+
+    from jupyter_async_exec.store.database import Database
 
 #: More would make each caller wait longer than it saves.
 MAX_BATCH = 16
@@ -44,24 +44,15 @@ class Writer:
 
     Parameters
     ----------
-    engine
-        Has exactly one connection, whose transactions begin immediately.
-    path
-        The store's file, for sentences.
-    make_room
-        Called when the disk is full; returns whether trying again may help.
+    database
+        Where to.
     patience_s
         When another program has held the lock for so long, whoever waits is refused, and
         whoever comes is refused at once, until it lets go.
     """
 
-    def __init__(
-        self, engine: sa.Engine, *, path: Path, make_room: Callable[[], bool], patience_s: float
-    ) -> None:
-        self._engine = engine
-        self._path = path
-        self._identity = _identity(path)
-        self._make_room = make_room
+    def __init__(self, database: Database, *, patience_s: float) -> None:
+        self._database = database
         self._patience_s = patience_s
         self._is_blocked = False
         self._saw_end = False
@@ -97,7 +88,7 @@ class Writer:
             if self._is_closed:
                 raise UnavailableError("The store is closed.")
             if not self._unblocked.wait_for(self._may_come, NOTICE_S):
-                raise UnavailableError(database.BUSY)
+                raise UnavailableError(BUSY)
             self._jobs.put(job)
         result: ResultT = job.answer.result()
         return result
@@ -133,9 +124,19 @@ class Writer:
     @contextmanager
     def _begun(self, batch: list[_Job]) -> Iterator[sa.Connection]:
         """Open a transaction, however long another program holds the lock."""
-        with self._engine.connect() as connection, self._take_lock(connection, batch):
-            self._check_file()
+        database = self._database
+        with (
+            database.write_engine.connect() as connection,
+            self._take_lock(connection, batch) as transaction,
+        ):
+            database.check()
             yield connection
+            seal = database.seal(connection)
+            try:
+                transaction.commit()
+            except exc.DBAPIError as error:
+                if not database.was_kept(seal, error):
+                    raise
 
     def _take_lock(self, connection: sa.Connection, batch: list[_Job]) -> sa.RootTransaction:
         began_s = time.monotonic()
@@ -143,7 +144,7 @@ class Writer:
             try:
                 transaction = connection.begin()
             except exc.DBAPIError as error:
-                if not database.is_busy(error) or self._is_closed:
+                if not self._database.is_busy(error) or self._is_closed:
                     raise
                 if time.monotonic() - began_s >= self._patience_s:
                     self._turn_away(batch, error)
@@ -175,16 +176,8 @@ class Writer:
                 return
             batch.append(job)
 
-    def _check_file(self) -> None:
-        """Refuse to write into a file that nobody will find again."""
-        if _identity(self._path) != self._identity:
-            raise UnavailableError(
-                f"The store {self._path} was removed or replaced while it was in use. "
-                "Nothing was changed; restart the server."
-            )
-
     def _recover(self, batch: list[_Job], error: exc.DBAPIError) -> None:
-        if database.is_busy(error):
+        if self._database.is_busy(error):
             self._refuse(batch, error)
         elif len(batch) == 1:
             self._retry_alone(batch[0], error)
@@ -193,14 +186,14 @@ class Writer:
             for job in batch:
                 self._do_alone(job)
 
-    def _do_alone(self, job: _Job) -> None:
+    def _do_alone(self, job: _Job, *, is_last: bool = False) -> None:
         waiting = [job]
         try:
             with self._begun(waiting) as connection:
                 answers = [self._work(connection, each) for each in waiting]
         except exc.DBAPIError as error:
             if waiting:
-                self._retry_alone(job, error)
+                self._retry_alone(job, error, is_last=is_last)
         except BaseException as error:  # noqa: BLE001  no caller may wait for ever
             if waiting:
                 job.answer.set_exception(error)
@@ -208,15 +201,19 @@ class Writer:
             for answer in answers:
                 _give(job, answer)
 
-    def _retry_alone(self, job: _Job, error: exc.DBAPIError) -> None:
-        if database.is_full(error) and job.is_essential and self._make_room():
+    def _retry_alone(self, job: _Job, error: exc.DBAPIError, *, is_last: bool = False) -> None:
+        database = self._database
+        if database.is_full(error) and job.is_essential and database.make_room():
             self._do_alone(job)
+        elif database.is_lost(error) and not is_last:
+            # Nothing of it was kept, and there may be another connection.
+            self._do_alone(job, is_last=True)
         else:
             self._refuse([job], error)
 
     def _refuse(self, batch: list[_Job], error: exc.DBAPIError) -> None:
         for job in batch:
-            job.answer.set_exception(database.explain(error, self._path))
+            job.answer.set_exception(self._database.explain(error))
 
     def _work(self, connection: sa.Connection, job: _Job) -> tuple[Any, Exception | None]:
         savepoint = connection.begin_nested()
@@ -224,7 +221,7 @@ class Writer:
             result = job.work(connection)
         except exc.IntegrityError as error:
             savepoint.rollback()
-            return None, database.explain(error, self._path)
+            return None, self._database.explain(error)
         except exc.DBAPIError:
             # On a full disk SQLite has rolled everything back already, the
             # savepoint with it.
@@ -242,11 +239,3 @@ def _give(job: _Job, answer: tuple[Any, Exception | None]) -> None:
         job.answer.set_result(result)
     else:
         job.answer.set_exception(problem)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)  # noqa: PTH116  once for each transaction
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

@@ -28,11 +28,13 @@ from jupyter_async_exec.core.execution import (
     Remark,
     Status,
 )
+from jupyter_async_exec.core.preset import Preset
 from jupyter_async_exec.errors import ConflictError, InvalidRequestError, NotFoundError
 from jupyter_async_exec.store import ExecutionQuery
 from jupyter_async_exec.testing.factories import SOME_MOMENT, make_submission
 
 if TYPE_CHECKING:
+    from jupyter_async_exec.core.json_types import JSONValue
     from jupyter_async_exec.core.resources import Resources
     from jupyter_async_exec.store import ExecutionStore
 
@@ -45,6 +47,11 @@ HOSTILE_QUESTIONS = (
     "#", "##1", "#-1", "#99999999999999999999", "99999999999999999999", "lr=", "=", "=0.1", "+ +",
     ".",    "²", "ß", "İ", "٣", "\u202e", "a\nb",
 )  # fmt: skip
+
+
+def preset(name: str, **parameters: JSONValue) -> Preset:
+    """Return a preset."""
+    return Preset(name=name, parameters=parameters, updated_at=SOME_MOMENT)
 
 
 class ExecutionStoreContract:
@@ -548,6 +555,77 @@ class ExecutionStoreContract:
         store.set_setting("slots", {"local": 2})
 
         assert store.get_setting("slots") == {"local": 2}
+
+    # ------------------------------------------------------------ presets
+
+    def test_a_preset_gives_way_to_one_of_its_name(self, store: ExecutionStore) -> None:
+        """By name, as many as there may be."""
+        presets = store.presets
+
+        kept = [presets.put("a.ipynb", preset(n, x=i), at_most=2) for i, n in enumerate("bab")]
+
+        assert kept == [True] * 3
+        assert not presets.put("a.ipynb", preset("c"), at_most=2)
+        assert presets.all("a.ipynb") == [preset("a", x=1), preset("b", x=2)]
+        assert presets.delete("a.ipynb", "a")
+        assert not presets.delete("a.ipynb", "a")
+
+    def test_presets_follow_a_folder_and_replace_what_is_in_the_way(
+        self, store: ExecutionStore
+    ) -> None:
+        """What is elsewhere stays."""
+        for path, name in (
+            ("old/a.ipynb", "moved"), ("old/b/c.ipynb", "moved"), ("older.ipynb", "other"),
+            ("new/a.ipynb", "moved"), ("new/a.ipynb", "stays"),
+        ):  # fmt: skip
+            store.presets.put(path, preset(name, path=path), at_most=9)
+
+        n_moved = store.presets.move("old", "new")
+
+        assert n_moved == 2
+        assert store.presets.all("new/a.ipynb") == [
+            preset("moved", path="old/a.ipynb"),
+            preset("stays", path="new/a.ipynb"),
+        ]
+        assert len(store.presets.all("new/b/c.ipynb")) == len(store.presets.all("older.ipynb")) == 1
+        assert store.presets.all("old/a.ipynb") == []
+
+    # ------------------------------------------------------------ what may go
+
+    def test_what_may_go_goes_with_all_that_belongs_to_it(self, store: ExecutionStore) -> None:
+        """Its number is never given again."""
+        self._ended(store, tags=("t",))
+        self._ended(store)
+        store.edit(1, starred=True)
+        store.collect.note_uses([1, 2, 99])
+        store.collect.note_uses([2])
+
+        may_go = [each.number for each in store.collect.collectable()]
+        n_moved = store.collect.trash([1, 2])
+        n_removed = store.collect.remove([1, 2])
+
+        assert (may_go, n_moved, n_removed) == ([2], 1, 1)
+        assert [each.number for each in store.iterate()] == [1]
+        assert store.accept(make_submission())[0].number == 3
+
+    # ------------------------------------------------------------ health
+
+    def test_a_sound_store_has_nothing_to_complain_of(self, store: ExecutionStore) -> None:
+        """Also after everything that can be made again was."""
+        running = self._running(store, tags=("t",), parameters={"lr": 0.01})
+        store.record(running.id, 1, (STARTED, SUCCEEDED))
+        store.accept(make_submission())
+        health = store.health
+
+        for _ in range(2):
+            assert health.complaints() == []
+            assert (health.misindexed(), health.endless()) == ([], [])
+            assert (health.is_search_sound(), health.rev_behind()) == (True, False)
+            health.rebuild_indexes()
+            assert health.rebuild_search() == 2
+            health.catch_up_rev()
+        assert [number for number, _ in health.walk()] == [1, 2]
+        assert len(store.find(ExecutionQuery(text="train")).executions) == 2
 
     # ------------------------------------------------------------ helpers
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
 STORE = "jupyter_async_exec.store.execution_store:ExecutionStore"
-STORE_MODULE = "jupyter_async_exec.store.execution_store:"
-MIGRATE = "jupyter_async_exec.store.migrate:"
+MIGRATE = "jupyter_async_exec.store.sqlite.upgrade:"
+DATABASE = "jupyter_async_exec.store.sqlite.database:"
 BACKEND = "jupyter_async_exec.backends.local:LocalBackend"
 BACKEND_MODULE = "jupyter_async_exec.backends.local:"
 SPARE = "jupyter_async_exec.runner.warm.pool:SpareRunner"
@@ -57,7 +57,7 @@ class Point:
 
 POINTS = {
     "before an upgrade": Point(MIGRATE, "_upgrade", after=False),
-    "after an upgrade": Point(STORE_MODULE, "migrate"),
+    "after an upgrade": Point(DATABASE, "migrate"),
     "before the acceptance": Point(STORE, "accept", after=False),
     "after the acceptance": Point(STORE, "accept"),
     "after the claim": Point(STORE, "claim", empty_is_none=True),

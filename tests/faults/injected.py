@@ -37,7 +37,7 @@ from jupyter_async_exec.service.verification import verify
 from jupyter_async_exec.snapshots.capture import capture
 from jupyter_async_exec.snapshots.notebook import normalise
 from jupyter_async_exec.store import ExecutionStore
-from jupyter_async_exec.store.migrate import migrate
+from jupyter_async_exec.store.sqlite.upgrade import migrate
 from jupyter_async_exec.testing.factories import make_submission
 from tests.conftest import make_notebook
 from tests.faults.damage import flip

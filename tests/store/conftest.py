@@ -1,4 +1,4 @@
-"""Empty stores, quickly: made once by the migrations, then copied."""
+"""Empty stores, quickly: made once by the migrations, then copied; on each kind of database."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jupyter_async_exec.store import ExecutionStore
+from tests.store.emptying import empty
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.postgres import Cluster
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +33,31 @@ def store_file(empty_store_file: Path, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def kept_url(cluster: Cluster) -> str:
+    """A store on PostgreSQL that one test after the other gets."""
+    url = cluster.create("kept")
+    ExecutionStore(url).close()
+    return url
+
+
 @pytest.fixture
-def store(store_file: Path) -> Iterator[ExecutionStore]:
-    store = ExecutionStore(f"sqlite:///{store_file}")
+def postgres_url(kept_url: str) -> str:
+    """An empty store on PostgreSQL."""
+    return empty(kept_url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """The address of an empty store, on one kind of database and then on the other."""
+    if request.param == "sqlite":
+        return f"sqlite:///{request.getfixturevalue('store_file')}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[ExecutionStore]:
+    store = ExecutionStore(store_url)
     yield store
     store.close()

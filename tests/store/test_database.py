@@ -13,7 +13,7 @@ from jupyter_async_exec.errors import (
     DiskFullError,
     UnavailableError,
 )
-from jupyter_async_exec.store.database import explain, file_system_of, journal_mode
+from jupyter_async_exec.store.sqlite.file import explain, file_system_of, journal_mode
 
 MOUNTS = r"""
 /dev/vda / ext4 rw 0 0

@@ -16,7 +16,6 @@ from jupyter_async_exec.testing.factories import SOME_MOMENT, make_submission, m
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 class Hands:
@@ -35,8 +34,8 @@ def clock() -> Hands:
 
 
 @pytest.fixture
-def store(store_file: Path, clock: Hands) -> Iterator[ExecutionStore]:
-    store = ExecutionStore(f"sqlite:///{store_file}", clock=clock)
+def store(store_url: str, clock: Hands) -> Iterator[ExecutionStore]:
+    store = ExecutionStore(store_url, clock=clock)
     yield store
     store.close()
 

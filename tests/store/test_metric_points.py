@@ -101,6 +101,7 @@ def test_a_late_report_of_an_earlier_attempt_records_nothing(store: ExecutionSto
     assert store.metrics(1)[1] == []
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_a_hundred_thousand_points_take_at_most_24_bytes_each(store: ExecutionStore) -> None:
     execution = start(store)
     before = size_of(store)
@@ -138,7 +139,7 @@ def points(name: str, first: int, size: int) -> MetricRecorded:
 
 
 def size_of(store: ExecutionStore) -> int:
-    with store._read_engine.connect() as connection:
+    with store._database.read_engine.connect() as connection:
         n_pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         page_bytes = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
     return int(n_pages) * int(page_bytes)

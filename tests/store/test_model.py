@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -32,9 +30,11 @@ from jupyter_async_exec.core.transitions import apply
 from jupyter_async_exec.errors import ConflictError
 from jupyter_async_exec.store import ExecutionQuery, ExecutionStore
 from jupyter_async_exec.testing.factories import SOME_MOMENT, make_submission
+from tests.store.emptying import empty
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 INDEX = st.integers(0, 5)
 TAGS = ("a", "b")
@@ -54,14 +54,12 @@ EVENTS: tuple[Event, ...] = (
 class StoreAgainstModel(RuleBasedStateMachine):
     """Every change is made to both; in the end, every list is the same."""
 
-    template: Path
+    #: Makes an empty store and returns its address.
+    make_empty: ClassVar[Callable[[], str]]
 
     @initialize()
     def open(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        path = Path(self.folder.name) / "store.sqlite"
-        shutil.copy(self.template, path)
-        self.store = ExecutionStore(f"sqlite:///{path}", clock=lambda: SOME_MOMENT)
+        self.store = ExecutionStore(type(self).make_empty(), clock=lambda: SOME_MOMENT)
         self.model: list[Execution] = []
         self.requests: dict[str, int] = {}
 
@@ -163,7 +161,6 @@ class StoreAgainstModel(RuleBasedStateMachine):
             self._all_lists_are_the_same()
         finally:
             self.store.close()
-            self.folder.cleanup()
 
     def _all_lists_are_the_same(self) -> None:
         live = [each for each in reversed(self.model) if each.deleted_at is None]
@@ -198,13 +195,26 @@ class StoreAgainstModel(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-def test_the_store_does_what_the_model_does(empty_store_file: Path) -> None:
-    StoreAgainstModel.template = empty_store_file
+@pytest.mark.parametrize(("kind", "n_examples"), [("sqlite", 300), ("postgresql", 60)])
+def test_the_store_does_what_the_model_does(
+    kind: str, n_examples: int, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    def copied() -> str:
+        path = tmp_path / "store.sqlite"
+        for name in ("", "-wal", "-shm"):
+            path.with_name(f"store.sqlite{name}").unlink(missing_ok=True)
+        shutil.copy(request.getfixturevalue("empty_store_file"), path)
+        return f"sqlite:///{path}"
+
+    def emptied() -> str:
+        return empty(request.getfixturevalue("kept_url"))
+
+    StoreAgainstModel.make_empty = staticmethod(copied if kind == "sqlite" else emptied)
 
     run_state_machine_as_test(
         StoreAgainstModel,
         settings=settings(
-            max_examples=300,
+            max_examples=n_examples,
             stateful_step_count=10,
             deadline=None,
             derandomize=True,

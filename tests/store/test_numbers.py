@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -114,10 +115,11 @@ def test_the_last_value_counts(store: ExecutionStore) -> None:
         assert found(store, "acc > 0.6") == expected
 
 
-def change(store_file: Path, statement: str) -> None:
-    with closing(sqlite3.connect(store_file)) as connection:
-        connection.execute(statement)
-        connection.commit()
+def change(url: str, statement: str) -> None:
+    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()
 
 
 @pytest.mark.parametrize(
@@ -129,12 +131,12 @@ def change(store_file: Path, statement: str) -> None:
     ],
 )
 def test_numbers_that_differ_from_the_rows_are_found_and_made_again(
-    store: ExecutionStore, store_file: Path, statement: str
+    store: ExecutionStore, store_url: str, statement: str
 ) -> None:
     run(store, {"acc": 0.5}, lr="0.1")
     run(store, {})
     sound = store.health.misindexed()
-    change(store_file, statement)
+    change(store_url, statement)
 
     wrong = store.health.misindexed()
     store.health.rebuild_search()
@@ -146,11 +148,12 @@ def test_an_upgrade_indexes_the_numbers_that_the_program_does(tmp_path: Path) ->
     kept = Path(__file__).parents[1] / "compat" / "stores" / "format-0001.sqlite"
     path = tmp_path / "store.sqlite"
     shutil.copy(kept, path)
+    url = f"sqlite:///{path}"
     parameters = {"LR": "0.1", "lr": 2, "s": "1e3", "n": 3, "b": True, "w": "word", "i": "1e999"}
     parameters |= {"": 1, "big": 10**400, "z" * 201: 1}
-    change(path, f"UPDATE executions SET parameters = '{json.dumps(parameters)}' WHERE number = 1")
-    change(path, "UPDATE executions SET deleted_at = created_at WHERE number = 2")
-    change(path, "UPDATE executions SET parameters = '{' WHERE number = 3")
+    change(url, f"UPDATE executions SET parameters = '{json.dumps(parameters)}' WHERE number = 1")
+    change(url, "UPDATE executions SET deleted_at = created_at WHERE number = 2")
+    change(url, "UPDATE executions SET parameters = '{' WHERE number = 3")
 
     with closing(ExecutionStore(f"sqlite:///{path}")) as store:
         with closing(sqlite3.connect(path)) as connection:

@@ -19,11 +19,20 @@ from jupyter_async_exec.store import (
 )
 from jupyter_async_exec.store.numbers import Comparison
 from jupyter_async_exec.store.queries import number_lists
+from jupyter_async_exec.store.sqlite.full_text import SQLiteFullText
 from jupyter_async_exec.store.tables import executions
 from jupyter_async_exec.testing.factories import make_submission
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from jupyter_async_exec.store import ExecutionStore
+
+
+@pytest.fixture
+def store_url(store_file: Path) -> str:
+    return f"sqlite:///{store_file}"
+
 
 CONDITIONS: dict[str, Any] = {
     "notebook": "a.ipynb",
@@ -123,7 +132,7 @@ def test_a_page_about_sweeps_neither_scans_a_table_nor_sorts(
 def test_the_next_to_claim_is_found_by_an_index(store: ExecutionStore) -> None:
     store.accept(make_submission())
 
-    with store._read_engine.connect() as connection:
+    with store._database.read_engine.connect() as connection:
         plans = [
             connection.exec_driver_sql(
                 f"EXPLAIN QUERY PLAN {query.compile(dialect=sqlite.dialect())}", parameters
@@ -141,7 +150,7 @@ def test_the_next_to_claim_is_found_by_an_index(store: ExecutionStore) -> None:
 
 
 def test_a_sweep_is_counted_without_its_rows(store: ExecutionStore) -> None:
-    with store._read_engine.connect() as connection:
+    with store._database.read_engine.connect() as connection:
         compiled = sweep_rows._COUNT.compile(dialect=sqlite.dialect())
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", ("s1",)).all()
 
@@ -170,12 +179,12 @@ def _plan(
     store: ExecutionStore, query: ExecutionQuery, *, rare: Comparison | None = None
 ) -> list[str]:
     steps: list[str] = []
-    for statement in number_lists(query, rare=rare):
+    for statement in number_lists(query, SQLiteFullText(), rare=rare):
         steps += _explain(store, statement)
     return steps
 
 
 def _explain(store: ExecutionStore, statement: sa.Select[Any]) -> list[str]:
     compiled = statement.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
-    with store._read_engine.connect() as connection:
+    with store._database.read_engine.connect() as connection:
         return [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
+
+from jupyter_async_exec.store.migrations.both import NUMBER, TEXT, create_index, is_postgres
 
 revision = "0001"
 down_revision = None
@@ -19,28 +22,53 @@ def upgrade() -> None:
     _make_executions()
     op.create_table(
         "execution_tags",
-        sa.Column("tag", sa.Text, primary_key=True),
+        sa.Column("tag", TEXT, primary_key=True),
         sa.Column(
             "number",
-            sa.Integer,
+            NUMBER,
             sa.ForeignKey("executions.number", ondelete="CASCADE"),
             primary_key=True,
         ),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_execution_tags_number", "execution_tags", ["number"])
+    create_index("ix_execution_tags_number", "execution_tags", ["number"])
     _make_history()
     op.create_table(
         "revision",
-        sa.Column("only", sa.Integer, sa.CheckConstraint('"only" = 1'), primary_key=True),
-        sa.Column("rev", sa.Integer, nullable=False),
+        sa.Column(
+            "only",
+            NUMBER,
+            sa.CheckConstraint('"only" = 1'),
+            primary_key=True,
+            autoincrement=False,
+        ),
+        sa.Column("rev", NUMBER, nullable=False),
     )
     op.execute('INSERT INTO revision ("only", rev) VALUES (1, 0)')
     op.create_table(
         "settings",
-        sa.Column("name", sa.Text, primary_key=True),
-        sa.Column("value", sa.Text, nullable=False),
+        sa.Column("name", TEXT, primary_key=True),
+        sa.Column("value", TEXT, nullable=False),
     )
+    _make_search()
+
+
+def _make_search() -> None:
+    if is_postgres():
+        op.create_table(
+            "execution_search",
+            sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+            sa.Column("words", postgresql.TSVECTOR, nullable=False),
+        )
+        # Without fast updates, which would let searches go through what is not yet in the index.
+        op.create_index(
+            "ix_execution_search_words",
+            "execution_search",
+            ["words"],
+            postgresql_using="gin",
+            postgresql_with={"fastupdate": "off"},
+        )
+        return
     op.execute(
         "CREATE VIRTUAL TABLE execution_search USING fts5(words, detail=none, columnsize=0, "
         f"""tokenize="ascii tokenchars '.=+-'", prefix='{PREFIX_LENGTHS}')"""
@@ -50,93 +78,91 @@ def upgrade() -> None:
 def _make_executions() -> None:
     op.create_table(
         "executions",
-        sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-        sa.Column("id", sa.Text, nullable=False, unique=True),
-        sa.Column("request_id", sa.Text, unique=True),
-        sa.Column("rev", sa.Integer, nullable=False, unique=True),
+        sa.Column("number", NUMBER, primary_key=True, autoincrement=True),
+        sa.Column("id", TEXT, nullable=False, unique=True),
+        sa.Column("request_id", TEXT, unique=True),
+        sa.Column("rev", NUMBER, nullable=False, unique=True),
         *(
             sa.Column(name, kind, nullable=nullable)
             for name, kind, nullable in (
-                ("status", sa.Text, False),
-                ("reason", sa.Text, True),
-                ("message", sa.Text, True),
-                ("notebook_path", sa.Text, False),
-                ("title", sa.Text, False),
-                ("parameters", sa.Text, False),
-                ("kernel_name", sa.Text, False),
-                ("backend", sa.Text, False),
-                ("snapshot_id", sa.Text, False),
-                ("sweep_id", sa.Text, True),
-                ("parent_id", sa.Text, True),
-                ("attempt", sa.Integer, False),
-                ("created_at", sa.Text, False),
-                ("started_at", sa.Text, True),
-                ("finished_at", sa.Text, True),
-                ("cells_done", sa.Integer, False),
-                ("cells_total", sa.Integer, True),
-                ("current_cell", sa.Integer, True),
-                ("error", sa.Text, True),
-                ("metrics", sa.Text, False),
-                ("remarks", sa.Text, False),
-                ("tags", sa.Text, False),
-                ("note", sa.Text, False),
-                ("starred", sa.Integer, False),
-                ("pinned", sa.Integer, False),
-                ("cancel_requested", sa.Integer, False),
-                ("deleted_at", sa.Text, True),
-                ("submitted_by", sa.Text, False),
-                ("limits", sa.Text, False),
-                ("provenance", sa.Text, False),
-                ("output_object", sa.Text, True),
-                ("journal_object", sa.Text, True),
-                ("log_object", sa.Text, True),
-                ("artifacts", sa.Text, False),
+                ("status", TEXT, False),
+                ("reason", TEXT, True),
+                ("message", TEXT, True),
+                ("notebook_path", TEXT, False),
+                ("title", TEXT, False),
+                ("parameters", TEXT, False),
+                ("kernel_name", TEXT, False),
+                ("backend", TEXT, False),
+                ("snapshot_id", TEXT, False),
+                ("sweep_id", TEXT, True),
+                ("parent_id", TEXT, True),
+                ("attempt", NUMBER, False),
+                ("created_at", TEXT, False),
+                ("started_at", TEXT, True),
+                ("finished_at", TEXT, True),
+                ("cells_done", NUMBER, False),
+                ("cells_total", NUMBER, True),
+                ("current_cell", NUMBER, True),
+                ("error", TEXT, True),
+                ("metrics", TEXT, False),
+                ("remarks", TEXT, False),
+                ("tags", TEXT, False),
+                ("note", TEXT, False),
+                ("starred", NUMBER, False),
+                ("pinned", NUMBER, False),
+                ("cancel_requested", NUMBER, False),
+                ("deleted_at", TEXT, True),
+                ("submitted_by", TEXT, False),
+                ("limits", TEXT, False),
+                ("provenance", TEXT, False),
+                ("output_object", TEXT, True),
+                ("journal_object", TEXT, True),
+                ("log_object", TEXT, True),
+                ("artifacts", TEXT, False),
             )
         ),
         sqlite_autoincrement=True,
     )
-    live = sa.text("deleted_at IS NULL")
-    op.create_index("ix_executions_live", "executions", ["deleted_at", "number"])
-    op.create_index("ix_executions_status", "executions", ["status", "number"], sqlite_where=live)
-    op.create_index(
-        "ix_executions_notebook", "executions", ["notebook_path", "number"], sqlite_where=live
-    )
-    op.create_index(
+    live = "deleted_at IS NULL"
+    create_index("ix_executions_live", "executions", ["deleted_at", "number"])
+    create_index("ix_executions_status", "executions", ["status", "number"], where=live)
+    create_index("ix_executions_notebook", "executions", ["notebook_path", "number"], where=live)
+    create_index(
         "ix_executions_sweep",
         "executions",
         ["sweep_id", "number"],
-        sqlite_where=sa.text("sweep_id IS NOT NULL AND deleted_at IS NULL"),
+        where="sweep_id IS NOT NULL AND deleted_at IS NULL",
     )
-    op.create_index(
+    create_index(
         "ix_executions_queue",
         "executions",
         ["backend", "number"],
-        sqlite_where=sa.text("status = 'queued' AND cancel_requested = 0"),
+        where="status = 'queued' AND cancel_requested = 0",
     )
 
 
 def _make_history() -> None:
     op.create_table(
         "history",
-        sa.Column("entry", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("entry", NUMBER, primary_key=True, autoincrement=True),
         sa.Column(
             "execution_id",
-            sa.Text,
+            TEXT,
             sa.ForeignKey("executions.id", ondelete="CASCADE"),
             nullable=False,
         ),
-        sa.Column("rev", sa.Integer, nullable=False),
-        sa.Column("at", sa.Text, nullable=False),
-        sa.Column("type", sa.Text, nullable=False),
-        sa.Column("attempt", sa.Integer, nullable=False),
-        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("rev", NUMBER, nullable=False),
+        sa.Column("at", TEXT, nullable=False),
+        sa.Column("type", TEXT, nullable=False),
+        sa.Column("attempt", NUMBER, nullable=False),
+        sa.Column("status", TEXT, nullable=False),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_history_execution", "history", ["execution_id", "entry"])
-    op.create_index(
+    create_index("ix_history_execution", "history", ["execution_id", "entry"])
+    create_index(
         "uq_history_end",
         "history",
         ["execution_id"],
         unique=True,
-        sqlite_where=sa.text("type = 'execution_finished'"),
+        where="type = 'execution_finished'",
     )

@@ -10,6 +10,8 @@ import string
 import sqlalchemy as sa
 from alembic import op
 
+from jupyter_async_exec.store.migrations.both import NUMBER, TEXT, create_index
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -19,7 +21,7 @@ depends_on = None
 LONGEST_NAME = 200
 LONGEST_NUMBER = 40
 MOST_NUMBERS = 1_000
-NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+NUMERAL = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 BATCH = sa.text(
     "SELECT number, parameters, metrics FROM executions "
@@ -33,14 +35,14 @@ INSERT = sa.text(
 
 def upgrade() -> None:
     """Add tables and a column, and make what is recorded already searchable by its numbers."""
-    op.add_column("executions", sa.Column("environment_id", sa.Text))
+    op.add_column("executions", sa.Column("environment_id", TEXT))
     op.create_table("environments", _text("id", primary_key=True), _text("content"))
     op.create_table(
         "metric_points",
         _number(),
         _text("name", primary_key=True),
-        sa.Column("chunk", sa.Integer, primary_key=True),
-        sa.Column("n_points", sa.Integer, nullable=False),
+        sa.Column("chunk", NUMBER, primary_key=True),
+        sa.Column("n_points", NUMBER, nullable=False),
         sa.Column("points", sa.LargeBinary, nullable=False),
     )
     op.create_table(
@@ -51,7 +53,7 @@ def upgrade() -> None:
         sa.Column("value", sa.Float, nullable=False),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_execution_numbers_number", "execution_numbers", ["number"])
+    create_index("ix_execution_numbers_number", "execution_numbers", ["number"])
     _index_numbers(op.get_bind())
 
 
@@ -79,7 +81,7 @@ def _numbers(text: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, value in values.items() if isinstance(values, dict) else ():
         is_text = (
-            isinstance(value, str) and len(value) <= LONGEST_NUMBER and NUMBER.fullmatch(value)
+            isinstance(value, str) and len(value) <= LONGEST_NUMBER and NUMERAL.fullmatch(value)
         )
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not (is_text or is_number) or not 0 < len(name) <= LONGEST_NAME:
@@ -96,13 +98,13 @@ def _numbers(text: str) -> dict[str, float]:
 
 
 def _text(name: str, *, primary_key: bool = False) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, primary_key=primary_key, nullable=False)
+    return sa.Column(name, TEXT, primary_key=primary_key, nullable=False)
 
 
 def _number() -> sa.Column[int]:
     return sa.Column(
         "number",
-        sa.Integer,
+        NUMBER,
         sa.ForeignKey("executions.number", ondelete="CASCADE"),
         primary_key=True,
     )

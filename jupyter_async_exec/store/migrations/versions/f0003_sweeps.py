@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from jupyter_async_exec.store.migrations.both import NUMBER, TEXT, create_index
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -15,49 +17,49 @@ def upgrade() -> None:
     """Make the table `sweeps`; give each execution its turn in the queue."""
     # Added as they are, without rebuilding a table that may hold a million rows.
     op.add_column(
-        "executions", sa.Column("turn", sa.Integer, nullable=False, server_default=sa.text("0"))
+        "executions", sa.Column("turn", NUMBER, nullable=False, server_default=sa.text("0"))
     )
-    op.add_column("executions", sa.Column("hold", sa.Text))
+    op.add_column("executions", sa.Column("hold", TEXT))
     op.add_column(
-        "executions", sa.Column("replaced", sa.Integer, nullable=False, server_default=sa.text("0"))
+        "executions", sa.Column("replaced", NUMBER, nullable=False, server_default=sa.text("0"))
     )
     op.drop_index("ix_executions_queue", "executions")
-    claimable = sa.text("status = 'queued' AND cancel_requested = 0 AND hold IS NULL")
-    op.create_index(
-        "ix_executions_queue", "executions", ["backend", "turn", "number"], sqlite_where=claimable
+    claimable = "status = 'queued' AND cancel_requested = 0 AND hold IS NULL"
+    create_index(
+        "ix_executions_queue", "executions", ["backend", "turn", "number"], where=claimable
     )
-    op.create_index(
+    create_index(
         "ix_executions_sweep_status",
         "executions",
         ["sweep_id", "status", "deleted_at", "replaced"],
-        sqlite_where=sa.text("sweep_id IS NOT NULL AND deleted_at IS NULL AND replaced = 0"),
+        where="sweep_id IS NOT NULL AND deleted_at IS NULL AND replaced = 0",
     )
     op.create_table(
         "queue",
-        sa.Column("backend", sa.Text, primary_key=True),
-        sa.Column("claimed_turn", sa.Integer, nullable=False),
-        sa.Column("single_turn", sa.Integer, nullable=False),
+        sa.Column("backend", TEXT, primary_key=True),
+        sa.Column("claimed_turn", NUMBER, nullable=False),
+        sa.Column("single_turn", NUMBER, nullable=False),
     )
     op.create_table(
         "sweeps",
-        sa.Column("id", sa.Text, primary_key=True),
-        sa.Column("request_id", sa.Text, unique=True),
+        sa.Column("id", TEXT, primary_key=True),
+        sa.Column("request_id", TEXT, unique=True),
         *(
             sa.Column(name, kind, nullable=nullable)
             for name, kind, nullable in (
-                ("rev", sa.Integer, False),
-                ("notebook_path", sa.Text, False),
-                ("title", sa.Text, False),
-                ("snapshot_id", sa.Text, False),
-                ("definition", sa.Text, False),
-                ("canary_id", sa.Text, True),
-                ("stop_after", sa.Integer, True),
-                ("message", sa.Text, True),
-                ("provenance", sa.Text, False),
-                ("submitted_by", sa.Text, False),
-                ("created_at", sa.Text, False),
-                ("finished_at", sa.Text, True),
+                ("rev", NUMBER, False),
+                ("notebook_path", TEXT, False),
+                ("title", TEXT, False),
+                ("snapshot_id", TEXT, False),
+                ("definition", TEXT, False),
+                ("canary_id", TEXT, True),
+                ("stop_after", NUMBER, True),
+                ("message", TEXT, True),
+                ("provenance", TEXT, False),
+                ("submitted_by", TEXT, False),
+                ("created_at", TEXT, False),
+                ("finished_at", TEXT, True),
             )
         ),
     )
-    op.create_index("ix_sweeps_rev", "sweeps", ["rev"])
+    create_index("ix_sweeps_rev", "sweeps", ["rev"])

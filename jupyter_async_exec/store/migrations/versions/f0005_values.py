@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alembic import op
+from jupyter_async_exec.store.migrations.both import create_index
 
 revision = "0005"
 down_revision = "0004"
@@ -12,4 +12,4 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the index."""
-    op.create_index("ix_execution_numbers_value", "execution_numbers", ["name", "value", "number"])
+    create_index("ix_execution_numbers_value", "execution_numbers", ["name", "value", "number"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from jupyter_async_exec.store.migrations.both import NUMBER, TEXT, create_index
+
 revision = "0008"
 down_revision = "0007"
 branch_labels = None
@@ -15,34 +17,34 @@ def upgrade() -> None:
     """Add columns, their indexes, and the tables of links and of what was handed over."""
     # Added as they are, without rebuilding a table that may hold a million rows.
     for name in ("after_ids", "collect", "collect_sweep_id", "due_at", "waits_for"):
-        op.add_column("executions", sa.Column(name, sa.Text))
-    op.create_index(
+        op.add_column("executions", sa.Column(name, TEXT))
+    create_index(
         "ix_executions_waiting",
         "executions",
         ["due_at", "number"],
-        sqlite_where=sa.text("hold = 'others' AND status = 'queued'"),
+        where="hold = 'others' AND status = 'queued'",
     )
-    op.create_index(
+    create_index(
         "ix_executions_collect_sweep",
         "executions",
         ["collect_sweep_id", "number"],
-        sqlite_where=sa.text("collect_sweep_id IS NOT NULL"),
+        where="collect_sweep_id IS NOT NULL",
     )
     op.create_table(
         "execution_links",
         _number(),
-        sa.Column("role", sa.Text, primary_key=True, nullable=False),
-        sa.Column("source", sa.Integer, primary_key=True, nullable=False),
+        sa.Column("role", TEXT, primary_key=True, nullable=False),
+        sa.Column("source", NUMBER, primary_key=True, nullable=False),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_execution_links_source", "execution_links", ["source", "role"])
-    op.create_table("handed", _number(), sa.Column("content", sa.Text, nullable=False))
+    create_index("ix_execution_links_source", "execution_links", ["source", "role"])
+    op.create_table("handed", _number(), sa.Column("content", TEXT, nullable=False))
 
 
 def _number() -> sa.Column[int]:
     return sa.Column(
         "number",
-        sa.Integer,
+        NUMBER,
         sa.ForeignKey("executions.number", ondelete="CASCADE"),
         primary_key=True,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from jupyter_async_exec.store.migrations.both import TEXT, create_index
+
 revision = "0010"
 down_revision = "0009"
 branch_labels = None
@@ -15,12 +17,12 @@ def upgrade() -> None:
     """Add what executions need, and let the queue be found by it."""
     op.add_column(
         "executions",
-        sa.Column("resources", sa.Text, nullable=False, server_default=sa.text("''")),
+        sa.Column("resources", TEXT, nullable=False, server_default=sa.text("''")),
     )
     op.drop_index("ix_executions_queue", "executions")
-    op.create_index(
+    create_index(
         "ix_executions_queue",
         "executions",
         ["backend", "resources", "turn", "number"],
-        sqlite_where=sa.text("status = 'queued' AND cancel_requested = 0 AND hold IS NULL"),
+        where="status = 'queued' AND cancel_requested = 0 AND hold IS NULL",
     )

@@ -1,0 +1,1 @@
+"""The store in one file: what SQLite needs and others do not."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from jupyter_async_exec.errors import InvalidRequestError, SnapshotTooBigError
 from jupyter_async_exec.snapshots.git import GitFacts, GitState, ask_git
 from jupyter_async_exec.snapshots.manifest import (
     CapturedFile,
+    CapturedFiles,
     LinkedFile,
     Manifest,
     check_path,
@@ -31,6 +32,7 @@ from jupyter_async_exec.snapshots.tree import (
 )
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping, Sequence
 
     from jupyter_async_exec.objects.base import ObjectStore, ObjectWriter
@@ -76,6 +78,8 @@ CODE_SUFFIXES = frozenset(
 #: More linked files than this are counted, not listed.
 N_LINKED_LISTED = 1_000
 N_NAMED_TOO_BIG = 10
+#: So many trees are known as they were last; each takes a megabyte for 5,000 files.
+N_TREES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +198,7 @@ def capture(
         manifest = Manifest(
             notebook_path=path,
             notebook_object=batch.put(source) if is_kept else sha256(source).hexdigest(),
-            files=tuple(reader.read(chosen)),
+            files=reader.read(chosen),
             kernel_name=kernel_name,
             language=language,
         )
@@ -215,7 +219,10 @@ def capture(
 
 def is_code(path: str) -> bool:
     """Tell whether a file is code, which is never linked for its size."""
-    return os.path.splitext(path)[1].lower() in CODE_SUFFIXES  # noqa: PTH122  5,000 times
+    # As `os.path.splitext` has it, of which 5,000 calls take a while.
+    name = path[path.rfind("/") + 1 :].lstrip(".")
+    dot = name.rfind(".")
+    return dot > 0 and name[dot:].lower() in CODE_SUFFIXES
 
 
 def choose(
@@ -336,22 +343,30 @@ class _Reader:
         self._cache = stat_cache
         self._notes = notes
 
-    def read(self, files: Sequence[FoundFile]) -> list[CapturedFile]:
-        captured: list[CapturedFile] = []
+    def read(self, files: Sequence[FoundFile]) -> CapturedFiles:
+        known: list[tuple[FoundFile, str]] = []
         unknown: list[FoundFile] = []
-        known = self._cache.find_all((file.source, file.status) for file in files)
-        there = frozenset(filter(None, known))
+        found = self._cache.find_all((file.source, file.status) for file in files)
+        there = frozenset(filter(None, found))
         if not self._is_cache_trusted:
             there = self._objects.touch_all(there)
-        for file, object_id in zip(files, known, strict=True):
+        for file, object_id in zip(files, found, strict=True):
             if object_id is not None and object_id in there:
-                captured.append(_captured(file, object_id, file.status.st_size, file.status))
+                known.append((file, object_id))
             else:
                 unknown.append(file)
-        captured += read_in_portions(
+        read = read_in_portions(
             unknown, size_bytes=lambda file: file.status.st_size, read=self._read_all
         )
-        return captured
+        if read:
+            return CapturedFiles([*(_captured(*each, each[0].status) for each in known), *read])
+        # Beside thousands of files: as they were when somebody asked last.
+        return _as_before(
+            tuple(file.path for file, _ in known),
+            tuple(object_id for _, object_id in known),
+            tuple(file.status.st_size for file, _ in known),
+            tuple(_is_executable(file.status) for file, _ in known),
+        )
 
     def _read_all(self, files: Sequence[FoundFile]) -> list[CapturedFile]:
         read = (self._read(file) for file in files)
@@ -366,7 +381,7 @@ class _Reader:
                 after = path.lstat()
                 if _is_same(before, after):
                     self._cache.record(file.source, after, object_id)
-                    return _captured(file, object_id, after.st_size, after)
+                    return _captured(file, object_id, after)
         except FileNotFoundError:
             self._notes.add("vanished while it was read and was not captured", file.path)
             return None
@@ -375,17 +390,36 @@ class _Reader:
             return None
         reason = "changed while it was read: it was captured as it was found"
         self._notes.add(reason, file.path, is_known=True)
-        return _captured(file, object_id, self._batch.size_bytes(object_id), after)
+        size_bytes = self._batch.size_bytes(object_id)
+        return replace(_captured(file, object_id, after), size_bytes=size_bytes)
 
 
-def _captured(
-    file: FoundFile, object_id: str, size_bytes: int, status: os.stat_result
-) -> CapturedFile:
+def _captured(file: FoundFile, object_id: str, status: os.stat_result) -> CapturedFile:
     return CapturedFile(
         path=file.path,
         object_id=object_id,
-        size_bytes=size_bytes,
-        executable=bool(status.st_mode & 0o100),
+        size_bytes=status.st_size,
+        executable=_is_executable(status),
+    )
+
+
+def _is_executable(status: os.stat_result) -> bool:
+    return bool(status.st_mode & 0o100)
+
+
+@lru_cache(N_TREES)
+def _as_before(
+    paths: tuple[str, ...],
+    object_ids: tuple[str, ...],
+    sizes_bytes: tuple[int, ...],
+    are_executable: tuple[bool, ...],
+) -> CapturedFiles:
+    """Return files by all that a manifest says of them; the same for the same ones."""
+    return CapturedFiles(
+        CapturedFile(path=path, object_id=object_id, size_bytes=size_bytes, executable=executable)
+        for path, object_id, size_bytes, executable in zip(
+            paths, object_ids, sizes_bytes, are_executable, strict=True
+        )
     )
 
 

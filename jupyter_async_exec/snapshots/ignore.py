@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import pathspec
@@ -21,6 +22,8 @@ IGNORE_FILE_BYTES = 1_000_000
 LINE_CHARACTERS = 4_096
 #: With 8 stars, each name of 255 characters that does not match takes milliseconds.
 N_STARS = 8
+#: Names that were judged lately; at each submission most are the same again.
+N_NAMES = 16_384
 _STARS = re.compile(r"\*+")
 
 #: Made by tools and of no use to an execution; neither captured nor linked.
@@ -59,9 +62,16 @@ _SECRET = re.compile(
 _INSTALLED_NAMES = frozenset({"node_modules", "site-packages", ".Rproj.user", "renv-cache"})
 
 
+@lru_cache(N_NAMES)
 def is_junk(name: str) -> bool:
     """Tell whether an entry of this name is neither captured nor linked."""
     return name in _JUNK_NAMES or _JUNK.fullmatch(name) is not None
+
+
+@lru_cache(N_NAMES)
+def _is_left_out(name: str) -> bool:
+    """Tell whether an entry of this name is not captured unless somebody says so."""
+    return name in _INSTALLED_NAMES or _SECRET.fullmatch(name) is not None
 
 
 def is_environment(names: Iterable[str]) -> bool:
@@ -91,13 +101,14 @@ class IgnoreRules:
     def ignores(self, path: str, *, is_directory: bool) -> bool:
         """Tell whether a path, relative to the tree root, is not to be captured."""
         written = f"{path}/" if is_directory else path
-        own = _last_verdict(self.own_layers, written)
-        if own is not None:
-            return own
-        name = path.rpartition("/")[2]
-        if name in _INSTALLED_NAMES or _SECRET.fullmatch(name):
+        # Asked for each of thousands of files: mostly there is no layer at all.
+        if self.own_layers:
+            own = _last_verdict(self.own_layers, written)
+            if own is not None:
+                return own
+        if _is_left_out(path[path.rfind("/") + 1 :]):
             return True
-        return bool(_last_verdict(self.git_layers, written))
+        return bool(self.git_layers and _last_verdict(self.git_layers, written))
 
     def is_protected(self, path: str) -> bool:
         """Tell whether not even being tracked by git makes a path part of a snapshot."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.errors import (
@@ -16,7 +17,8 @@ from jupyter_async_exec.errors import (
 from jupyter_async_exec.objects.base import check_object_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from typing import Self
 
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.objects.base import ObjectStore
@@ -48,6 +50,38 @@ class LinkedFile:
     mtime_ns: int
 
 
+class CapturedFiles(tuple[CapturedFile, ...]):
+    """Files sorted by path, checked once: a manifest of thousands is made at every click.
+
+    Raises
+    ------
+    InvalidRequestError
+        A path leads out of the tree or appears twice, or an id is none.
+    """
+
+    paths: frozenset[str]
+    #: Of all files, and what is above them.
+    folders: frozenset[str]
+
+    def __new__(cls, files: Iterable[CapturedFile] = ()) -> Self:
+        """Sort and check them."""
+        made = super().__new__(cls, sorted(files, key=attrgetter("path")))
+        made.paths = frozenset(check_path(file.path) for file in made)
+        if len(made.paths) != len(made):
+            raise InvalidRequestError("The manifest lists a path twice.")
+        for file in made:
+            check_object_id(file.object_id)
+        made.folders = frozenset(_folders_of(made.paths))
+        for folder in made.folders & made.paths:
+            raise _twofold(folder)
+        return made
+
+    @cached_property
+    def canonical(self) -> str:
+        """The JSON that stands in a manifest."""
+        return _dumps([_file_to_json(file) for file in self])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
     """What a snapshot holds; its SHA-256 is the snapshot's id.
@@ -69,19 +103,26 @@ class Manifest:
     format: int = FORMAT
 
     def __post_init__(self) -> None:
-        files = tuple(sorted(self.files, key=lambda file: file.path))
+        files = self.files if isinstance(self.files, CapturedFiles) else CapturedFiles(self.files)
         object.__setattr__(self, "files", files)
-        for object_id in (self.notebook_object, *(file.object_id for file in files)):
-            check_object_id(object_id)
+        check_object_id(self.notebook_object)
         for text in (self.kernel_name, self.language):
             _check_text(text)
-        _check_tree([self.notebook_path, *(file.path for file in files)])
+        path = check_path(self.notebook_path)
+        if path in files.paths:
+            raise InvalidRequestError("The manifest lists a path twice.")
+        if path in files.folders:
+            raise _twofold(path)
+        for folder in files.paths.intersection(_folders_of([path])):
+            raise _twofold(folder)
 
     @cached_property
     def canonical(self) -> bytes:
         """The bytes that are stored and hashed: sorted keys, no white space, UTF-8."""
-        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return text.encode("utf-8")
+        rest = _dumps(self._rest_to_json())
+        # `files` is the first of the keys.
+        files = self.files if isinstance(self.files, CapturedFiles) else CapturedFiles(self.files)
+        return f'{{"files":{files.canonical},{rest[1:]}'.encode()
 
     @property
     def snapshot_id(self) -> str:
@@ -93,24 +134,19 @@ class Manifest:
         """Every object it names, the notebook first."""
         return [self.notebook_object, *(file.object_id for file in self.files)]
 
-    def to_json(self) -> JSONObject:
-        """Return the manifest as JSON."""
+    def _rest_to_json(self) -> JSONObject:
+        """Return all of it but the files."""
         return {
             "format": self.format,
             "notebook_path": self.notebook_path,
             "notebook_object": self.notebook_object,
-            "files": [
-                {
-                    "path": file.path,
-                    "object_id": file.object_id,
-                    "size_bytes": file.size_bytes,
-                    "executable": file.executable,
-                }
-                for file in self.files
-            ],
             "kernel_name": self.kernel_name,
             "language": self.language,
         }
+
+    def to_json(self) -> JSONObject:
+        """Return the manifest as JSON."""
+        return {**self._rest_to_json(), "files": [_file_to_json(file) for file in self.files]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Manifest:
@@ -182,26 +218,39 @@ def check_path(path: object) -> str:
     if not isinstance(path, str) or not path:
         raise InvalidRequestError(f"{path!r:.100} is not a path.")
     _check_text(path)
-    for part in path.split("/"):
-        if part in {"", ".", ".."}:
-            raise InvalidRequestError(f"The path {path!r:.200} leads out of its folder.")
+    framed = f"/{path}/"
+    if "//" in framed or "/./" in framed or "/../" in framed:
+        raise InvalidRequestError(f"The path {path!r:.200} leads out of its folder.")
     return path
 
 
-def _check_tree(paths: list[str]) -> None:
-    """Refuse a path that appears twice, also as the folder of another."""
-    seen = {check_path(path) for path in paths}
-    if len(seen) != len(paths):
-        raise InvalidRequestError("The manifest lists a path twice.")
+def _folders_of(paths: Iterable[str]) -> set[str]:
+    """Return all folders above paths."""
     folders: set[str] = set()
     for path in paths:
         folder = path.rpartition("/")[0]
         # What is known was looked at, and all above it.
         while folder and folder not in folders:
-            if folder in seen:
-                raise InvalidRequestError(f"{folder!r:.200} is listed as a file and as a folder.")
             folders.add(folder)
             folder = folder.rpartition("/")[0]
+    return folders
+
+
+def _twofold(path: str) -> InvalidRequestError:
+    return InvalidRequestError(f"{path!r:.200} is listed as a file and as a folder.")
+
+
+def _file_to_json(file: CapturedFile) -> JSONObject:
+    return {
+        "path": file.path,
+        "object_id": file.object_id,
+        "size_bytes": file.size_bytes,
+        "executable": file.executable,
+    }
+
+
+def _dumps(document: object) -> str:
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _check_text(text: object) -> None:

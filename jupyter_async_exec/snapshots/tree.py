@@ -8,7 +8,7 @@ import stat
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from jupyter_async_exec.snapshots.git import find_exclude_file, find_top, is_submodule
 from jupyter_async_exec.snapshots.ignore import IgnoreRules, is_environment, is_junk
@@ -34,9 +34,8 @@ class Tree:
     rules: IgnoreRules
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundFile:
-    """A regular file that belongs to a tree."""
+class FoundFile(NamedTuple):
+    """A regular file that belongs to a tree; a tuple, because it is made thousands of times."""
 
     #: Relative to the root, `/` between parts.
     path: str
@@ -202,8 +201,9 @@ class _Walk:
             if path and self._is_foreign(Path(folder), path, names):
                 continue
             inner = rules.entering(Path(folder), path, names)
+            prefix = f"{path}/" if path else ""
             for entry in entries:
-                below = f"{path}/{entry.name}" if path else entry.name
+                below = prefix + entry.name
                 if self._takes(entry, below, inner):
                     queue.append((entry.path, below, inner))
         self._resolve_links()
@@ -236,23 +236,22 @@ class _Walk:
         """Note a file or link; tell whether the entry is a folder to be looked into."""
         if is_junk(entry.name):
             return False
-        try:
-            path.encode("utf-8")
-        except UnicodeEncodeError:
+        if not path.isascii() and not _is_utf8(path):
             self._notes.add("has a name that is not UTF-8 and was not captured", path)
             return False
         try:
             status = entry.stat(follow_symlinks=False)
         except OSError:
             return False  # It vanished.
-        if stat.S_ISDIR(status.st_mode):
+        mode = stat.S_IFMT(status.st_mode)
+        if mode == stat.S_IFDIR:
             return self._takes_folder(entry, path, rules)
         if path == self._notebook_path or self._is_ignored(path, rules):
             return False
-        if stat.S_ISLNK(status.st_mode):
+        if mode == stat.S_IFREG:
+            self._found[path] = FoundFile(path, entry.path, status)
+        elif mode == stat.S_IFLNK:
             self._note_link(entry.path, path)
-        elif stat.S_ISREG(status.st_mode):
-            self._found[path] = FoundFile(path=path, source=entry.path, status=status)
         else:
             self._notes.add("is a socket, pipe or device and was not captured", path, is_known=True)
         return False
@@ -269,7 +268,7 @@ class _Walk:
         )
 
     def _is_ignored(self, path: str, rules: IgnoreRules) -> bool:
-        if path in self._tracked:
+        if self._tracked and path in self._tracked:
             return rules.is_protected(path)
         return rules.ignores(path, is_directory=False)
 
@@ -294,7 +293,15 @@ class _Walk:
 
     def _add_copy(self, path: str, file: FoundFile) -> None:
         if path != self._notebook_path and len(self._found) < N_ENTRIES:
-            self._found[path] = FoundFile(path=path, source=file.source, status=file.status)
+            self._found[path] = file._replace(path=path)
+
+
+def _is_utf8(path: str) -> bool:
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _folders_of(paths: Iterable[str]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,7 @@ class SweepsHandler(_SweepAnswer):
     async def post(self) -> None:
         """Seal a notebook once and queue it many times, or say what that would be."""
         body = await self.read_body("/sweeps")
-        request = wire.sweep_request(body, submitted_by=self.user_name)
+        request = await asyncio.to_thread(wire.sweep_request, body, submitted_by=self.user_name)
         base = await self.service.presets.fill(
             request.base, body.get("preset"), varied=request.definition.names
         )
@@ -128,9 +129,13 @@ class AddHandler(_SweepAnswer):
     @web.authenticated
     @authorized
     async def post(self, ref: str) -> None:
-        """Add executions."""
+        """Add executions, or say what that would be."""
         body = await self.read_body("/sweeps/{id}/add")
-        definition = wire.sweep_definition(body)
+        definition = await asyncio.to_thread(wire.sweep_definition, body)
+        if body.get("dry_run", False):
+            plan = await self.service.sweeps.plan_more(ref, definition)
+            self.write_json(wire.plan_to_json(plan))
+            return
         await self.write_sweep(
             *await self.service.sweeps.add(ref, definition, submitted_by=self.user_name)
         )

@@ -16,6 +16,7 @@ from jupyter_async_exec.core.retention import Retention
 from jupyter_async_exec.core.reuse import ReusePolicy
 from jupyter_async_exec.core.search import Sampler, Search, best, goal_of
 from jupyter_async_exec.core.secret_parameters import takes_secret
+from jupyter_async_exec.core.sweep_table import read_table
 from jupyter_async_exec.core.sweeps import Mode, SweepDefinition
 from jupyter_async_exec.errors import InvalidRequestError
 from jupyter_async_exec.service import SubmitRequest, SweepRequest
@@ -356,7 +357,7 @@ def _reuse_policy(body: JSONObject | None) -> ReusePolicy | None:
 
 
 def sweep_request(body: JSONObject, *, submitted_by: str) -> SweepRequest:
-    """Return what a checked request body asks for."""
+    """Return what a checked request body asks for; see `sweep_definition`."""
     return SweepRequest(
         base=submit_request(body, submitted_by=submitted_by),
         definition=sweep_definition(body),
@@ -374,10 +375,17 @@ def _then(body: JSONObject | None, *, submitted_by: str) -> SubmitRequest | None
 
 
 def sweep_definition(body: JSONObject) -> SweepDefinition:
-    """Return what a checked request body wants to vary."""
+    """Return what a checked request body wants to vary; a table takes time, so call it in a thread.
+
+    Raises
+    ------
+    RefusedError
+        The table cannot be read.
+    """
+    table = body.get("table", ())
     return SweepDefinition(
         values=body.get("values", {}),
-        table=body.get("table", ()),
+        table=read_table(table) if isinstance(table, str) else table,
         mode=Mode(body.get("mode", Mode.GRID)),
         samples=body.get("samples"),
         seed=body.get("seed", 0),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
 import json
 import sys
 from dataclasses import asdict
@@ -15,15 +14,15 @@ from jupyter_async_exec.cli.session import (
     EXIT_CODES,
     WAIT_INTERVAL_S,
     print_json,
-    read_value,
     say,
     summary,
 )
 from jupyter_async_exec.core.goal import Direction, Goal
 from jupyter_async_exec.core.metrics import is_name
 from jupyter_async_exec.core.search import Sampler, Search, best, goal_of
+from jupyter_async_exec.core.sweep_table import read_table
 from jupyter_async_exec.core.sweeps import Mode, SweepDefinition
-from jupyter_async_exec.errors import InvalidRequestError
+from jupyter_async_exec.errors import InvalidRequestError, RefusedError
 from jupyter_async_exec.service.places import NO_REASONS
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from jupyter_async_exec.composition import House
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.sweeps import Sweep
-    from jupyter_async_exec.snapshots.parameters import ParameterList
+    from jupyter_async_exec.service.ports import SweepPlan
 
 
 def add_definition_options(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +88,7 @@ def add_definition_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_definition(options: argparse.Namespace, declared: ParameterList) -> SweepDefinition | None:
+def read_definition(options: argparse.Namespace) -> SweepDefinition | None:
     """Return what the options want to vary, None when they want no sweep."""
     goal, mode = _goal(options), _mode(options)
     if not options.sweep and options.table is None and mode is not Mode.ADAPTIVE:
@@ -109,7 +108,7 @@ def read_definition(options: argparse.Namespace, declared: ParameterList) -> Swe
         values[name.strip()] = text
     return SweepDefinition(
         values=values,
-        table=() if options.table is None else _read_table(options.table, declared),
+        table=() if options.table is None else _read_table(options.table),
         mode=mode,
         samples=options.samples,
         seed=options.seed,
@@ -137,35 +136,23 @@ def _mode(options: argparse.Namespace) -> Mode:
     return chosen or (Mode.GRID if goal is None else Mode.ADAPTIVE)
 
 
-def _read_table(path: Path, declared: ParameterList) -> list[dict[str, Any]]:
+def _read_table(path: Path) -> list[dict[str, Any]]:
     import yaml
 
     try:
         text = path.read_text(encoding="utf-8-sig")
-        if path.suffix.lower() == ".csv":
-            return _read_csv(text, declared)
+        if path.suffix.lower() not in {".yaml", ".yml"}:
+            return read_table(text)
         rows = yaml.safe_load(text)
     except OSError as error:
         raise InvalidRequestError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except (yaml.YAMLError, csv.Error, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidRequestError(f"{path} is no table: {error}.") from None
+    except RefusedError as error:
+        raise InvalidRequestError(f"{path}: {error.message}") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or not rows:
         raise InvalidRequestError(f"{path} must be a list of objects, one per execution.")
     return rows
-
-
-def _read_csv(text: str, declared: ParameterList) -> list[dict[str, Any]]:
-    rows = list(csv.DictReader(text.splitlines(), restkey="", skipinitialspace=True))
-    if not rows:
-        raise InvalidRequestError("The table has no rows below its head.")
-    typed = declared.typed_names
-    return [
-        {
-            name: value if name in typed or value is None else read_value(name, str(value))
-            for name, value in row.items()
-        }
-        for row in rows
-    ]
 
 
 async def wait_for_sweep(house: House, sweep: Sweep) -> None:
@@ -214,6 +201,15 @@ async def report_sweep(
         if not waited and not house.dispatcher.is_active:
             say("It starts as soon as a Jupyter server or a command with --wait is running.")
     return EXIT_CODES.get(sweep.status, 0)
+
+
+def report_plan(plan: SweepPlan, *, as_json: bool) -> int:
+    """Print what a sweep would be; return the exit code."""
+    if as_json:
+        print_json(wire.plan_to_json(plan))
+    else:
+        say(plan.message)
+    return 0
 
 
 def summary_of_sweep(sweep: Sweep) -> str:

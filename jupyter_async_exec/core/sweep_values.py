@@ -174,7 +174,7 @@ def _piece(name: str, piece: str, kind: ParameterType) -> list[JSONValue]:
             raise ValuesError(f"`{name}` has more than {MAX_TRIALS:,} values.")
         return [values.at(index) for index in range(values.n)]
     if kind in {ParameterType.ANY, ParameterType.NONE}:
-        return [_guessed(piece)]
+        return [guess(piece)]
     # Read as the declared type later, with the sentences that forms have too.
     return [piece]
 
@@ -218,7 +218,8 @@ def _unquoted(piece: str) -> str:
     return piece
 
 
-def _guessed(piece: str) -> JSONValue:
+def guess(piece: str) -> JSONValue:
+    """Return what a text means where nothing is declared: JSON, Python's words, or else text."""
     if piece in _WORDS:
         return _WORDS[piece]
     try:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.core.parameters import Parameter, ParameterType, coerce_parameters
+from jupyter_async_exec.core.sweep_table import CellText
 from jupyter_async_exec.core.sweep_values import (
     MAX_TRIALS,
     Values,
     ValuesError,
     check_one_kind,
+    guess,
     read_values,
 )
 from jupyter_async_exec.errors import InvalidParametersError, RefusedError
@@ -238,7 +240,7 @@ def _axes(
     fields: dict[str, str] = {}
     axes: list[_Axis] = []
     if definition.table:
-        axes.append(_table_axis(definition.table))
+        axes.append(_table_axis(definition.table, kinds))
     for name, given in definition.values.items():
         try:
             values = read_values(name, given, kinds.get(name, ParameterType.ANY))
@@ -253,7 +255,7 @@ def _axes(
     return axes
 
 
-def _table_axis(table: Sequence[Mapping[str, object]]) -> _Axis:
+def _table_axis(table: Sequence[Mapping[str, object]], kinds: Mapping[str, ParameterType]) -> _Axis:
     names = tuple(str(name) for name in table[0])
     if not names:
         raise RefusedError("The table has no columns; each needs the name of a parameter.")
@@ -265,9 +267,24 @@ def _table_axis(table: Sequence[Mapping[str, object]]) -> _Axis:
                 f"see {str(odd)[:100]!r}."
             )
     columns = tuple(
-        read_values(name, [row[name] for row in table], ParameterType.ANY) for name in names
+        read_values(
+            name,
+            [_cell(row[name], kinds.get(name, ParameterType.ANY)) for row in table],
+            ParameterType.ANY,
+        )
+        for name in names
     )
     return _Axis(names, len(table), columns)
+
+
+def _cell(value: object, kind: ParameterType) -> object:
+    """Return the value of a cell; what is text only because all of its file is, guessed."""
+    if not isinstance(value, CellText):
+        return value
+    if kind not in {ParameterType.ANY, ParameterType.NONE}:
+        return str(value)
+    # Nothing, where nobody says that it is a text.
+    return guess(value) if value else None
 
 
 def _count(definition: SweepDefinition, axes: Sequence[_Axis]) -> int:

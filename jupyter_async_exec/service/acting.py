@@ -202,6 +202,11 @@ class ActingSweeps(SweepService):
         await self._check_change(ref)
         return await super().add(ref, definition, submitted_by=submitted_by)
 
+    @override
+    async def plan_more(self, ref: str, definition: SweepDefinition) -> Any:
+        await self._check_change(ref)
+        return await super().plan_more(ref, definition)
+
     async def _check_sources(self, request: SweepRequest) -> None:
         """Refuse to follow or collect what is not there for this person."""
         for each in filter(None, (request.base, request.then)):

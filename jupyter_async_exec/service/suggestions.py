@@ -7,6 +7,7 @@ a search goes on wherever and whenever it was interrupted.
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import random
 from dataclasses import dataclass
@@ -188,6 +189,11 @@ def _checked(definition: SweepDefinition) -> tuple[Goal, Search, int]:
             f"'parallel' is how many run at once, from 1 to {MAX_PARALLEL}, not {search.parallel}."
         )
     return search.goal, search, n
+
+
+def can_search() -> bool:
+    """Tell whether Optuna is installed, without importing it."""
+    return importlib.util.find_spec("optuna") is not None
 
 
 def _optuna() -> Any:

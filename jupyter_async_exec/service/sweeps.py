@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
-    from jupyter_async_exec.core.execution import Execution
+    from jupyter_async_exec.core.execution import Execution, Submission
     from jupyter_async_exec.core.goal import Goal
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.core.reuse import ReusePolicy
@@ -261,20 +261,10 @@ class SweepService:
         """
 
         def work() -> Sweep:
-            sweep, members = self._store.sweeps.read(ref)
-            reused = self._store.sweeps.reused(sweep.id)
-            if not members and reused:
-                raise ConflictError(
-                    "Nothing was run in this sweep, because all of it was known; "
-                    "submit a new one with what you would add."
-                )
-            if not members:
-                raise ConflictError("All executions of this sweep are in the trash.")
             if definition.mode is Mode.ADAPTIVE:
-                return self._extend(sweep, definition)
-            more = self._sealer.more(sweep, definition, members, submitted_by=submitted_by)
-            known = {parameters_key(each.parameters) for each in (*members, *reused)}
-            n_new = sum(parameters_key(each.parameters) not in known for each in more)
+                sweep, n = self._longer(ref, definition)
+                return self._store.sweeps.extend(sweep.id, n)
+            sweep, more, n_new = self._more(ref, definition, submitted_by=submitted_by)
             if n_new:
                 self._admission.check(n_new)
             return self._store.sweeps.add(sweep.id, more, only_new=True)[0]
@@ -283,8 +273,70 @@ class SweepService:
         self._changed()
         return await self.get(sweep.id)
 
-    def _extend(self, sweep: Sweep, definition: SweepDefinition) -> Sweep:
-        """Let an adaptive sweep choose some more."""
+    async def plan_more(self, ref: str, definition: SweepDefinition) -> SweepPlan:
+        """Say what `add` would add and how long that takes; accept nothing.
+
+        Raises
+        ------
+        InvalidParametersError, RefusedError, ConflictError
+            It would be refused; that all of it is there already is no refusal here.
+        """
+
+        def work() -> SweepPlan:
+            if definition.mode is Mode.ADAPTIVE:
+                sweep, n = self._longer(ref, definition)
+                return self._planned(sweep, n, ())
+            sweep, more, n_new = self._more(ref, definition, submitted_by="")
+            return self._planned(sweep, n_new, more, n_known=len(more) - n_new)
+
+        return await asyncio.to_thread(work)
+
+    def _planned(
+        self, sweep: Sweep, n: int, submissions: Sequence[Submission], *, n_known: int = 0
+    ) -> SweepPlan:
+        """Return the plan of `n` more executions of a sweep."""
+        said = f"{n:,} more execution{'' if n == 1 else 's'}"
+        if n_known:
+            said = f"{said}, and {n_known:,} that the sweep has already"
+        n_at_once = min(self._slots(), sweep.definition.get("parallel") or MAX_TRIALS)
+        duration_s = self._duration_s(sweep.notebook_path, math.ceil(n / n_at_once))
+        return SweepPlan(
+            count=n,
+            n_reused=n_known,
+            duration_s=duration_s,
+            n_files=0,
+            message=_with_duration(said, n, duration_s),
+            trials=tuple(each.parameters for each in submissions[:N_SHOWN]),
+        )
+
+    def _more(
+        self, ref: str, definition: SweepDefinition, *, submitted_by: str
+    ) -> tuple[Sweep, list[Submission], int]:
+        """Return a sweep, what `definition` unfolds to, the new ones first, and how many these are.
+
+        Raises
+        ------
+        ConflictError
+            There is nothing to add to.
+        """
+        sweep, members = self._store.sweeps.read(ref)
+        reused = self._store.sweeps.reused(sweep.id)
+        if not members and reused:
+            raise ConflictError(
+                "Nothing was run in this sweep, because all of it was known; "
+                "submit a new one with what you would add."
+            )
+        _check_some(members)
+        more = self._sealer.more(sweep, definition, members, submitted_by=submitted_by)
+        known = {parameters_key(each.parameters) for each in (*members, *reused)}
+        new = [each for each in more if parameters_key(each.parameters) not in known]
+        old = [each for each in more if parameters_key(each.parameters) in known]
+        return sweep, [*new, *old], len(new)
+
+    def _longer(self, ref: str, definition: SweepDefinition) -> tuple[Sweep, int]:
+        """Return an adaptive sweep, and how many executions more it shall choose."""
+        sweep, members = self._store.sweeps.read(ref)
+        _check_some(members)
         n = definition.samples
         if "objective" not in sweep.definition:
             raise ConflictError("This sweep has no objective; add values to it.")
@@ -297,7 +349,7 @@ class SweepService:
                 "Say with 'samples' how many executions are added; a search has at most "
                 f"{MAX_SEARCHED:,}."
             )
-        return self._store.sweeps.extend(sweep.id, n)
+        return sweep, n
 
     def find_same(self, key: str | None, policy: ReusePolicy) -> Execution | None:
         """Return the result of that key that will do; reads the store."""
@@ -350,12 +402,10 @@ class SweepService:
         if follower is not None and then is not None:
             self._seal_then.find_key(follower, then)
         n = sealed.n_all
-        one_s = self._store.sweeps.usual_duration_s(request.base.path)
-        duration_s = None
-        if one_s is not None:
-            n_alone = 1 if sweep.canary_id is not None else 0
-            n_at_once = min(self._slots(), sweep.definition.get("parallel") or MAX_TRIALS)
-            duration_s = one_s * (n_alone + math.ceil((n - n_alone) / n_at_once))
+        n_alone = 1 if sweep.canary_id is not None else 0
+        n_at_once = min(self._slots(), sweep.definition.get("parallel") or MAX_TRIALS)
+        n_rounds = n_alone + math.ceil((n - n_alone) / n_at_once)
+        duration_s = self._duration_s(request.base.path, n_rounds)
         said = f"{n:,} execution{'' if n == 1 else 's'}"
         if sweep.counts.to_come:
             said = f"{said}, each chosen by what came of those before it"
@@ -363,20 +413,19 @@ class SweepService:
             said = f"{sweep.title}; {said}"
         elif reused:
             said = f"{said}, and {len(reused):,} that ran already"
-        if not n:
-            message = f"{said}: nothing would run."
-        elif duration_s is None:
-            message = f"{said}; how long is not known, because none of this notebook succeeded yet."
-        else:
-            message = f"{said}, about {_in_words(duration_s)}."
         return SweepPlan(
             count=n,
             n_reused=len(reused),
             duration_s=duration_s,
             n_files=sealed.n_datums,
-            message=message,
+            message=_with_duration(said, n, duration_s),
             trials=tuple(each.parameters for each in sealed.submissions[:N_SHOWN]),
         )
+
+    def _duration_s(self, path: str, n_rounds: int) -> float | None:
+        """Return how long so many executions of a notebook take, one after the other."""
+        one_s = self._store.sweeps.usual_duration_s(path)
+        return None if one_s is None else one_s * n_rounds
 
 
 def _not_before(policy: ReusePolicy) -> datetime | None:
@@ -404,6 +453,19 @@ def _check(request: SweepRequest) -> None:
 def _may_be_retried(execution: Execution) -> bool:
     is_unstarted = execution.status is Status.CANCELLED and not execution.cancel_requested
     return execution.status is Status.FAILED or is_unstarted
+
+
+def _check_some(members: Sequence[Execution]) -> None:
+    if not members:
+        raise ConflictError("All executions of this sweep are in the trash.")
+
+
+def _with_duration(said: str, n: int, duration_s: float | None) -> str:
+    if not n:
+        return f"{said}: nothing would run."
+    if duration_s is None:
+        return f"{said}; how long is not known, because none of this notebook succeeded yet."
+    return f"{said}, about {_in_words(duration_s)}."
 
 
 def _in_words(duration_s: float) -> str:

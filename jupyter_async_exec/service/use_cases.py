@@ -33,6 +33,7 @@ from jupyter_async_exec.service.places import Places
 from jupyter_async_exec.service.presets import Presets
 from jupyter_async_exec.service.results import Content, LogPiece, ResultReader
 from jupyter_async_exec.service.submission import Sealer
+from jupyter_async_exec.service.suggestions import can_search
 from jupyter_async_exec.service.sweep_submission import SweepSealer
 from jupyter_async_exec.service.sweeps import SweepService
 from jupyter_async_exec.service.titles import Titles
@@ -635,6 +636,7 @@ class ExecutionService:
             "queued": counts.queued,
             "running": counts.running,
             "slots": self.slots(),
+            "adaptive": can_search(),
             "waiting_reason": self._places.find_reasons().here if counts.queued else None,
             "disk": {
                 "used_bytes": self._disk_use.read(),

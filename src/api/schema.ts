@@ -370,7 +370,10 @@ export interface paths {
     };
     get?: never;
     put?: never;
-    /** Add executions of the same snapshot; what the sweep has already is left out. */
+    /**
+     * Add executions of the same snapshot; what the sweep has already is left out.
+     * @description With `dry_run` nothing is added; the answer says what it would be.
+     */
     post: operations['addToSweep'];
     delete?: never;
     options?: never;
@@ -764,10 +767,12 @@ export interface components {
       values?: {
         [key: string]: string | unknown[];
       };
-      /** @description Rows of values for several parameters at once; each row has the same names. */
-      table?: {
-        [key: string]: unknown;
-      }[];
+      /** @description Rows of values for several parameters at once; each row has the same names. As a text: CSV with a head, or JSON; cells of CSV are read as the notebook declares, or else guessed. */
+      table?:
+        | {
+            [key: string]: unknown;
+          }[]
+        | string;
       /**
        * @description `grid`, if left out: every value with every other; `zip`: the first with the first and so on; `random`: some of the grid; `adaptive`: each chosen by what came of those before it, from `int(8, 128)`, `float(0, 1)`, `log(1e-4, 1e-1)`, ranges or several values. `add` with `adaptive` and `samples` alone lets a search go on.
        * @enum {string}
@@ -786,6 +791,8 @@ export interface components {
        * @enum {string|null}
        */
       sampler?: 'tpe' | 'random' | null;
+      /** @description Only say what it would be. */
+      dry_run?: boolean;
     };
     SweepSubmission: {
       /** @description Jupyter path of the notebook. */
@@ -796,10 +803,12 @@ export interface components {
       values?: {
         [key: string]: string | unknown[];
       };
-      /** @description Rows of values for several parameters at once; each row has the same names. */
-      table?: {
-        [key: string]: unknown;
-      }[];
+      /** @description Rows of values for several parameters at once; each row has the same names. As a text: CSV with a head, or JSON; cells of CSV are read as the notebook declares, or else guessed. */
+      table?:
+        | {
+            [key: string]: unknown;
+          }[]
+        | string;
       /**
        * @description `grid`, if left out: every value with every other; `zip`: the first with the first and so on; `random`: some of the grid; `adaptive`: each chosen by what came of those before it, from `int(8, 128)`, `float(0, 1)`, `log(1e-4, 1e-1)`, ranges or several values. `add` with `adaptive` and `samples` alone lets a search go on.
        * @enum {string}
@@ -838,7 +847,7 @@ export interface components {
     SweepPlan: {
       /** @description Executions that would run. */
       count: number;
-      /** @description Earlier results that would do. */
+      /** @description Earlier results that would do; with `add`: what the sweep has already. */
       n_reused: number;
       /** @description Files that it is about; 0 if it is about none. */
       n_files: number;
@@ -1362,6 +1371,8 @@ export interface components {
       queued: number;
       running: number;
       slots: number;
+      /** @description Whether sweeps may be adaptive: Optuna is installed. */
+      adaptive: boolean;
       /** @description To whom belongs what you submit. */
       user: string | null;
       /**
@@ -2140,13 +2151,14 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The sweep as it is now. */
+      /** @description The sweep as it is now; with `dry_run`: what it would be. */
       200: {
         headers: {
           [name: string]: unknown;
         };
         content: {
-          'application/json': components['schemas']['Sweep'];
+          'application/json':
+            components['schemas']['Sweep'] | components['schemas']['SweepPlan'];
         };
       };
       400: components['responses']['Problem'];

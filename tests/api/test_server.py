@@ -24,6 +24,7 @@ async def test_the_status_counts_what_waits_and_runs(client: Client) -> None:
 
     assert (status["queued"], status["running"]) == (0, 0)
     assert status["slots"] >= 1
+    assert status["adaptive"] is True
     assert status["disk"]["free_bytes"] > 0
 
 

@@ -81,10 +81,13 @@ async def test_a_sweep_is_cancelled_retried_and_added_to(client: Client) -> None
     await submit(client, {"n": "1..3"}, options={"tags": ["t"]}, canary=True)
 
     cancelled = (await client.post("sweeps/2/cancel")).json
-    added = (await client.post("sweeps/2/add", {"values": {"n": [3, 4]}})).json
+    more = {"values": {"n": [3, 4]}}
+    planned = (await client.post("sweeps/2/add", {**more, "dry_run": True})).json
+    added = (await client.post("sweeps/2/add", more)).json
     refused = await client.post("sweeps/2/retry")
 
     assert cancelled["counts"]["cancelled"] >= 2
+    assert (planned["count"], planned["n_reused"], planned["trials"][0]) == (1, 1, {"n": 4})
     assert [each["parameters"] for each in added["executions"]][3:] == [{"n": 4}]
     assert (refused.code, refused.json["reason"]) == (409, "conflict")
     await client.post("sweeps/2/cancel")
@@ -100,6 +103,16 @@ async def test_a_dry_run_accepts_nothing(client: Client) -> None:
     assert (answer.code, answer.json["count"]) == (200, 24)
     assert answer.json["trials"][23] == {"n": 24}
     assert (await client.get("executions")).json["executions"] == []
+
+
+async def test_a_table_is_sent_as_the_text_of_its_file(client: Client) -> None:
+    body = {"path": "a.ipynb", "notebook": NOTEBOOK, "table": "n\n3\n5\n"}
+
+    answer = await client.post("sweeps", {**body, "dry_run": True})
+    refused = await client.post("sweeps", {**body, "table": "n\n3,5\n"})
+
+    assert answer.json["trials"] == [{"n": 3}, {"n": 5}]
+    assert (refused.code, refused.json["reason"]) == (422, "refused")
 
 
 async def test_a_search_chooses_by_itself_tells_its_best_and_gives_one_notice(

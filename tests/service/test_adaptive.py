@@ -296,12 +296,15 @@ async def test_a_small_space_ends_when_all_of_it_was_tried(
 async def test_a_search_can_go_on(service: ExecutionService, store: ExecutionStore) -> None:
     sweep, _ = await service.sweeps.submit(request(3))
     run_through(service, store)
+    longer = SweepDefinition(mode=Mode.ADAPTIVE, samples=4)
 
-    more, _ = await service.sweeps.add(sweep.id, SweepDefinition(mode=Mode.ADAPTIVE, samples=4))
+    plan = await service.sweeps.plan_more(sweep.id, longer)
+    more, _ = await service.sweeps.add(sweep.id, longer)
     service.searches.go_on()
     run_through(service, store)
 
     done, executions = await service.sweeps.get(sweep.id)
+    assert (plan.count, plan.message[:18]) == (4, "4 more executions,")
     assert (more.status, more.finished_at) == (Status.RUNNING, None)
     assert (done.status, len(executions)) == (Status.SUCCEEDED, 7)
     assert len({str(each.parameters) for each in executions}) == 7

@@ -216,6 +216,23 @@ async def test_more_can_be_added_and_what_is_there_is_not_added_twice(
         await service.sweeps.add("1", SweepDefinition(values={"m": "1..5"}))
 
 
+async def test_what_would_be_added_is_said_and_nothing_is_added(
+    service: ExecutionService, store: ExecutionStore
+) -> None:
+    sweep, _ = await service.sweeps.submit(request({"n": "1..3"}, parameters={"lr": 0.5}))
+    end(store, 1)
+
+    plan = await service.sweeps.plan_more("1", SweepDefinition(values={"n": "2..9"}))
+    nothing = await service.sweeps.plan_more("1", SweepDefinition(values={"n": "1..3"}))
+
+    assert (plan.count, plan.n_reused, plan.trials[0]) == (6, 2, {"lr": 0.5, "n": 4})
+    assert plan.message == "6 more executions, and 2 that the sweep has already, about 90 s."
+    assert (nothing.count, nothing.n_reused) == (0, 3)
+    assert len((await service.sweeps.get(sweep.id))[1]) == 3
+    with pytest.raises(AsyncExecError, match="no parameter `m`"):
+        await service.sweeps.plan_more("1", SweepDefinition(values={"m": "1..5"}))
+
+
 async def test_two_retries_at_once_run_what_failed_once(
     service: ExecutionService, store: ExecutionStore
 ) -> None:

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_async_exec.api import wire
 from jupyter_async_exec.cli.fan_in_options import (
     add_fan_in_options,
     read_after,
@@ -29,7 +28,6 @@ from jupyter_async_exec.cli.session import (
     add_parameter_option,
     ask_for_secrets,
     open_house,
-    print_json,
     read_value,
     refuse_secret,
     report,
@@ -39,6 +37,7 @@ from jupyter_async_exec.cli.session import (
 from jupyter_async_exec.cli.sweep_options import (
     add_definition_options,
     read_definition,
+    report_plan,
     report_sweep,
     sweep_range,
     wait_for_sweep,
@@ -127,7 +126,7 @@ async def run(options: argparse.Namespace) -> int:
             after=read_after(options),
             collect=read_collect(options),
         )
-        definition = await asyncio.to_thread(read_definition, options, declared)
+        definition = await asyncio.to_thread(read_definition, options)
         varied = frozenset() if definition is None else definition.names
         request = await house.service.presets.fill(request, options.preset, varied=varied)
         earlier = {name: value for name, value in earlier.items() if name not in varied}
@@ -176,12 +175,7 @@ async def _run_sweep(
     if base.after or base.collect is not None:
         raise InvalidRequestError("A sweep follows and collects nothing; use --then with it.")
     if options.dry_run:
-        plan = await house.service.sweeps.plan(request)
-        if options.json:
-            print_json(wire.plan_to_json(plan))
-        else:
-            say(plan.message)
-        return 0
+        return report_plan(await house.service.sweeps.plan(request), as_json=options.json)
     sweep, executions = await house.service.sweeps.submit(request)
     if options.wait:
         say(f"{sweep_range(sweep)} are accepted.")

@@ -13,11 +13,11 @@ from jupyter_async_exec.cli.sweep_options import (
     add_definition_options,
     print_members,
     read_definition,
+    report_plan,
     report_sweep,
     wait_for_sweep,
 )
 from jupyter_async_exec.errors import InvalidRequestError
-from jupyter_async_exec.snapshots.parameters import ParameterList
 
 if TYPE_CHECKING:
     import argparse
@@ -43,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--wait", action="store_true", help="stay until all of it is over")
     add_definition_options(parser)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="with --add: only say what it would be and how long"
+    )
 
 
 async def run(options: argparse.Namespace) -> int:
@@ -50,12 +53,15 @@ async def run(options: argparse.Namespace) -> int:
     ref = options.id.removeprefix("#")
     async with open_house(options) as house:
         sweeps = house.service.sweeps
-        # Types are those of the snapshot, which only the service knows.
-        definition = read_definition(options, ParameterList(typed=False))
+        definition = await asyncio.to_thread(read_definition, options)
         if options.add != (definition is not None):
             raise InvalidRequestError(
                 "--add goes together with --sweep, --table or --mode adaptive."
             )
+        if options.dry_run:
+            if definition is None:
+                raise InvalidRequestError("--dry-run goes together with --add.")
+            return report_plan(await sweeps.plan_more(ref, definition), as_json=options.json)
         if options.cancel:
             sweep, executions = await sweeps.cancel(ref)
         elif options.retry:

@@ -64,10 +64,10 @@ export namespace CommandIDs {
   /** Run again what failed in a sweep (`plugins/sidebar`). */
   export const retrySweep = 'jupyter-async-exec:retry-sweep';
 
-  /** Ask for more values for a sweep (`plugins/submit`). */
+  /** Ask for more values for a sweep (`plugins/sweeps`). */
   export const addToSweep = 'jupyter-async-exec:add-to-sweep';
 
-  /** Run a notebook with the results of a sweep. */
+  /** Run a notebook with the results of a sweep (`plugins/sweeps`). */
   export const collectSweep = 'jupyter-async-exec:collect-sweep';
 
   /** Move a sweep to the trash (`plugins/sidebar`). */

@@ -11,6 +11,7 @@ import { columnsPlugin, sidebarPlugin } from './plugins/sidebar';
 import { slotsPlugin } from './plugins/slots';
 import { spacePlugin } from './plugins/space';
 import { submitPlugin } from './plugins/submit';
+import { sweepsPlugin } from './plugins/sweeps';
 import { viewerPlugin } from './plugins/viewer';
 
 export { CommandIDs } from './commands';
@@ -26,7 +27,8 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   sidebarPlugin,
   slotsPlugin,
   spacePlugin,
-  comparePlugin
+  comparePlugin,
+  sweepsPlugin
 ];
 
 export default plugins;

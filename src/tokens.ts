@@ -100,6 +100,9 @@ export interface ISweeps {
   /** Ask the server where a sweep stands. */
   fetch(id: string): Promise<void>;
 
+  /** Ask again about all of them: something they are judged by is new. */
+  askAgain(): void;
+
   /**
    * Whether the executions of a sweep are listed below its row.
    *

@@ -217,6 +217,9 @@ export interface IExecutionsClient {
   /** Add executions to a sweep. */
   addToSweep(id: string, definition: SweepDefinition): Promise<Sweep>;
 
+  /** What would be added to a sweep; nothing is. */
+  planAddition(id: string, definition: SweepDefinition): Promise<SweepPlan>;
+
   /** Move a sweep to the trash. */
   deleteSweep(id: string): Promise<void>;
 
@@ -491,6 +494,11 @@ export class ExecutionsClient implements IExecutionsClient {
 
   addToSweep(id: string, definition: SweepDefinition): Promise<Sweep> {
     return this._send('POST', `sweeps/${id}/add`, definition);
+  }
+
+  planAddition(id: string, definition: SweepDefinition): Promise<SweepPlan> {
+    const body = { ...definition, dry_run: true };
+    return this._send('POST', `sweeps/${id}/add`, body);
   }
 
   async deleteSweep(id: string): Promise<void> {

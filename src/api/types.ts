@@ -23,6 +23,9 @@ export type SweepDefinition = Schemas['SweepDefinition'];
 /** What a sweep would be. */
 export type SweepPlan = Schemas['SweepPlan'];
 
+/** When executions are collected. */
+export type When = Schemas['When'];
+
 /** Which earlier results will do. */
 export type Reuse = Schemas['Reuse'];
 

@@ -21,6 +21,11 @@ export class Goals implements IGoals {
     return this._changed;
   }
 
+  /** Emitted after a goal was named here, for those who look elsewhere. */
+  get named(): ISignal<this, void> {
+    return this._named;
+  }
+
   find(path: string): Goal | null {
     return this._goals.get(path) ?? null;
   }
@@ -28,11 +33,15 @@ export class Goals implements IGoals {
   async set(path: string, goal: Goal | null): Promise<void> {
     this._put(path, await this._client.setGoal(path, goal));
     this._changed.emit();
+    this._named.emit();
   }
 
   async refresh(): Promise<void> {
-    this._goals = new Map(Object.entries(await this._client.getGoals()));
-    this._changed.emit();
+    const fresh = new Map(Object.entries(await this._client.getGoals()));
+    if (!isSame(fresh, this._goals)) {
+      this._goals = fresh;
+      this._changed.emit();
+    }
   }
 
   private _put(path: string, goal: Goal | null): void {
@@ -45,6 +54,20 @@ export class Goals implements IGoals {
 
   private _goals = new Map<string, Goal>();
   private _changed = new Signal<this, void>(this);
+  private _named = new Signal<this, void>(this);
+}
+
+function isSame(
+  one: ReadonlyMap<string, Goal>,
+  other: ReadonlyMap<string, Goal>
+): boolean {
+  return (
+    one.size === other.size &&
+    [...one].every(([path, { direction, metric }]) => {
+      const goal = other.get(path);
+      return goal?.metric === metric && goal.direction === direction;
+    })
+  );
 }
 
 /**

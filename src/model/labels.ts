@@ -199,7 +199,7 @@ export function whenLabel(moment: string, now: number): string {
 export function numbersLabel({
   first_number: first,
   last_number: last
-}: SweepSummary): string {
+}: Pick<SweepSummary, 'first_number' | 'last_number'>): string {
   return first === last ? `#${first}` : `#${first}–${last}`;
 }
 

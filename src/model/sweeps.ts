@@ -118,6 +118,11 @@ export class Sweeps implements ISweeps {
     this._fetch();
   }
 
+  askAgain(): void {
+    this._known.forEach((_, id) => this._wanted.add(id));
+    this._fetch();
+  }
+
   async fetch(id: string): Promise<void> {
     const found = await this._options.client.listSweeps([id]);
     found.forEach(sweep => this.learn(sweep));

@@ -5,16 +5,12 @@ import type {
 } from '@jupyterlab/application';
 import { ILabShell, ILayoutRestorer } from '@jupyterlab/application';
 import {
-  Dialog,
   MainAreaWidget,
   Notification,
-  showDialog,
   WidgetTracker
 } from '@jupyterlab/apputils';
-import { PathExt } from '@jupyterlab/coreutils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
-import type { TranslationBundle } from '@jupyterlab/translation';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
@@ -25,9 +21,7 @@ import { compareIcon } from '../compare/icon';
 import type { CompareSet } from '../compare/sets';
 import { keyOf, setFromArgs } from '../compare/sets';
 import { IExecutionsModel, IGoals, TRANSLATION_DOMAIN } from '../tokens';
-
-/** A collect notebook is expected to be named so. */
-const COLLECT = 'collect.ipynb';
+import { askForNotebook } from './collect';
 
 /** Opens executions side by side. */
 export const comparePlugin: JupyterFrontEndPlugin<void> = {
@@ -106,7 +100,11 @@ export const comparePlugin: JupyterFrontEndPlugin<void> = {
       const path =
         documents === null
           ? null
-          : await askForNotebook(documents, model, trans);
+          : await askForNotebook(documents, {
+              title: trans.__('Collect %1 executions', model.selected.length),
+              beside: model.selected[0]?.notebook_path ?? '',
+              trans
+            });
       if (path === null) {
         return;
       }
@@ -261,57 +259,6 @@ async function withBefore(
     limit: 1
   });
   return [...before.executions.map(each => each.number), number];
-}
-
-/** Ask which notebook collects; the usual one lies beside the notebook. */
-async function askForNotebook(
-  documents: IDocumentManager,
-  model: CompareModel,
-  trans: TranslationBundle
-): Promise<string | null> {
-  const folder = PathExt.dirname(model.selected[0]?.notebook_path ?? '');
-  const usual = PathExt.join(folder, COLLECT);
-  const { contents } = documents.services;
-  const isThere = await contents.get(usual, { content: false }).then(
-    () => true,
-    () => false
-  );
-  if (isThere) {
-    const { button } = await showDialog({
-      title: trans.__('Collect %1 executions', model.selected.length),
-      body: trans.__(
-        '%1 is run, and is given a list of them as its parameter "executions".',
-        usual
-      ),
-      buttons: [
-        Dialog.cancelButton(),
-        Dialog.okButton({
-          label: trans.__('Other Notebook…'),
-          actions: ['other'],
-          displayType: 'default'
-        }),
-        Dialog.okButton({ label: trans.__('Collect') })
-      ]
-    });
-    if (!button.accept) {
-      return null;
-    }
-    if (!button.actions.includes('other')) {
-      return usual;
-    }
-  }
-  const { FileDialog } = await import('@jupyterlab/filebrowser');
-  const { button, value } = await FileDialog.getOpenFiles({
-    manager: documents,
-    title: trans.__('Which notebook collects them?'),
-    label: trans.__(
-      'It is given a list of the executions as its parameter "executions"; usual is %1.',
-      COLLECT
-    ),
-    defaultPath: folder,
-    filter: ({ type }) => (type === 'notebook' ? {} : null)
-  });
-  return button.accept ? (value?.[0]?.path ?? null) : null;
 }
 
 /** Save a text as a file of the person. */

@@ -8,6 +8,7 @@ import {
   IToolbarWidgetRegistry,
   Notification
 } from '@jupyterlab/apputils';
+import { IDocumentManager } from '@jupyterlab/docmanager';
 import { IFileBrowserFactory } from '@jupyterlab/filebrowser';
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { NotebookPanel } from '@jupyterlab/notebook';
@@ -38,7 +39,12 @@ import { Confirmation, SHOWN_MS, submittedLabel } from '../submit/confirmation';
 import { PanelSubmission } from '../submit/panelsubmission';
 // eslint-disable-next-line jupyter/prefer-lazy-imports
 import { describeError, Submitter } from '../submit/submitter';
-import { IExecutionsModel, PLUGIN_ID, TRANSLATION_DOMAIN } from '../tokens';
+import {
+  IExecutionsModel,
+  IGoals,
+  PLUGIN_ID,
+  TRANSLATION_DOMAIN
+} from '../tokens';
 import { DRIVE_NAME } from '../viewer/paths';
 
 /** Name of the button in `jupyter.lab.toolbars` of the settings schema. */
@@ -51,6 +57,8 @@ interface IParts {
   submitter: Submitter;
   notebooks: INotebookTracker | null;
   files: IFileBrowserFactory | null;
+  documents: IDocumentManager | null;
+  goals: IGoals | null;
   /** Says for a moment what was submitted where no button shows it. */
   confirm: (text: string) => void;
   /** Whether what ran already is offered in place of running it again. */
@@ -72,6 +80,8 @@ export const submitPlugin: JupyterFrontEndPlugin<void> = {
     ICommandPalette,
     IStatusBar,
     ISettingRegistry,
+    IDocumentManager,
+    IGoals,
     ITranslator
   ],
   activate: (
@@ -83,6 +93,8 @@ export const submitPlugin: JupyterFrontEndPlugin<void> = {
     palette: ICommandPalette | null,
     statusBar: IStatusBar | null,
     settings: ISettingRegistry | null,
+    documents: IDocumentManager | null,
+    goals: IGoals | null,
     translator_: ITranslator | null
   ): void => {
     const translator = translator_ ?? nullTranslator;
@@ -106,6 +118,8 @@ export const submitPlugin: JupyterFrontEndPlugin<void> = {
       submitter,
       notebooks,
       files,
+      documents,
+      goals,
       confirm: makeConfirm(statusBar),
       offersSame: () => offersSame,
       translator,
@@ -147,7 +161,7 @@ function makeConfirm(statusBar: IStatusBar | null): (text: string) => void {
 }
 
 function addNotebookCommands(parts: IParts): void {
-  const { app, model, submitter, trans, translator } = parts;
+  const { app, documents, goals, model, submitter, trans, translator } = parts;
   const describedBy = {
     args: {
       type: 'object',
@@ -196,6 +210,8 @@ function addNotebookCommands(parts: IParts): void {
               submit: wish =>
                 submissionOf(panel, parts).sendSweep(capture, wish)
             },
+            goal: goals?.find(capture.path),
+            documents,
             trans,
             translator
           }
@@ -205,7 +221,8 @@ function addNotebookCommands(parts: IParts): void {
 }
 
 function addOtherCommands(parts: IParts): void {
-  const { app, confirm, model, submitter, trans, translator } = parts;
+  const { app, confirm, documents, model, submitter, trans, translator } =
+    parts;
 
   app.commands.addCommand(CommandIDs.submitFile, {
     label: trans.__('Run as Experiment'),
@@ -249,7 +266,7 @@ function addOtherCommands(parts: IParts): void {
         return askAndRerun(
           execution,
           changed => submitter.rerun(execution.id, changed),
-          { client: model.client, trans, translator }
+          { client: model.client, documents, trans, translator }
         );
       })
   });
@@ -270,7 +287,7 @@ function executionArgs(trans: TranslationBundle): {
 }
 
 function addCopyCommand(parts: IParts): void {
-  const { app, model, trans, translator } = parts;
+  const { app, documents, model, trans, translator } = parts;
   app.commands.addCommand(CommandIDs.copyParameters, {
     label: trans.__('Run This Notebook with These Parameters…'),
     caption: trans.__(
@@ -289,7 +306,7 @@ function addCopyCommand(parts: IParts): void {
         return askAndSubmit(
           capture,
           send,
-          { client: model.client, trans, translator },
+          { client: model.client, documents, trans, translator },
           parameters
         );
       })

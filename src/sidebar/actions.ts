@@ -4,6 +4,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { LabIcon } from '@jupyterlab/ui-components';
 import {
+  addIcon,
   deleteIcon,
   ellipsesIcon,
   refreshIcon,
@@ -112,6 +113,7 @@ export function sweepActions(
   );
   return [
     ...(sweep.status === 'succeeded' ? [] : [retry]),
+    action(CommandIDs.addToSweep, trans.__('Add values…'), addIcon),
     action(CommandIDs.deleteSweep, trans.__('Delete'), deleteIcon),
     more
   ];

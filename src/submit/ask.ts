@@ -4,17 +4,19 @@ import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import type { IExecutionsClient } from '../api/client';
 import type {
   Execution,
+  Goal,
   NotebookJSON,
   Parameters,
   ParameterList
 } from '../api/types';
 import { LOCAL } from '../model/labels';
+import type { IBrowseOptions } from './browse';
 import type { ICapture } from './capture';
-import { ParametersDialog } from './form';
 import { FormModel } from './formmodel';
 import type { PlaceOptions } from './place';
 import { PlaceForm } from './place';
 import { PresetsModel } from './presets';
+import { showForm } from './show';
 import type { SweepForm, SweepWish } from './sweepform';
 
 /** What asking needs. */
@@ -27,6 +29,10 @@ export interface IAskOptions {
   translator?: ITranslator;
   /** Plans and submits many; left out where there can be but one. */
   sweep?: SweepForm.IOptions;
+  /** The metric that counts for the notebook. */
+  goal?: Goal | null;
+  /** Shows files; left out where there are none. */
+  documents?: IBrowseOptions['documents'] | null;
 }
 
 /** Submits the values that differ from the defaults, to where was chosen. */
@@ -49,10 +55,11 @@ export async function askAndSubmit(
   options: IAskOptions,
   given?: Parameters
 ): Promise<Execution | null> {
-  const { client, trans } = options;
-  const [list, last] = await Promise.all([
+  const { client, goal = null, sweep, trans } = options;
+  const [list, last, canSearch] = await Promise.all([
     client.findParameters(capture.path, { ...capture.notebook }),
-    findLast(client, capture.path)
+    findLast(client, capture.path),
+    sweep ? findWhetherItSearches(client) : false
   ]);
   const name = capture.path.split('/').pop() ?? capture.path;
   const kernel =
@@ -62,12 +69,17 @@ export async function askAndSubmit(
     last: last?.backend ?? LOCAL,
     resources: last?.resources ?? {}
   });
+  const search: SweepForm.ISearch = {
+    isAvailable: canSearch,
+    goal,
+    metrics: Object.keys(last?.metrics ?? {})
+  };
   return show(
     trans.__('Run %1 with parameters', name),
     knownTo(list, given ?? last?.parameters ?? {}),
     { list, path: capture.path, notebook: { ...capture.notebook }, place },
     changed => send(changed, place.options),
-    options
+    { ...options, sweep: sweep && { ...sweep, search } }
   );
 }
 
@@ -109,7 +121,7 @@ async function show(
   values: Parameters,
   { list, notebook, path, place }: INotebook,
   send: (changed: Parameters) => Promise<Execution>,
-  { client, sweep, trans, translator }: IAskOptions
+  { client, documents, sweep, trans, translator }: IAskOptions
 ): Promise<Execution | null> {
   const model = new FormModel({
     list,
@@ -132,26 +144,9 @@ async function show(
   // The form does not wait for them.
   void presets.refresh();
   void place?.watch();
-  const focused = document.activeElement;
-  await new ParametersDialog({
-    model,
-    presets,
-    place,
-    title,
-    trans,
-    translator
-  }).launch();
+  const shown = { model, presets, place, title, trans, translator };
+  await showForm(shown, path, documents);
   place?.stop();
-  if (document.activeElement === document.body) {
-    // Opened from a menu, the dialog has nobody to give the focus back to.
-    const place =
-      focused instanceof HTMLElement && focused !== document.body
-        ? focused
-        : document.querySelector<HTMLElement>(
-            '.jp-MainAreaWidget.jp-mod-current, .jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook'
-          );
-    place?.focus();
-  }
   return model.execution;
 }
 
@@ -162,6 +157,7 @@ function at(place: PlaceForm, sweep: SweepForm.IOptions): SweepForm.IOptions {
       ? { ...wish, options: place.options }
       : wish;
   return {
+    ...sweep,
     plan: wish => sweep.plan(there(wish)),
     submit: wish => sweep.submit(there(wish))
   };
@@ -178,6 +174,17 @@ async function findLast(
   } catch {
     // A convenience only; the form works with the defaults as well.
     return null;
+  }
+}
+
+async function findWhetherItSearches(
+  client: IExecutionsClient
+): Promise<boolean> {
+  try {
+    return (await client.getStatus()).adaptive;
+  } catch {
+    // Whoever tries is told.
+    return true;
   }
 }
 

@@ -12,12 +12,14 @@ import type { ErrorSchema, ValidatorType } from '@rjsf/utils';
 import React from 'react';
 
 import type { FormModel } from './formmodel';
-import type { FormData, IExtraRow } from './formschema';
+import type { IExtraRow } from './formschema';
 import type { PlaceForm } from './place';
 import { PlaceField } from './placefield';
 import { isForPreset, PresetBar } from './presetbar';
 import type { PresetsModel } from './presets';
 import { planLabel, runLabel, SweepOptions } from './sweepoptions';
+import { TableField } from './tablefield';
+import type { FormData } from './values';
 import { fieldWidgets } from './widgets';
 
 /**
@@ -36,11 +38,13 @@ interface IFormProps {
   model: FormModel;
   presets?: PresetsModel;
   place?: PlaceForm;
+  canBrowse: boolean;
   trans: TranslationBundle;
   translator?: ITranslator;
 }
 
-function Fields({ model, trans, translator }: IFormProps): JSX.Element {
+function Fields(props: IFormProps): JSX.Element {
+  const { model, trans, translator } = props;
   const errors: ErrorSchema<ReadonlyJSONObject> = Object.fromEntries(
     Object.entries(model.problems).map(([key, sentence]) => [
       key,
@@ -60,12 +64,17 @@ function Fields({ model, trans, translator }: IFormProps): JSX.Element {
       formData={model.data}
       formContext={{
         defaultFormData: model.describedDefaults,
-        several: model.several,
+        several: model.varied.several,
         setSeveral:
           model.sweep === null
             ? undefined
             : (key: string, isSeveral: boolean) =>
                 model.setSeveral(key, isSeveral),
+        choosePath: props.canBrowse
+          ? (key: string) => {
+              model.wish = { for: 'field', key };
+            }
+          : undefined,
         trans
       }}
       extraErrors={errors}
@@ -146,6 +155,35 @@ function note(model: FormModel, trans: TranslationBundle): string | null {
     : null;
 }
 
+/** What concerns all fields. */
+function Bar({ model, trans }: IFormProps): JSX.Element {
+  const style = 'jp-Button jp-mod-styled jp-mod-minimal';
+  return (
+    <div className="jp-ParametersForm-bar">
+      <button
+        type="button"
+        className={style}
+        disabled={!model.isModified || model.isBusy}
+        onClick={() => model.reset()}
+      >
+        {trans.__('Reset to defaults')}
+      </button>
+      {model.sweep !== null && model.table === null && (
+        <button
+          type="button"
+          className={style}
+          disabled={model.isBusy}
+          onClick={() => {
+            model.table = '';
+          }}
+        >
+          {trans.__('Values from a table…')}
+        </button>
+      )}
+    </div>
+  );
+}
+
 function ParametersForm(props: IFormProps): JSX.Element {
   const { model, trans } = props;
   const sentence = note(model, trans);
@@ -161,10 +199,11 @@ function ParametersForm(props: IFormProps): JSX.Element {
       {sentence && <p className="jp-ParametersForm-note">{sentence}</p>}
       {model.list.parameters.length > 0 && <Fields {...props} />}
       {model.allowsRows && <ExtraRows {...props} />}
-      {model.sweep !== null && model.several.size > 0 && (
+      {model.table !== null && <TableField {...props} />}
+      {model.sweep !== null && model.isMany && (
         <SweepOptions
           form={model.sweep}
-          nSeveral={model.several.size}
+          nVaried={model.varied.n}
           disabled={model.isBusy}
           trans={trans}
         />
@@ -172,16 +211,10 @@ function ParametersForm(props: IFormProps): JSX.Element {
       {props.place && (
         <PlaceField place={props.place} disabled={model.isBusy} trans={trans} />
       )}
-      <button
-        type="button"
-        className="jp-Button jp-mod-styled jp-mod-minimal jp-ParametersForm-reset"
-        disabled={!model.isModified || model.isBusy}
-        onClick={() => model.reset()}
-      >
-        {trans.__('Reset to defaults')}
-      </button>
+      <Bar {...props} />
       <div className="jp-ParametersForm-plan" role="status">
-        {model.sweep?.plan && planLabel(model.sweep.plan, trans)}
+        {model.sweep?.plan &&
+          planLabel(model.sweep.plan, trans, model.sweep.isAddition)}
       </div>
       <div className="jp-ParametersForm-message" role="alert">
         {model.message}
@@ -211,28 +244,43 @@ class FormBody extends ReactWidget {
 export class ParametersDialog extends Dialog<void> {
   /** Create the dialog; `launch()` shows it. */
   constructor(options: ParametersDialog.IOptions) {
-    const { model, place, presets, trans, translator } = options;
+    const {
+      canBrowse = false,
+      model,
+      place,
+      presets,
+      trans,
+      translator
+    } = options;
+    const isAddition = model.sweep?.isAddition ?? false;
+    const label = (): string =>
+      runLabel(
+        model.isMany ? (model.sweep?.plan ?? null) : null,
+        trans,
+        isAddition
+      );
     super({
       title: options.title,
-      body: new FormBody({ model, place, presets, trans, translator }),
-      buttons: [
-        Dialog.cancelButton(),
-        Dialog.okButton({ label: trans.__('Run as experiment') })
-      ],
-      focusNodeSelector: ['fields', 'rows']
-        .map(part => `.jp-ParametersForm-${part} :is(${FOCUSABLE})`)
-        .join(',')
+      body: new FormBody({
+        model,
+        place,
+        presets,
+        canBrowse,
+        trans,
+        translator
+      }),
+      buttons: [Dialog.cancelButton(), Dialog.okButton({ label: label() })],
+      focusNodeSelector: options.focus ?? FIRST_FIELD
     });
     this.addClass('jp-ParametersDialog');
     this._model = model;
-    const say = (): void =>
-      this._label(
-        runLabel(
-          model.several.size > 0 ? (model.sweep?.plan ?? null) : null,
-          trans
-        )
-      );
-    model.changed.connect(say, this);
+    model.changed.connect(() => {
+      this._label(label());
+      if (model.wish !== null) {
+        // JupyterLab shows one dialog at a time: this one comes back.
+        super.resolve(CANCEL);
+      }
+    }, this);
   }
 
   /** Close on Cancel; on OK only after the server has accepted. */
@@ -290,6 +338,10 @@ export namespace ParametersDialog {
     place?: PlaceForm;
     /** What is going to run. */
     title: string;
+    /** Whether files can be looked for; who shows the form asks for its wish. */
+    canBrowse?: boolean;
+    /** Selects what has the focus at first; the first field, if left out. */
+    focus?: string;
     /** The words. */
     trans: TranslationBundle;
     /** For JupyterLab's own words in the form. */
@@ -297,8 +349,14 @@ export namespace ParametersDialog {
   }
 }
 
-/** Index of the accepting button. */
+/** Indexes of the buttons. */
+const CANCEL = 0;
 const ACCEPT = 1;
 
-/** What can have the focus. */
-const FOCUSABLE = 'input, textarea, select, button';
+/** What has the focus at first. */
+const FIRST_FIELD = ['fields', 'rows']
+  .map(
+    part =>
+      `.jp-ParametersForm-${part} :is(input, textarea, select, button):enabled`
+  )
+  .join(',');

@@ -7,11 +7,10 @@ import { JSONExt } from '@lumino/coreutils';
 
 import { ProblemError } from '../api/client';
 import type { Execution, ParameterList, Parameters, Sweep } from '../api/types';
-import type { FieldsUiSchema, FormData, IExtraRow } from './formschema';
+import type { FieldsUiSchema, IExtraRow } from './formschema';
 import {
   allowsRows,
   describeDefaults,
-  fieldKey,
   fillForm,
   fillRows,
   lostSecrets,
@@ -19,9 +18,13 @@ import {
   readForm
 } from './formschema';
 import { describeError } from './submitter';
-import { looksLikeSeveral, SweepForm } from './sweepform';
-import type { FieldValue } from './values';
-import { readField, toField } from './values';
+import { SweepForm } from './sweepform';
+import type { FieldValue, FormData } from './values';
+import { fieldKey, Varied } from './varied';
+
+/** What a file is looked for: rows of values, or the field of a path. */
+export type FileWish =
+  { readonly for: 'table' } | { readonly for: 'field'; readonly key: string };
 
 /** State of one parameter form. */
 export class FormModel {
@@ -31,11 +34,22 @@ export class FormModel {
     this.list = options.list;
     this.sweep = options.sweep ? new SweepForm(options.sweep) : null;
     this.sweep?.changed.connect(() => this._changed.emit());
-    this._fields = makeSchema(options.list.parameters, options.trans);
-    this.defaults = fillForm(options.list.parameters);
-    this._data = fillForm(options.list.parameters, options.values);
-    this._rows = fillRows(options.list, options.values);
-    this._lost = lostSecrets(options.list.parameters, options.values);
+    const { list, texts = {}, trans, values } = options;
+    const { parameters } = list;
+    this._varied = new Varied(parameters, trans, texts);
+    this._fields = makeSchema(parameters, trans, this._varied);
+    this.defaults = fillForm(parameters);
+    this._data = fillForm(parameters, values);
+    parameters.forEach(({ name }, index) => {
+      if (name in texts) {
+        this._data[fieldKey(index)] = texts[name];
+      }
+    });
+    this._rows = fillRows(list, values);
+    this._lost = lostSecrets(parameters, values);
+    if (this.isMany) {
+      this._ask();
+    }
   }
 
   /** The declarations. */
@@ -53,9 +67,32 @@ export class FormModel {
     return this._fields.uiSchema;
   }
 
-  /** Keys of the fields that take several values. */
-  get several(): ReadonlySet<string> {
-    return this._several;
+  /** Which fields take several values, and which are left to a table. */
+  get varied(): Pick<Varied, 'covered' | 'n' | 'several'> {
+    return this._varied;
+  }
+
+  /** Whether more than one execution may come of it. */
+  get isMany(): boolean {
+    return this.sweep !== null && (this.sweep.isAddition || this._varied.n > 0);
+  }
+
+  /** Rows of values, as CSV or JSON; null for none. */
+  get table(): string | null {
+    return this._varied.table;
+  }
+  set table(text: string | null) {
+    this._varied.table = text;
+    this._remake();
+  }
+
+  /** A file that is to be chosen before anything else; null for none. */
+  get wish(): FileWish | null {
+    return this._wish;
+  }
+  set wish(wish: FileWish | null) {
+    this._wish = wish;
+    this._changed.emit();
   }
 
   /** What stands in them by default. */
@@ -77,7 +114,10 @@ export class FormModel {
       }
     }
     this._data = data;
-    this._noticeSeveral();
+    if (this.sweep !== null && this._varied.notice(data)) {
+      this._remake();
+      return;
+    }
     this._ask();
     this._changed.emit();
   }
@@ -89,33 +129,9 @@ export class FormModel {
    * @param isSeveral - whether it takes several.
    */
   setSeveral(key: string, isSeveral: boolean): void {
-    const parameter = this.list.parameters.find(
-      (_, index) => fieldKey(index) === key
-    );
-    if (parameter === undefined || isSeveral === this._several.has(key)) {
-      return;
-    }
-    const { trans } = this._options;
-    if (isSeveral) {
-      this._several.add(key);
-      const field = this._data[key];
-      this._data = { ...this._data, [key]: String(field ?? '') };
-    } else {
-      this._several.delete(key);
-      // One value stays; several are none that the field could hold.
-      const text = String(this._data[key]);
-      const field = parameter.type === 'bool' ? text === 'true' : text;
-      const reading = readField(parameter, field, trans);
-      const stays =
-        reading.type === 'value' && !looksLikeSeveral(text)
-          ? toField(parameter, reading.value)
-          : this.defaults[key];
-      this._data = { ...this._data, [key]: stays };
-    }
+    this._data = this._varied.setSeveral(key, isSeveral, this._data);
     delete this._refused[key];
-    this._fields = makeSchema(this.list.parameters, trans, this._several);
-    this._ask();
-    this._changed.emit();
+    this._remake();
   }
 
   /** Names and values that the notebook does not declare. */
@@ -137,13 +153,18 @@ export class FormModel {
   /** What the fields hold by default, in words where that is nothing. */
   get describedDefaults(): Record<string, FieldValue | undefined> {
     const { list, trans } = this._options;
-    return describeDefaults(list.parameters, this._data, trans);
+    const defaults = describeDefaults(list.parameters, this._data, trans);
+    // What the table says is no change of a field.
+    this._varied.covered.forEach(key => (defaults[key] = this._data[key]));
+    return defaults;
   }
 
   /** Whether anything differs from the defaults. */
   get isModified(): boolean {
     return (
-      this._rows.length > 0 || !JSONExt.deepEqual(this._data, this.defaults)
+      this._rows.length > 0 ||
+      this.table !== null ||
+      !JSONExt.deepEqual(this._data, this.defaults)
     );
   }
 
@@ -184,6 +205,16 @@ export class FormModel {
     );
   }
 
+  /**
+   * Say something about the form as a whole.
+   *
+   * @param sentence - What there is to say.
+   */
+  say(sentence: string): void {
+    this._message = sentence;
+    this._changed.emit();
+  }
+
   /** Whether the answer of the server is awaited. */
   get isBusy(): boolean {
     return this._busy;
@@ -200,11 +231,7 @@ export class FormModel {
    * @param values - Name to value; the others become the defaults.
    */
   fill(values: Parameters): void {
-    this._refused = {};
-    this._message = null;
-    this._data = fillForm(this.list.parameters, values);
-    this._several.clear();
-    this._fields = makeSchema(this.list.parameters, this._options.trans);
+    this._begin(fillForm(this.list.parameters, values));
     this.rows = fillRows(this.list, values);
   }
 
@@ -215,12 +242,19 @@ export class FormModel {
 
   /** Put the defaults back into the fields and drop all rows. */
   reset(): void {
+    this._begin({ ...this.defaults });
+    this.rows = [];
+  }
+
+  /** Put other things into the fields; what stood there is forgotten, secrets too. */
+  private _begin(data: FormData): void {
     this._refused = {};
     this._message = null;
-    this._several.clear();
+    this._attempted = false;
+    this._lost = [];
+    this._varied.clear();
+    this._data = data;
     this._fields = makeSchema(this.list.parameters, this._options.trans);
-    this._data = { ...this.defaults };
-    this.rows = [];
   }
 
   /**
@@ -246,7 +280,7 @@ export class FormModel {
     this._busy = true;
     this._changed.emit();
     try {
-      if (this.sweep !== null && this._several.size > 0) {
+      if (this.sweep !== null && this.isMany) {
         return await this._submitSweep(this.sweep);
       }
       this._execution = await this._options.submit(this._read().changed);
@@ -267,7 +301,8 @@ export class FormModel {
       return false;
     }
     const { plan } = sweep;
-    if (plan?.count === 1 && plan.n_files + plan.n_reused === 0) {
+    const isOne = plan?.count === 1 && plan.n_files + plan.n_reused === 0;
+    if (plan && isOne && !sweep.isAddition) {
       this._execution = await this._options.submit(plan.trials[0]);
     } else {
       this._sweep = await sweep.submit();
@@ -277,41 +312,19 @@ export class FormModel {
 
   /** What the server is asked about while several values are typed. */
   private _ask(): void {
-    if (this.sweep === null) {
-      return;
-    }
-    const values: Record<string, string> = {};
-    this.list.parameters.forEach(({ name }, index) => {
-      const key = fieldKey(index);
-      if (this._several.has(key)) {
-        values[name] = String(this._data[key] ?? '');
-      }
+    this.sweep?.ask({
+      values: this._varied.texts(this._data),
+      table: this.table,
+      parameters: this._read().changed
     });
-    this.sweep.ask(values, this._read().changed);
   }
 
-  /** In the field of a number a comma says enough. */
-  private _noticeSeveral(): void {
-    if (this.sweep === null) {
-      return;
-    }
-    const { trans } = this._options;
-    const before = this._several.size;
-    this.list.parameters.forEach((parameter, index) => {
-      const key = fieldKey(index);
-      const text = this._data[key];
-      if (
-        (parameter.type === 'int' || parameter.type === 'float') &&
-        typeof text === 'string' &&
-        looksLikeSeveral(text) &&
-        readField(parameter, text, trans).type === 'problem'
-      ) {
-        this._several.add(key);
-      }
-    });
-    if (this._several.size !== before) {
-      this._fields = makeSchema(this.list.parameters, trans, this._several);
-    }
+  /** Draw the fields anew: other ones vary. */
+  private _remake(): void {
+    const { list, trans } = this._options;
+    this._fields = makeSchema(list.parameters, trans, this._varied);
+    this._ask();
+    this._changed.emit();
   }
 
   private _read(): ReturnType<typeof readForm> {
@@ -321,10 +334,11 @@ export class FormModel {
       this._data,
       this._rows,
       trans,
-      this._several
+      this._varied.all
     );
     const lost = this._lost.filter(
-      key => this._data[key] === this.defaults[key] && !this._several.has(key)
+      key =>
+        this._data[key] === this.defaults[key] && !this._varied.all.has(key)
     );
     const again = trans.__('Secrets are not kept: enter it again.');
     return {
@@ -375,7 +389,6 @@ export class FormModel {
 
   private _fields: ReturnType<typeof makeSchema>;
   private _options: FormModel.IOptions;
-  private _several = new Set<string>();
   private _sweep: Sweep | null = null;
   private _data: FormData;
   private _rows: IExtraRow[];
@@ -387,6 +400,8 @@ export class FormModel {
   private _message: string | null = null;
   private _execution: Execution | null = null;
   private _changed = new Signal<FormModel, void>(this);
+  private _varied: Varied;
+  private _wish: FileWish | null = null;
 }
 
 /** A namespace for `FormModel` statics. */
@@ -397,6 +412,8 @@ export namespace FormModel {
     list: ParameterList;
     /** What to show in place of the defaults. */
     values: Parameters;
+    /** By name, several values to begin with. */
+    texts?: Readonly<Record<string, string>>;
     /** Send the values that differ from the defaults. */
     submit: (changed: Parameters) => Promise<Execution>;
     /** Plans and submits many; left out where there can be but one. */

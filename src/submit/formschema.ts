@@ -4,7 +4,7 @@ import type { PartialJSONValue, ReadonlyJSONObject } from '@lumino/coreutils';
 import type { RJSFSchema, UiSchema } from '@rjsf/utils';
 
 import type { Parameter, ParameterList, Parameters } from '../api/types';
-import type { FieldValue } from './values';
+import type { FieldValue, FormData } from './values';
 import {
   choiceFields,
   defaultField,
@@ -15,12 +15,14 @@ import {
   readField,
   toField
 } from './values';
+import type { Varied } from './varied';
+import { fieldKey } from './varied';
+
+/** No field varies. */
+const NOTHING = { covered: new Set<string>(), several: new Set<string>() };
 
 /** How the fields look. */
 export type FieldsUiSchema = UiSchema<ReadonlyJSONObject>;
-
-/** What stands in the fields, by key of the schema. */
-export type FormData = Record<string, FieldValue>;
 
 /** A name and a value for which the notebook declares nothing. */
 export interface IExtraRow {
@@ -41,35 +43,27 @@ export interface IFormReading {
 }
 
 /**
- * Get the key of a parameter in the schema.
- *
- * @param index - Its place in the list.
- *
- * #### Notes
- * Not its name: JupyterLab's form component cuts keys at `_` when it looks for
- * the default, and would never mark `learning_rate` as changed.
- */
-export function fieldKey(index: number): string {
-  return `p${index}`;
-}
-
-/**
  * Describe the fields.
  *
  * @param parameters - The declarations.
  * @param trans - For the words of a choice.
- * @param several - Keys of the fields that take several values.
+ * @param varied - Which fields take several values, and which a table covers.
  */
 export function makeSchema(
   parameters: readonly Parameter[],
   trans: TranslationBundle,
-  several: ReadonlySet<string> = new Set()
+  varied: Pick<Varied, 'covered' | 'several'> = NOTHING
 ): { schema: RJSFSchema; uiSchema: FieldsUiSchema } {
   const properties: Record<string, RJSFSchema> = {};
   const uiSchema: FieldsUiSchema = {};
+  const { covered, several } = varied;
   parameters.forEach((parameter, index) => {
     const key = fieldKey(index);
-    const kind = several.has(key) ? 'several' : fieldKind(parameter);
+    const kind = covered.has(key)
+      ? 'covered'
+      : several.has(key)
+        ? 'several'
+        : fieldKind(parameter);
     properties[key] = {
       type: kind === 'checkbox' ? 'boolean' : 'string',
       title: parameter.name,
@@ -78,10 +72,13 @@ export function makeSchema(
     uiSchema[key] = {
       'ui:widget': kind,
       'ui:emptyValue': '',
+      'ui:options': { path: parameter.path === true },
       'ui:placeholder':
         kind === 'several'
           ? trans.__('0.1, 0.01 or 1..5 or linspace(0, 1, 5)')
-          : placeholder(parameter, trans)
+          : kind === 'covered'
+            ? trans.__('as in the table')
+            : placeholder(parameter, trans)
     };
     if (kind === 'choice') {
       const fields = choiceFields(parameter);
@@ -213,21 +210,21 @@ export function allowsRows(list: ParameterList): boolean {
  * @param data - What stands in the fields.
  * @param rows - The extra rows.
  * @param trans - For sentences.
- * @param several - Keys of the fields that the server reads.
+ * @param varied - Keys of the fields that hold no single value.
  */
 export function readForm(
   parameters: readonly Parameter[],
   data: FormData,
   rows: readonly IExtraRow[],
   trans: TranslationBundle,
-  several: ReadonlySet<string> = new Set()
+  varied: ReadonlySet<string> = new Set()
 ): IFormReading {
   const changed: Parameters = {};
   const problems: Record<string, string> = {};
   const missing: Record<string, string> = {};
   parameters.forEach((parameter, index) => {
     const key = fieldKey(index);
-    if (several.has(key)) {
+    if (varied.has(key)) {
       return;
     }
     const reading = readField(parameter, data[key], trans);

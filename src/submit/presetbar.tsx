@@ -144,8 +144,12 @@ function NameOfNew({
         }}
       />
       <Button
-        label={trans.__('Save')}
-        description={trans.__('Save as a preset')}
+        label={model.replaces ? trans.__('Replace') : trans.__('Save')}
+        description={
+          model.replaces
+            ? trans.__('Replace the preset %1', model.replaces.name)
+            : trans.__('Save as a preset')
+        }
         run={() => void model.save()}
       />
       <Button

@@ -43,9 +43,18 @@ export class PresetsModel {
     return this._draft;
   }
   set draft(name: string | null) {
+    const { trans } = this._options;
     this._draft = name;
-    this._message = null;
+    this._message = this.replaces
+      ? trans.__('This replaces the preset “%1”.', this.replaces.name)
+      : null;
     this._changed.emit();
+  }
+
+  /** The one in whose place the draft would be kept; null for none. */
+  get replaces(): Preset | null {
+    const name = this._draft?.trim();
+    return this._presets.find(preset => preset.name === name) ?? null;
   }
 
   /** What there is to say; null for nothing. */

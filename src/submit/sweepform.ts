@@ -4,6 +4,7 @@ import { Signal } from '@lumino/signaling';
 
 import { ProblemError } from '../api/client';
 import type {
+  Goal,
   Parameters,
   Reuse,
   Sweep,
@@ -11,11 +12,16 @@ import type {
   SweepPlan
 } from '../api/types';
 import type { PlaceOptions } from './place';
+import { looksSearched } from './varied';
 
 /** How long typing must pause before the server is asked what it would be. */
 const PAUSE_MS = 300;
 
 const DAY_S = 86_400;
+
+/** How many are tried unless somebody says how many. */
+const N_DRAWN = 10;
+const N_SEARCHED = 20;
 
 /** How values of several parameters go together. */
 export type Mode = NonNullable<SweepDefinition['mode']>;
@@ -33,9 +39,19 @@ export type SweepWish = SweepDefinition & {
   options?: PlaceOptions;
 };
 
+/** What stands in the form that more than one execution is made of. */
+export interface IVariety {
+  /** By parameter the text of several values. */
+  readonly values: Record<string, string>;
+  /** Rows of values, as CSV or JSON; null for none. */
+  readonly table: string | null;
+  /** What is the same in all executions. */
+  readonly parameters: Parameters;
+}
+
 /** State of the part about many executions. */
 export class SweepForm {
-  /** Create it; it is of no effect until a parameter has several values. */
+  /** Create it; it is of no effect until something varies. */
   constructor(options: SweepForm.IOptions) {
     this._options = options;
   }
@@ -43,6 +59,18 @@ export class SweepForm {
   /** Emitted after every change. */
   get changed(): ISignal<SweepForm, void> {
     return this._changed;
+  }
+
+  /** Whether executions are added to a sweep that is there. */
+  get isAddition(): boolean {
+    return this._options.isAddition ?? false;
+  }
+
+  /** What is known of adaptive search; null where there is none. */
+  get search(): SweepForm.ISearch | null {
+    return this.isAddition || this._variety.table !== null
+      ? null
+      : (this._options.search ?? null);
   }
 
   /** What it would be; null until that is known. */
@@ -60,6 +88,30 @@ export class SweepForm {
     return this._choices;
   }
 
+  /** How values go together: as chosen, or else as they look. */
+  get mode(): Mode {
+    const { mode } = this._choices;
+    if (this.search === null) {
+      return mode === null || mode === 'adaptive' ? 'grid' : mode;
+    }
+    const texts = Object.values(this._variety.values);
+    return mode ?? (texts.some(looksSearched) ? 'adaptive' : 'grid');
+  }
+
+  /** How many are drawn, or searched. */
+  get samples(): number {
+    const usual = this.mode === 'adaptive' ? N_SEARCHED : N_DRAWN;
+    return this._choices.samples ?? usual;
+  }
+
+  /** What is searched for: as chosen, or else what counts for the notebook. */
+  get objective(): Goal {
+    return (
+      this._choices.objective ??
+      this.search?.goal ?? { metric: '', direction: 'maximise' }
+    );
+  }
+
   /** Which earlier results will do, as it is shown. */
   get reuse(): ReuseChoice {
     // What was computed from a file already is not computed again.
@@ -70,22 +122,22 @@ export class SweepForm {
   /** Choose something. */
   choose(choices: Partial<SweepForm.IChoices>): void {
     this._choices = { ...this._choices, ...choices };
-    this.ask(this._values, this._parameters);
+    this.ask(this._variety);
     this._changed.emit();
   }
 
   /**
    * Ask what it would be, when typing pauses.
    *
-   * @param values - by parameter the text of several values.
-   * @param parameters - what is the same in all executions.
+   * @param variety - what stands in the form.
    */
-  ask(values: Record<string, string>, parameters: Parameters): void {
-    this._values = values;
-    this._parameters = parameters;
+  ask(variety: IVariety): void {
+    this._variety = variety;
     this._asked += 1;
     window.clearTimeout(this._timer);
-    if (Object.keys(values).length === 0) {
+    const isOne =
+      Object.keys(variety.values).length === 0 && variety.table === null;
+    if (isOne && !this.isAddition) {
       this._plan = null;
       this._problem = null;
       return;
@@ -109,18 +161,32 @@ export class SweepForm {
   }
 
   private _wish(): SweepWish {
-    const { canary, mode, samples, stopAfter } = this._choices;
-    const { reuse } = this._choices;
+    const { parameters, table, values } = this._variety;
+    const { canary, reuse, stopAfter } = this._choices;
+    const { mode } = this;
     return {
-      values: this._values,
-      ...(Object.keys(this._parameters).length > 0
-        ? { parameters: this._parameters }
-        : {}),
+      values,
+      ...(table === null ? {} : { table }),
+      ...(Object.keys(parameters).length > 0 ? { parameters } : {}),
       ...(mode === 'grid' ? {} : { mode }),
-      ...(mode === 'random' ? { samples } : {}),
+      ...(mode === 'random' ? { samples: this.samples } : {}),
+      ...(mode === 'adaptive' ? this._searched() : {}),
       ...(canary === null ? {} : { canary }),
       ...(stopAfter === null ? {} : { stop_after_failures: stopAfter }),
-      ...(reuse === null ? {} : { reuse: toReuse(reuse) })
+      // A search takes no earlier results over.
+      ...(reuse === null || mode === 'adaptive'
+        ? {}
+        : { reuse: toReuse(reuse) })
+    };
+  }
+
+  private _searched(): Partial<SweepDefinition> {
+    const { parallel } = this._choices;
+    const metric = this.objective.metric.trim();
+    return {
+      samples: this.samples,
+      ...(metric === '' ? {} : { objective: { ...this.objective, metric } }),
+      ...(parallel === null ? {} : { parallel })
     };
   }
 
@@ -144,18 +210,19 @@ export class SweepForm {
   private _asked = 0;
   private _changed = new Signal<SweepForm, void>(this);
   private _choices: SweepForm.IChoices = {
-    mode: 'grid',
-    samples: 10,
+    mode: null,
+    samples: null,
+    objective: null,
+    parallel: null,
     canary: null,
     stopAfter: null,
     reuse: null
   };
   private _options: SweepForm.IOptions;
-  private _parameters: Parameters = {};
   private _plan: SweepPlan | null = null;
   private _problem: ProblemError | null = null;
   private _timer = 0;
-  private _values: Record<string, string> = {};
+  private _variety: IVariety = { values: {}, table: null, parameters: {} };
 }
 
 /** A namespace for `SweepForm` statics. */
@@ -166,28 +233,37 @@ export namespace SweepForm {
     plan: (wish: SweepWish) => Promise<SweepPlan>;
     /** Submit it. */
     submit: (wish: SweepWish) => Promise<Sweep>;
+    /** What is known of adaptive search; left out where there is none. */
+    search?: ISearch;
+    /** Whether executions are added to a sweep that is there. */
+    isAddition?: boolean;
+  }
+
+  /** What is known of adaptive search. */
+  export interface ISearch {
+    /** Whether the server can: what it needs is installed. */
+    readonly isAvailable: boolean;
+    /** The metric that counts for the notebook. */
+    readonly goal: Goal | null;
+    /** Metrics that an earlier execution recorded. */
+    readonly metrics: readonly string[];
   }
 
   /** What can be chosen; null leaves it to the server. */
   export interface IChoices {
-    readonly mode: Mode;
-    /** With `random`: how many. */
-    readonly samples: number;
+    readonly mode: Mode | null;
+    /** With `random` and `adaptive`: how many. */
+    readonly samples: number | null;
+    /** With `adaptive`: what is searched for. */
+    readonly objective: Goal | null;
+    /** With `adaptive`: how many at once. */
+    readonly parallel: number | null;
     /** Whether the first one goes first, alone. */
     readonly canary: boolean | null;
     /** Nothing more is started after so many failures. */
     readonly stopAfter: number | null;
     readonly reuse: ReuseChoice | null;
   }
-}
-
-/**
- * Whether a text is meant as several values; what they are, the server says.
- *
- * @param text - what stands in the field of a number.
- */
-export function looksLikeSeveral(text: string): boolean {
-  return /,|\.\.|\(|^\s*glob:/.test(text);
 }
 
 function toReuse(choice: ReuseChoice): Reuse {

@@ -3,6 +3,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
 import type { SweepPlan } from '../api/types';
+import { NumberField } from './numberfield';
+import { SearchOptions } from './searchoptions';
 import type { Mode, ReuseChoice, SweepForm } from './sweepform';
 
 /** From so many on, the first one goes first. */
@@ -12,8 +14,8 @@ const CANARY_FROM = 4;
 export interface ISweepOptionsProps {
   /** The state. */
   form: SweepForm;
-  /** How many parameters have several values. */
-  nSeveral: number;
+  /** How many things go together: parameters, and a table as one. */
+  nVaried: number;
   /** Whether the answer of the server is awaited. */
   disabled: boolean;
   /** The words. */
@@ -26,84 +28,63 @@ export interface ISweepOptionsProps {
  * @param props - the state and the words.
  */
 export function SweepOptions(props: ISweepOptionsProps): JSX.Element | null {
-  const { disabled, form, nSeveral, trans } = props;
-  const { choices, plan } = form;
+  const { disabled, form, nVaried, trans } = props;
+  const { choices, mode, plan } = form;
   const [seen, setSeen] = React.useState<SweepPlan | null>(plan);
   if (plan !== null && plan !== seen) {
     setSeen(plan);
   }
   // The last plan bridges the time until the next one: nothing jumps.
   const known = plan ?? seen;
-  if (known === null || known.count + known.n_reused < 2) {
+  const isSearch = mode === 'adaptive';
+  const isMany = known !== null && known.count + known.n_reused >= 2;
+  if (!isMany && !isSearch) {
     return null;
   }
-  const modes: [Mode, string][] = [
-    ['grid', trans.__('every value with every other')],
-    ['zip', trans.__('first with first, second with second')],
-    ['random', trans.__('some of all combinations, at random')]
-  ];
-  const reuses: [ReuseChoice, string][] = [
-    ['never', trans.__('no')],
-    ['exact', trans.__('if it was exactly the same')],
-    ['1', trans.__('… and not older than a day')],
-    ['7', trans.__('… and not older than 7 days')],
-    ['30', trans.__('… and not older than 30 days')]
-  ];
+  const canRun = !isSearch || form.search?.isAvailable === true;
   return (
     <fieldset className="jp-ParametersForm-sweep" disabled={disabled}>
       <legend>{trans.__('Several executions')}</legend>
-      {nSeveral > 1 && (
+      {(nVaried > 1 || form.search !== null) && (
         <label>
-          <span>{trans.__('Combine')}</span>
+          <span>{trans.__('Try')}</span>
           <select
             className="jp-mod-styled"
-            value={choices.mode}
+            value={mode}
             onChange={event =>
-              form.choose({ mode: event.target.value as Mode })
+              form.choose({ mode: event.target.value as Mode, samples: null })
             }
           >
-            {modes.map(([mode, label]) => (
-              <option key={mode} value={mode}>
+            {modes(form, nVaried, trans).map(([name, label]) => (
+              <option key={name} value={name}>
                 {label}
               </option>
             ))}
           </select>
         </label>
       )}
-      {choices.mode === 'random' && (
+      {mode === 'random' && (
         <label>
           <span>{trans.__('How many')}</span>
           <NumberField
-            value={choices.samples}
+            value={form.samples}
             onChange={samples => form.choose({ samples: samples ?? 1 })}
           />
         </label>
       )}
-      <label>
-        <span>{trans.__('Skip what ran already')}</span>
-        <select
-          className="jp-mod-styled"
-          value={form.reuse}
-          onChange={event =>
-            form.choose({ reuse: event.target.value as ReuseChoice })
-          }
-        >
-          {reuses.map(([choice, label]) => (
-            <option key={choice} value={choice}>
-              {label}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label>
-        <span>{trans.__('Stop after failures')}</span>
-        <NumberField
-          value={choices.stopAfter}
-          placeholder={trans.__('never')}
-          onChange={stopAfter => form.choose({ stopAfter })}
-        />
-      </label>
-      {known.count >= CANARY_FROM && (
+      {isSearch && <SearchOptions form={form} trans={trans} />}
+      {!form.isAddition && !isSearch && <ReuseField {...props} />}
+      {!form.isAddition && canRun && (
+        <label>
+          <span>{trans.__('Stop after failures')}</span>
+          <NumberField
+            value={choices.stopAfter}
+            placeholder={trans.__('never')}
+            onChange={stopAfter => form.choose({ stopAfter })}
+          />
+        </label>
+      )}
+      {!form.isAddition && canRun && (known?.count ?? 0) >= CANARY_FROM && (
         <label className="jp-mod-switch">
           <input
             type="checkbox"
@@ -119,19 +100,88 @@ export function SweepOptions(props: ISweepOptionsProps): JSX.Element | null {
   );
 }
 
+/** The ways in which values can go together. */
+function modes(
+  form: SweepForm,
+  nVaried: number,
+  trans: TranslationBundle
+): [Mode, string][] {
+  const several: [Mode, string][] = [
+    ['grid', trans.__('every value with every other')],
+    ['zip', trans.__('first with first, second with second')],
+    ['random', trans.__('some of all combinations, at random')]
+  ];
+  const one: [Mode, string][] = [
+    ['grid', trans.__('every value')],
+    ['random', trans.__('some of the values, at random')]
+  ];
+  return [
+    ...(nVaried > 1 ? several : one),
+    ...(form.search === null
+      ? []
+      : [
+          ['adaptive', trans.__('search for the best, step by step')] as [
+            Mode,
+            string
+          ]
+        ])
+  ];
+}
+
+function ReuseField({ form, trans }: ISweepOptionsProps): JSX.Element {
+  const reuses: [ReuseChoice, string][] = [
+    ['never', trans.__('no')],
+    ['exact', trans.__('if it was exactly the same')],
+    ['1', trans.__('… and not older than a day')],
+    ['7', trans.__('… and not older than 7 days')],
+    ['30', trans.__('… and not older than 30 days')]
+  ];
+  return (
+    <label>
+      <span>{trans.__('Skip what ran already')}</span>
+      <select
+        className="jp-mod-styled"
+        value={form.reuse}
+        onChange={event =>
+          form.choose({ reuse: event.target.value as ReuseChoice })
+        }
+      >
+        {reuses.map(([choice, label]) => (
+          <option key={choice} value={choice}>
+            {label}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
 /**
  * How long it takes, and what need not run: "about 12 min · 3 ran already".
  *
  * @param plan - what it would be.
  * @param trans - the words.
+ * @param isAddition - whether it is added to a sweep that is there.
  */
-export function planLabel(plan: SweepPlan, trans: TranslationBundle): string {
+export function planLabel(
+  plan: SweepPlan,
+  trans: TranslationBundle,
+  isAddition = false
+): string {
   const { count, duration_s, n_files, n_reused } = plan;
   const parts: string[] = [];
   if (n_files > 0) {
     parts.push(trans.__('%1 files, %2 new', n_files, count));
   } else if (n_reused > 0) {
-    parts.push(trans.__('%1 ran already', n_reused));
+    parts.push(
+      isAddition
+        ? trans._n(
+            '%1 is in the sweep already',
+            '%1 are in the sweep already',
+            n_reused
+          )
+        : trans.__('%1 ran already', n_reused)
+    );
   }
   if (duration_s !== null && count > 0) {
     parts.push(aboutLabel(duration_s, trans));
@@ -144,11 +194,18 @@ export function planLabel(plan: SweepPlan, trans: TranslationBundle): string {
  *
  * @param plan - what it would be; null for one execution.
  * @param trans - the words.
+ * @param isAddition - whether it is added to a sweep that is there.
  */
 export function runLabel(
   plan: SweepPlan | null,
-  trans: TranslationBundle
+  trans: TranslationBundle,
+  isAddition = false
 ): string {
+  if (isAddition) {
+    return plan === null
+      ? trans.__('Add')
+      : trans._n('Add %1 execution', 'Add %1 executions', plan.count);
+  }
   return plan === null
     ? trans.__('Run as experiment')
     : trans._n('Run %1 execution', 'Run %1 executions', plan.count);
@@ -161,24 +218,4 @@ function aboutLabel(seconds: number, trans: TranslationBundle): string {
   return seconds < 90 * 60
     ? trans.__('about %1 min', Math.round(seconds / 60))
     : trans.__('about %1 h', Math.round(seconds / 3600));
-}
-
-function NumberField(props: {
-  value: number | null;
-  placeholder?: string;
-  onChange: (value: number | null) => void;
-}): JSX.Element {
-  return (
-    <input
-      className="jp-mod-styled"
-      type="number"
-      min={1}
-      placeholder={props.placeholder}
-      value={props.value ?? ''}
-      onChange={event => {
-        const value = Math.floor(Number(event.target.value));
-        props.onChange(value >= 1 ? value : null);
-      }}
-    />
-  );
 }

@@ -8,6 +8,9 @@ import type { Parameter } from '../api/types';
 /** What stands in a field. */
 export type FieldValue = string | boolean;
 
+/** What stands in the fields, by key of the schema. */
+export type FormData = Record<string, FieldValue>;
+
 /** What a field means. */
 export type Reading =
   /** A value to run with. */

@@ -4,7 +4,7 @@ import type {
   RegistryWidgetsType,
   WidgetProps as RJSFWidgetProps
 } from '@rjsf/utils';
-import { listIcon } from '@jupyterlab/ui-components';
+import { folderIcon, listIcon } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
@@ -18,17 +18,22 @@ export interface IFieldContext {
   /** Let a field take several values, or no longer; left out where none can. */
   setSeveral?: (key: string, isSeveral: boolean) => void;
 
+  /** Look for the file that a path names; left out where nobody can. */
+  choosePath?: (key: string) => void;
+
   /** The words. */
   trans: TranslationBundle;
 }
 
-/** A field, and beside it the way to several values. */
-function WithSeveral(
+/** A field, and beside it the ways to a file and to several values. */
+function WithButtons(
   props: WidgetProps & { children: JSX.Element }
 ): JSX.Element {
   const context = props.formContext as IFieldContext | undefined;
   const { setSeveral, several, trans } = context ?? {};
-  if (setSeveral === undefined || trans === undefined) {
+  const choosePath =
+    props.options.path === true ? context?.choosePath : undefined;
+  if (trans === undefined || (!setSeveral && !choosePath)) {
     return props.children;
   }
   // Ids are made from keys.
@@ -38,16 +43,38 @@ function WithSeveral(
   return (
     <div className="jp-ParametersForm-several">
       {props.children}
-      <button
-        type="button"
-        title={label}
-        aria-label={trans.__('%1: %2', props.label, trans.__('several values'))}
-        aria-pressed={isOn}
-        disabled={props.disabled}
-        onClick={() => setSeveral(key, !isOn)}
-      >
-        <listIcon.react tag="span" elementPosition="center" />
-      </button>
+      {choosePath && !isOn && (
+        <button
+          type="button"
+          title={trans.__('Choose a file…')}
+          aria-label={trans.__(
+            '%1: %2',
+            props.label,
+            trans.__('choose a file')
+          )}
+          data-wish={key}
+          disabled={props.disabled}
+          onClick={() => choosePath(key)}
+        >
+          <folderIcon.react tag="span" elementPosition="center" />
+        </button>
+      )}
+      {setSeveral && (
+        <button
+          type="button"
+          title={label}
+          aria-label={trans.__(
+            '%1: %2',
+            props.label,
+            trans.__('several values')
+          )}
+          aria-pressed={isOn}
+          disabled={props.disabled}
+          onClick={() => setSeveral(key, !isOn)}
+        >
+          <listIcon.react tag="span" elementPosition="center" />
+        </button>
+      )}
     </div>
   );
 }
@@ -142,23 +169,39 @@ function ChoiceField(props: WidgetProps): JSX.Element {
   );
 }
 
-/** Put the way to several values beside a field. */
-function withSeveral(
+/** The place of a field whose values stand in a table. */
+function CoveredField(props: WidgetProps): JSX.Element {
+  return (
+    <input
+      {...common(props)}
+      className="jp-mod-styled jp-ParametersForm-line"
+      type="text"
+      placeholder={props.placeholder}
+      value=""
+      disabled
+      readOnly
+    />
+  );
+}
+
+/** Put the ways to a file and to several values beside a field. */
+function withButtons(
   Field: (props: WidgetProps) => JSX.Element
 ): (props: WidgetProps) => JSX.Element {
   return props => (
-    <WithSeveral {...props}>
+    <WithButtons {...props}>
       <Field {...props} />
-    </WithSeveral>
+    </WithButtons>
   );
 }
 
 /** The fields by the name that a schema calls them. */
 export const fieldWidgets: RegistryWidgetsType<ReadonlyJSONObject> = {
-  line: withSeveral(LineField),
-  several: withSeveral(LineField),
+  line: withButtons(LineField),
+  several: withButtons(LineField),
+  covered: CoveredField,
   secret: SecretField,
-  text: withSeveral(TextField),
-  checkbox: withSeveral(CheckboxField),
-  choice: withSeveral(ChoiceField)
+  text: withButtons(TextField),
+  checkbox: withButtons(CheckboxField),
+  choice: withButtons(ChoiceField)
 };

@@ -36,6 +36,22 @@ describe('Goals', () => {
     expect(changes).toBe(3);
   });
 
+  it('says nothing when others have named nothing new', async () => {
+    const kept: Record<string, Goal> = { 'a.ipynb': LOSS };
+    const goals = makeGoals(kept);
+    let changes = 0;
+    goals.changed.connect(() => (changes += 1));
+
+    await goals.refresh();
+    kept['a.ipynb'] = { ...LOSS };
+    await goals.refresh();
+    kept['a.ipynb'] = ACCURACY;
+    await goals.refresh();
+
+    expect(changes).toBe(2);
+    expect(goals.find('a.ipynb')).toEqual(ACCURACY);
+  });
+
   it('shows the metric that counts in its column', async () => {
     const goals = makeGoals({ 'train.ipynb': ACCURACY });
     const column = metricColumn(goals, nullTranslator.load(''));

@@ -75,6 +75,25 @@ describe('FormModel', () => {
     expect(sent).toEqual([{ password: 'hunter22' }]);
   });
 
+  it.each(['reset', 'fill'] as const)(
+    "does not ask for an earlier execution's secret after %s",
+    async how => {
+      const secret = make({ name: 'password', type: 'str', default: '' });
+      const { model, sent } = open([secret, make({})], {
+        password: '*** 0123abcd'
+      });
+
+      if (how === 'reset') {
+        model.reset();
+      } else {
+        model.fill({ x: 5 });
+      }
+
+      expect(await model.submit()).toBe(true);
+      expect(sent).toEqual([how === 'reset' ? {} : { x: 5 }]);
+    }
+  );
+
   it('sends nothing while a field is wrong, and says so at the field', async () => {
     const { model, sent } = open([make({})]);
 

@@ -118,6 +118,24 @@ describe('PresetsModel', () => {
     expect(shelf.kept.size).toBe(0);
   });
 
+  it('says which preset would be replaced before it is', async () => {
+    const { form, presets, shelf } = setUp();
+    await save(presets, 'big');
+    form.data = { ...form.data, p0: '6' };
+
+    presets.draft = 'bi';
+    const other = [presets.replaces, presets.message];
+    presets.draft = 'big ';
+
+    expect(other).toEqual([null, null]);
+    expect(presets.replaces?.name).toBe('big');
+    expect(presets.message).toBe('This replaces the preset “big”.');
+    expect(shelf.kept.get('big')).toEqual({ n: 5 });
+    await presets.save();
+    expect(shelf.kept.get('big')).toEqual({ n: 6 });
+    expect(presets.message).toBeNull();
+  });
+
   it('forgets a preset and leaves the form alone', async () => {
     const { form, presets, shelf } = setUp();
     await save(presets, 'big');

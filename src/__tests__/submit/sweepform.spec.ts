@@ -9,8 +9,9 @@ import type {
   SweepPlan
 } from '../../api/types';
 import { FormModel } from '../../submit/formmodel';
-import type { SweepWish } from '../../submit/sweepform';
+import type { SweepForm, SweepWish } from '../../submit/sweepform';
 import { planLabel, runLabel } from '../../submit/sweepoptions';
+import { columnsOf } from '../../submit/varied';
 
 const trans = nullTranslator.load('jupyter_async_exec');
 
@@ -46,7 +47,21 @@ let swept: SweepWish[];
 let single: Parameters[];
 let answer: () => SweepPlan;
 
+/** A form of a server that can search; the notebook has no goal. */
+const SEARCH: SweepForm.ISearch = {
+  isAvailable: true,
+  goal: null,
+  metrics: ['val_acc']
+};
+
 function open(...parameters: Parameter[]): FormModel {
+  return openWith({}, ...parameters);
+}
+
+function openWith(
+  sweep: Partial<SweepForm.IOptions>,
+  ...parameters: Parameter[]
+): FormModel {
   return new FormModel({
     list: { parameters, language: 'python', typed: true, cell_index: 0 },
     values: {},
@@ -62,7 +77,8 @@ function open(...parameters: Parameter[]): FormModel {
       submit: async wish => {
         swept.push(wish);
         return {} as Sweep;
-      }
+      },
+      ...sweep
     },
     trans
   });
@@ -86,7 +102,7 @@ describe('FormModel, several values', () => {
     await jest.advanceTimersByTimeAsync(PAUSED_MS);
 
     expect(planned).toEqual([]);
-    expect(model.several.size).toBe(0);
+    expect(model.varied.several.size).toBe(0);
   });
 
   it('takes a comma in the field of a number for several values', async () => {
@@ -114,7 +130,7 @@ describe('FormModel, several values', () => {
     const model = open(make({ name: 'label', type: 'str', default: 'a' }));
 
     model.data = { p0: 'a, b' };
-    expect(model.several.size).toBe(0);
+    expect(model.varied.several.size).toBe(0);
     model.setSeveral('p0', true);
     await jest.advanceTimersByTimeAsync(PAUSED_MS);
     expect(planned).toEqual([{ values: { label: 'a, b' } }]);
@@ -194,5 +210,83 @@ describe('FormModel, several values', () => {
     expect(planLabel(planOf({ n_reused: 3 }), trans)).toBe(
       '3 ran already · about 12 min'
     );
+  });
+});
+
+describe('FormModel, search', () => {
+  it('searches what only a search understands, as far as it is known', async () => {
+    const model = openWith({ search: SEARCH }, make({}));
+
+    model.data = { p0: 'log(1e-4, 1e-1)' };
+    await jest.advanceTimersByTimeAsync(PAUSED_MS);
+    model.sweep?.choose({
+      objective: { metric: ' val_acc ', direction: 'maximise' },
+      parallel: 4
+    });
+    await jest.advanceTimersByTimeAsync(PAUSED_MS);
+
+    const values = { lr: 'log(1e-4, 1e-1)' };
+    expect(planned).toEqual([
+      { values, mode: 'adaptive', samples: 20 },
+      {
+        values,
+        mode: 'adaptive',
+        samples: 20,
+        objective: { metric: 'val_acc', direction: 'maximise' },
+        parallel: 4
+      }
+    ]);
+  });
+
+  it('searches for what counts for the notebook unless something else is named', async () => {
+    const goal = { metric: 'loss', direction: 'minimise' } as const;
+    const model = openWith({ search: { ...SEARCH, goal } }, make({}));
+    model.data = { p0: '0.1, 0.01, 0.001' };
+
+    model.sweep?.choose({ mode: 'adaptive', samples: 3, reuse: 'exact' });
+    await model.submit();
+
+    expect(model.sweep?.objective).toEqual(goal);
+    // What ran already is nothing that a search takes over.
+    expect(swept).toEqual([
+      {
+        values: { lr: '0.1, 0.01, 0.001' },
+        mode: 'adaptive',
+        samples: 3,
+        objective: goal
+      }
+    ]);
+  });
+});
+
+describe('FormModel, table', () => {
+  it('leaves the parameters of a table to it, and the rows to the server', async () => {
+    const model = open(make({}), make({ name: 'n', type: 'int', default: 1 }));
+    model.data = { p0: '0.5', p1: '7' };
+
+    model.table = 'lr; other\n0.1; 2\n';
+    await jest.advanceTimersByTimeAsync(PAUSED_MS);
+
+    expect(planned).toEqual([
+      { values: {}, table: 'lr; other\n0.1; 2\n', parameters: { n: 7 } }
+    ]);
+    expect(model.uiSchema['p0']['ui:widget']).toBe('covered');
+    expect(await model.submit()).toBe(true);
+    expect(swept).toHaveLength(1);
+
+    model.table = null;
+    expect(model.uiSchema['p0']['ui:widget']).toBe('line');
+    expect(model.isMany).toBe(false);
+  });
+
+  it.each([
+    ['', []],
+    ['lr, n\n1, 2', ['lr', 'n']],
+    ['"lr"\tn\n', ['lr', 'n']],
+    [' [{"lr": 1, "n": 2}]', ['lr', 'n']],
+    ['[{"lr": 1', []],
+    ['{}', []]
+  ])('finds the columns of %j', (text, names) => {
+    expect(columnsOf(text)).toEqual(names);
   });
 });

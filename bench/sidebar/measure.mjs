@@ -4,19 +4,10 @@
  * A real server on loopback, Chromium without a window, a trace of Chromium.
  * Prints a Markdown table. Progress goes to stderr.
  */
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-const here = dirname(fileURLToPath(import.meta.url));
-const root = join(here, '..', '..');
-const require = createRequire(join(root, 'ui-tests', 'package.json'));
-const { chromium } = require('playwright-core');
+import { here, launch, median, quantile, runPython, say, sleep, startServer } from './server.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -30,88 +21,6 @@ const N_ROWS = Number(options.rows);
 const ROUNDS = Number(options.rounds);
 const WHEEL_ROWS = Math.min(20_000, N_ROWS / 2);
 const ROW_HEIGHT = 44;
-
-const say = text => process.stderr.write(`${text}\n`);
-const sleep = ms => new Promise(done => setTimeout(done, ms));
-const median = list => quantile(list, 0.5);
-const quantile = (list, q) =>
-  [...list].sort((a, b) => a - b)[Math.min(list.length - 1, Math.floor(list.length * q))];
-
-// ------------------------------------------------------------------ the server
-
-async function freePort() {
-  return new Promise(done => {
-    const probe = createServer();
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => done(port));
-    });
-  });
-}
-
-async function startServer() {
-  const home = mkdtempSync(join(tmpdir(), 'sidebar-bench-'));
-  const data = options.folder ?? join(home, 'executions');
-  const bin = join(root, '.venv', 'bin');
-  const python = existsSync(bin) ? join(bin, 'python') : 'python3';
-  say(`filling a store with ${N_ROWS.toLocaleString('en')} executions`);
-  const filled = spawnSync(python, [join(here, 'fill.py'), data, String(N_ROWS)], {
-    stdio: ['ignore', 'inherit', 'inherit']
-  });
-  if (filled.status !== 0) {
-    throw new Error('The store could not be filled.');
-  }
-  mkdirSync(join(home, 'notebooks'));
-  const settings = join(home, 'settings', '@jupyterlab', 'apputils-extension');
-  mkdirSync(settings, { recursive: true });
-  writeFileSync(join(settings, 'notification.jupyterlab-settings'), '{"fetchNews":"false"}');
-  const port = await freePort();
-  const process_ = spawn(
-    python,
-    [
-      '-m',
-      'jupyterlab',
-      '--no-browser',
-      '--allow-root',
-      '--ServerApp.ip=127.0.0.1',
-      `--ServerApp.port=${port}`,
-      '--ServerApp.port_retries=0',
-      `--ServerApp.root_dir=${join(home, 'notebooks')}`,
-      '--IdentityProvider.token=',
-      '--ServerApp.disable_check_xsrf=True',
-      '--Application.log_level=ERROR',
-      '--LabApp.extension_manager=readonly',
-      '--LabApp.expose_app_in_browser=True'
-    ],
-    {
-      env: {
-        ...process.env,
-        JUPYTER_CONFIG_DIR: join(home, 'config'),
-        JUPYTER_DATA_DIR: join(home, 'data'),
-        JUPYTER_RUNTIME_DIR: join(home, 'runtime'),
-        JUPYTERLAB_SETTINGS_DIR: join(home, 'settings'),
-        JUPYTERLAB_WORKSPACES_DIR: join(home, 'workspaces'),
-        JUPYTER_ASYNC_EXEC_DATA_DIR: data
-      },
-      stdio: 'ignore'
-    }
-  );
-  const url = `http://127.0.0.1:${port}`;
-  for (let tries = 0; tries < 600; tries++) {
-    const answer = await fetch(`${url}/api/status`).catch(() => null);
-    if (answer?.ok) {
-      break;
-    }
-    await sleep(100);
-  }
-  const stop = async () => {
-    const exit = new Promise(done => process_.once('exit', done));
-    process_.kill('SIGTERM');
-    await exit;
-    rmSync(home, { recursive: true, force: true, maxRetries: 5 });
-  };
-  return { url, stop };
-}
 
 // ------------------------------------------------------------------ in the page
 
@@ -190,16 +99,7 @@ function installWatch() {
 
 class Bench {
   static async start(url) {
-    const browser = await chromium.launch({
-      executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-dev-shm-usage',
-        '--disable-background-networking',
-        '--js-flags=--expose-gc'
-      ]
-    });
+    const browser = await launch();
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
     await context.addInitScript(installWatch);
     const page = await context.newPage();
@@ -363,7 +263,11 @@ function table(rows) {
 }
 
 async function main() {
-  const server = await startServer();
+  say(`filling a store with ${N_ROWS.toLocaleString('en')} executions`);
+  const server = await startServer({
+    data: options.folder,
+    fill: data => runPython([join(here, 'fill.py'), data, String(N_ROWS)])
+  });
   let bench = null;
   try {
     bench = await Bench.start(server.url);

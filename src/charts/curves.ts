@@ -46,6 +46,9 @@ export interface ICurvesOptions {
   readonly words: { readonly step: string; readonly seconds: string };
 }
 
+/** What lies so close together is one stroke; a line is about as thick. */
+const COLUMN_PX = 2;
+
 /** More lines than colours. */
 const MOST_NAMED = 10;
 
@@ -64,7 +67,9 @@ export function curvesSpec(
   theme: IChartTheme
 ): Spec {
   const { isOverTime, metric, shadeTitle, words } = options;
-  const values = curves.flatMap(curve => pointsOf(curve, isOverTime));
+  const values = curves.flatMap(curve =>
+    thin(pointsOf(curve, isOverTime), width)
+  );
   const isShaded = shadeTitle !== undefined && curves.length > MOST_NAMED;
   const color = isShaded
     ? {
@@ -163,4 +168,46 @@ export function pointsOf(curve: ICurve, isOverTime: boolean): IPoint[] {
     finite[finite.length - 1].last = true;
   }
   return finite;
+}
+
+/**
+ * Leave out what nobody could see: of all points in one narrow column the
+ * first, the last, the lowest and the highest stay.
+ *
+ * @param points - from left to right.
+ * @param width - pixels from left to right.
+ */
+export function thin<T extends { x: number; y: number }>(
+  points: readonly T[],
+  width: number
+): readonly T[] {
+  const nColumns = Math.max(1, Math.floor(width / COLUMN_PX));
+  if (points.length <= 2 * nColumns) {
+    return points;
+  }
+  const xs = points.map(({ x }) => x);
+  const left = xs.reduce((a, b) => Math.min(a, b));
+  const span = xs.reduce((a, b) => Math.max(a, b)) - left || 1;
+  const kept: T[] = [];
+  let column: T[] = [];
+  let at = -1;
+  const close = (): void => {
+    if (column.length > 0) {
+      const low = column.reduce((a, b) => (b.y < a.y ? b : a));
+      const high = column.reduce((a, b) => (b.y > a.y ? b : a));
+      const ends = [column[0], low, high, column[column.length - 1]];
+      kept.push(...column.filter(point => ends.includes(point)));
+    }
+  };
+  for (const point of points) {
+    const own = Math.floor(((point.x - left) / span) * nColumns);
+    if (own !== at) {
+      close();
+      column = [];
+      at = own;
+    }
+    column.push(point);
+  }
+  close();
+  return kept;
 }

@@ -94,9 +94,13 @@ class Canvas {
   private async _run(host: HTMLElement): Promise<void> {
     this._isBusy = true;
     while (this._next !== null) {
-      const spec = this._next;
-      this._next = null;
-      await this._drawOne(host, spec);
+      await inTurn(async () => {
+        const spec = this._next;
+        this._next = null;
+        if (spec !== null) {
+          await this._drawOne(host, spec);
+        }
+      });
     }
     this._isBusy = false;
   }
@@ -146,6 +150,30 @@ class Canvas {
   private _next: Spec | null = null;
   private _shown: IRenderMime.IRenderer | null = null;
 }
+
+/** Who draws now; each drawing takes a few frames of the page. */
+let turn: Promise<void> = Promise.resolve();
+
+/** Draw when the one before has been painted: never two charts in one frame. */
+function inTurn(draw: () => Promise<void>): Promise<void> {
+  const mine = turn.then(draw);
+  turn = mine.then(nextFrame, nextFrame);
+  return mine;
+}
+
+/** Wait until the page was painted; a hidden one paints nothing. */
+function nextFrame(): Promise<void> {
+  return new Promise(done => {
+    const late = window.setTimeout(done, LONGEST_FRAME_MS);
+    requestAnimationFrame(() => {
+      window.clearTimeout(late);
+      window.setTimeout(done, 0);
+    });
+  });
+}
+
+/** A page that paints at all has painted by then. */
+const LONGEST_FRAME_MS = 200;
 
 /** No menu: what is drawn can be had as CSV. */
 const EMBED_OPTIONS = { actions: false, renderer: 'svg' };

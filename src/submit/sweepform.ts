@@ -12,7 +12,7 @@ import type {
   SweepPlan
 } from '../api/types';
 import type { PlaceOptions } from './place';
-import { looksSearched } from './varied';
+import { hasRows, looksSearched } from './varied';
 
 /** How long typing must pause before the server is asked what it would be. */
 const PAUSE_MS = 300;
@@ -135,9 +135,10 @@ export class SweepForm {
     this._variety = variety;
     this._asked += 1;
     window.clearTimeout(this._timer);
-    const isOne =
-      Object.keys(variety.values).length === 0 && variety.table === null;
-    if (isOne && !this.isAddition) {
+    const { table, values } = variety;
+    const isOne = Object.keys(values).length === 0 && table === null;
+    const isBegun = table === null || hasRows(table);
+    if ((isOne && !this.isAddition) || !isBegun) {
       this._plan = null;
       this._problem = null;
       return;

@@ -194,3 +194,13 @@ export function columnsOf(text: string): string[] {
     .map(cell => cell.trim().replace(/^"(.*)"$/, '$1'))
     .filter(name => name !== '');
 }
+
+/**
+ * Whether a table has begun: its head alone is no reason to complain yet.
+ *
+ * @param text - CSV or JSON.
+ */
+export function hasRows(text: string): boolean {
+  const lines = text.split(/\r?\n/).filter(line => line.trim() !== '');
+  return lines.length > 1 || /^[[{]/.test(text.trimStart());
+}

@@ -172,15 +172,17 @@ function ChoiceField(props: WidgetProps): JSX.Element {
 /** The place of a field whose values stand in a table. */
 function CoveredField(props: WidgetProps): JSX.Element {
   return (
-    <input
-      {...common(props)}
-      className="jp-mod-styled jp-ParametersForm-line"
-      type="text"
-      placeholder={props.placeholder}
-      value=""
-      disabled
-      readOnly
-    />
+    <div className="jp-ParametersForm-several">
+      <input
+        {...common(props)}
+        className="jp-mod-styled jp-ParametersForm-line"
+        type="text"
+        placeholder={props.placeholder}
+        value=""
+        disabled
+        readOnly
+      />
+    </div>
   );
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from jupyter_async_exec.core.parameters import Parameter, ParameterType
@@ -9,13 +11,16 @@ from jupyter_async_exec.core.sweep_table import read_table
 from jupyter_async_exec.core.sweeps import SweepDefinition, expand
 from jupyter_async_exec.errors import RefusedError
 
+if TYPE_CHECKING:
+    from jupyter_async_exec.core.json_types import JSONObject
+
 DECLARED = (
     Parameter(name="lr", type=ParameterType.FLOAT, default=0.1),
     Parameter(name="label", type=ParameterType.STR, default=""),
 )
 
 
-def unfold(text: str, *, typed: bool = True) -> list[dict[str, object]]:
+def unfold(text: str, *, typed: bool = True) -> list[JSONObject]:
     definition = SweepDefinition(table=read_table(text))
     return list(expand(definition, DECLARED, typed=typed, fixed={}).trials)
 

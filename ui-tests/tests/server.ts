@@ -121,6 +121,8 @@ export class OwnServer {
       '--Application.log_level=ERROR',
       '--AsyncExecApp.slots=2',
       '--LabApp.extension_manager=readonly',
+      // Tests change the theme below an open dialog.
+      '--LabApp.expose_app_in_browser=True',
       // Where jupyter-collaboration is installed, it saves by itself.
       '--YDocExtension.disable_rtc=True'
     ];

@@ -1,8 +1,10 @@
 import AxeBuilder from '@axe-core/playwright';
-import type { Locator, Page } from '@playwright/test';
+import type { Locator } from '@playwright/test';
+import { expect, test } from '@playwright/test';
 
-import { expect, test } from './fixtures';
+import { Executions } from './executions';
 import { notebook } from './notebooks';
+import { OwnServer } from './server';
 
 const PARAMETERS = [
   'from pathlib import Path',
@@ -11,37 +13,54 @@ const PARAMETERS = [
   'source: Path = Path("data/a.csv")'
 ].join('\n');
 
-test('values come from tables and files, and more are added later', async ({
-  page,
-  executions,
-  server
-}, testInfo) => {
-  const { form } = executions;
-  const path = await server.write(
-    'varied.ipynb',
-    notebook([
-      { source: PARAMETERS, tags: ['parameters'] },
-      'print("{\\"score\\": %s}" % lr)'
-    ])
-  );
-  await server.write('trials.csv', 'lr,n\n0.1,2\n0.2,3\n');
-  await server.write('other.txt', 'x');
-  const choose = async (name: string): Promise<void> => {
-    const dialog = page.getByRole('dialog');
-    await dialog.locator('.jp-DirListing-item', { hasText: name }).click();
-    await dialog.getByRole('button', { name: 'Select' }).click();
+/** JupyterLab, as far as a test asks it for something. */
+interface IWindow {
+  jupyterapp: {
+    commands: { execute(id: string, args: object): Promise<unknown> };
   };
-  const looksRight = async (name: string): Promise<void> => {
+}
+
+let server: OwnServer;
+
+test.beforeAll(async () => {
+  server = await OwnServer.start();
+});
+
+test.afterAll(async () => {
+  await server.dispose();
+});
+
+test('values come from tables and files, are searched, and more are added later', async ({
+  page
+}, testInfo) => {
+  const executions = new Executions(page);
+  const { form } = executions;
+  const named = (role: 'textbox' | 'button', name: string): Locator =>
+    form.getByRole(role, { name, exact: true });
+  const choose = async (name: string): Promise<void> => {
+    await form.locator('.jp-DirListing-item', { hasText: name }).click();
+    await named('button', 'Select').click();
+  };
+  /** Look at it in both themes, and let axe look. */
+  const look = async (name: string): Promise<void> => {
     for (const theme of ['JupyterLab Dark', 'JupyterLab Light']) {
-      await page.theme.setTheme(theme);
+      await page.evaluate(
+        (theme_: string) =>
+          (window as unknown as IWindow).jupyterapp.commands.execute(
+            'apputils:change-theme',
+            { theme: theme_ }
+          ),
+        theme
+      );
+      await expect(page.locator('body')).toHaveAttribute(
+        'data-jp-theme-light',
+        String(theme.endsWith('Light'))
+      );
       await page.screenshot({
         path: testInfo.outputPath(`${name}-${theme.slice(11)}.png`),
         animations: 'disabled'
       });
-      const { violations } = await new AxeBuilder({
-        page: page as unknown as Page
-      })
-        .setLegacyMode(true)
+      const { violations } = await new AxeBuilder({ page })
         .include('.jp-ParametersDialog')
         .analyze();
       expect(
@@ -49,51 +68,63 @@ test('values come from tables and files, and more are added later', async ({
       ).toEqual([]);
     }
   };
-  const run = (label: string): Locator =>
-    form.getByRole('button', { name: label, exact: true });
-  await page.notebook.openByPath(path);
+  server.set('@jupyterlab/apputils-extension:notification', {
+    fetchNews: 'false'
+  });
+  server.write('trials.csv', 'lr,n\n0.1,2\n0.2,3\n');
+  server.write('other.txt', 'x');
+  server.write(
+    'varied.ipynb',
+    notebook([
+      { source: PARAMETERS, tags: ['parameters'] },
+      'print("{\\"score\\": %s}" % lr)'
+    ])
+  );
+  await page.goto(server.url('/lab/tree/varied.ipynb'));
   await executions.openSidebar();
   await executions.openForm();
 
   // A path is chosen among the files; the form comes back with it.
-  await form.getByRole('button', { name: 'source: choose a file' }).click();
+  await named('button', 'source: choose a file').click();
   await choose('other.txt');
-  const source = form.getByRole('textbox', { name: 'source', exact: true });
+  const source = named('textbox', 'source');
   await expect(source).toHaveValue('other.txt');
 
   // Only a search understands this; which metric it is for, the person says.
-  const lr = form.getByRole('textbox', { name: 'lr', exact: true });
+  const lr = named('textbox', 'lr');
   await lr.fill('log(1e-4, 1e-1)');
-  await expect(form).toContainText('needs an objective', { timeout: 30_000 });
+  await expect(form).toContainText('needs an objective');
   await form.getByRole('combobox', { name: 'Metric' }).fill('score');
   await form.getByRole('spinbutton', { name: 'How many' }).fill('12');
-  await expect(run('Run 12 executions')).toBeVisible({ timeout: 30_000 });
-  await looksRight('search');
-  await form.getByRole('button', { name: 'lr: several values' }).click();
+  await expect(named('button', 'Run 12 executions')).toBeVisible();
+  await look('search');
+  await named('button', 'lr: several values').click();
 
   // A table says what its rows are, and takes the fields of its columns.
-  await form.getByRole('button', { name: 'Values from a table…' }).click();
-  await form.getByRole('button', { name: 'Choose a file…' }).last().click();
+  await named('button', 'Values from a table…').click();
+  await named('button', 'Choose a file…').last().click();
   await choose('trials.csv');
-  const table = form.getByRole('textbox', { name: 'Values from a table' });
+  const table = named('textbox', 'Values from a table');
   await expect(table).toHaveValue('lr,n\n0.1,2\n0.2,3\n');
   await expect(lr).toBeDisabled();
-  await expect(run('Run 2 executions')).toBeVisible();
-  await looksRight('table');
-  await run('Run 2 executions').click();
+  await expect(named('button', 'Run 2 executions')).toBeVisible();
+  await look('table');
+  await named('button', 'Run 2 executions').click();
   await expect(form).toHaveCount(0);
-  const row = executions.rows.first();
-  await expect(row).toContainText('2 succeeded', { timeout: 30_000 });
+  const row = executions.sweepRow(1, 2);
+  await expect(row).toContainText('2 succeeded', { timeout: 60_000 });
 
   // More of it, later: what is there already does not count.
   await row.hover();
   await row.getByRole('button', { name: /^Add values…/ }).click();
   await expect(source).toHaveValue('other.txt');
   await table.fill('lr,n\n0.2,3\n0.3,4\n');
-  await expect(run('Add 1 execution')).toBeVisible();
+  await expect(named('button', 'Add 1 execution')).toBeVisible();
   await expect(form).toContainText('1 is in the sweep already');
-  await looksRight('addition');
-  await run('Add 1 execution').click();
+  await look('addition');
+  await named('button', 'Add 1 execution').click();
   await expect(form).toHaveCount(0);
-  await expect(row).toContainText('3 succeeded', { timeout: 30_000 });
+  await expect(executions.sweepRow(1, 3)).toContainText('3 succeeded', {
+    timeout: 30_000
+  });
 });

@@ -279,6 +279,19 @@ describe('FormModel, table', () => {
     expect(model.isMany).toBe(false);
   });
 
+  it('does not complain of a table that has only begun', async () => {
+    const model = open(make({}));
+
+    model.table = '';
+    model.table = 'lr\n';
+    await jest.advanceTimersByTimeAsync(PAUSED_MS);
+    expect(planned).toEqual([]);
+    model.table = 'lr\n0.1';
+    await jest.advanceTimersByTimeAsync(PAUSED_MS);
+
+    expect(planned).toHaveLength(1);
+  });
+
   it.each([
     ['', []],
     ['lr, n\n1, 2', ['lr', 'n']],

@@ -33,6 +33,8 @@ test.afterAll(async () => {
 test('values come from tables and files, are searched, and more are added later', async ({
   page
 }, testInfo) => {
+  // A server of its own starts its first kernel here.
+  test.setTimeout(180_000);
   const executions = new Executions(page);
   const { form } = executions;
   const named = (role: 'textbox' | 'button', name: string): Locator =>
@@ -112,7 +114,7 @@ test('values come from tables and files, are searched, and more are added later'
   await named('button', 'Run 2 executions').click();
   await expect(form).toHaveCount(0);
   const row = executions.sweepRow(1, 2);
-  await expect(row).toContainText('2 succeeded', { timeout: 60_000 });
+  await expect(row).toContainText('2 succeeded', { timeout: 90_000 });
 
   // More of it, later: what is there already does not count.
   await row.hover();
@@ -125,6 +127,6 @@ test('values come from tables and files, are searched, and more are added later'
   await named('button', 'Add 1 execution').click();
   await expect(form).toHaveCount(0);
   await expect(executions.sweepRow(1, 3)).toContainText('3 succeeded', {
-    timeout: 30_000
+    timeout: 90_000
   });
 });

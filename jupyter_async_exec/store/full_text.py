@@ -37,6 +37,10 @@ class FullText(ABC):
     def number(self) -> sa.ColumnElement[int]:
         """Whose words a row holds, for conditions of `matching`."""
 
+    def has(self, rows: sa.Select[int]) -> sa.ColumnElement[bool]:
+        """Return the condition, for `matching`, that there is one of these rows."""
+        return rows.exists()
+
     @abstractmethod
     def matching(
         self,

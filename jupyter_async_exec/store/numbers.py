@@ -99,11 +99,15 @@ class Comparison:
 
     def exists(self, number: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
         """Return the condition that the execution `number` has such a value."""
+        return self.rows_of(number).exists()
+
+    def rows_of(self, number: sa.ColumnElement[int]) -> sa.Select[int]:
+        """Return what finds a row if the execution `number` has such a value."""
         table = execution_numbers.alias()
         found = sa.select(sa.literal(1)).where(
             self.holds(table, by_value=False), table.c.number == number
         )
-        return found.correlate_except(table).exists()
+        return found.correlate_except(table)
 
 
 def split(text: str) -> tuple[list[Comparison], str]:

@@ -180,7 +180,7 @@ def _compared(
 ) -> Numbers:
     """Return those for which all `comparisons` hold, besides everything else that is asked."""
     if expression is not None or any(_facet_expressions(query)):
-        held = [each.exists(index.number) for each in comparisons]
+        held = [index.has(each.rows_of(index.number)) for each in comparisons]
         return _searched(query, index, expression, held)
     first = comparisons[0] if rare is None else rare
     number: sa.ColumnElement[int] = execution_numbers.c.number
@@ -258,7 +258,7 @@ def _searched(
     wanted = list(_facet_expressions(query))
     if expression is not None:
         wanted.append(expression)
-    conditions = list(_row_conditions(query, index.number))
+    conditions = list(_row_conditions(query, index))
     stretch = Stretch(
         after=None if query.cursor is None else _read_cursor(query.cursor),
         newest_first=query.newest_first,
@@ -283,9 +283,7 @@ def _facet_expressions(query: ExecutionQuery) -> Iterable[str]:
         yield search.any_of([search.facet(search.STARRED, "")])
 
 
-def _row_conditions(
-    query: ExecutionQuery, number: sa.ColumnElement[int]
-) -> Iterable[sa.ColumnElement[bool]]:
+def _row_conditions(query: ExecutionQuery, index: FullText) -> Iterable[sa.ColumnElement[bool]]:
     """Yield what facets only say nearly surely, or not at all."""
     if query.notebook is not None:
         yield _row("notebook_path") == codec.clean(query.notebook)
@@ -294,9 +292,9 @@ def _row_conditions(
     if query.tag is not None:
         carrying = sa.select(sa.literal(1)).where(
             execution_tags.c.tag == codec.clean(query.tag),
-            execution_tags.c.number == number,
+            execution_tags.c.number == index.number,
         )
-        yield carrying.correlate_except(execution_tags).exists()
+        yield index.has(carrying.correlate_except(execution_tags))
     if query.starred is False:
         yield _row("starred") == 0
     for owner in query.owners:

@@ -38,8 +38,9 @@ _SETTINGS = (
     "SET tcp_keepalives_count = 3",
     "SET tcp_user_timeout = '25s'",
     f"SET idle_in_transaction_session_timeout = '{IDLE_LIMIT_S}s'",
-    # Compiling takes longer than any of our queries.
+    # Compiling takes longer than any of our queries, and so does starting helpers.
     "SET jit = off",
+    "SET max_parallel_workers_per_gather = 0",
 )
 #: What is committed is on the disk, unless the administrator wants even more.
 _DURABLE = (

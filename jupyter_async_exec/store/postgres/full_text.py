@@ -59,6 +59,11 @@ class PostgresFullText(FullText):
         return _table.c.number
 
     @override
+    def has(self, rows: sa.Select[int]) -> sa.ColumnElement[bool]:
+        # An EXISTS would be made a join with all there are, once for each block.
+        return rows.limit(1).scalar_subquery().is_not(None)
+
+    @override
     def matching(
         self,
         question: str,
@@ -143,10 +148,12 @@ def _blocks(stretch: Stretch) -> sa.ColumnElement[int]:
             first = sa.func.least(first, sa.literal(stretch.after, sa.BigInteger))
     step = -1 if stretch.newest_first else 1
     series = sa.func.generate_series(_block_of(first), _block_of(last), step).table_valued(
-        sa.column("block", sa.BigInteger), name="blocks"
+        sa.column("block", sa.BigInteger), name="series"
     )
-    series = series.render_derived()
-    return series.c.block
+    found = series.render_derived().c.block
+    ordered = found.desc() if stretch.newest_first else found.asc()
+    # Sorted here too, so that PostgreSQL sees that one block after the other is enough.
+    return sa.select(found).order_by(ordered).subquery("blocks").c.block
 
 
 def _block_of(number: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:

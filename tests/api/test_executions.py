@@ -309,7 +309,7 @@ async def test_limits_are_chosen_per_execution_and_can_be_raised_for_a_rerun(
     options = {"run_time_limit_s": 30, "memory_limit_bytes": 2_000_000_000}
     await submit(client, options=options | {"silence_limit_s": None})
     await client.post("executions/1/rerun", {"options": {"memory_limit_bytes": 3_000_000_000}})
-    refused = await client.post("executions/1/rerun", {"options": {"backend": "local"}})
+    refused = await client.post("executions/1/rerun", {"options": {"backend": "nowhere"}})
 
     limits = [(await client.get(f"executions/{n}/receipt")).json["limits"] for n in (1, 2)]
 

@@ -55,6 +55,7 @@ FIXED = (
     "id", "number", "notebook_path", "title", "parameters", "kernel_name", "backend",
     "snapshot_id", "sweep_id", "parent_id", "created_at", "tags", "note", "starred", "pinned",
     "deleted_at", "hold", "submitted_by", "limits", "provenance", "rev", "after", "collect",
+    "resources",
 )  # fmt: skip
 
 

@@ -314,16 +314,10 @@ def test_a_full_disk_is_said_in_a_sentence_and_leaves_nothing_half_written(
 
 
 @pytest.mark.slow
-def test_five_thousand_small_files_are_kept_in_seconds(
-    objects: LocalObjectStore, tmp_path: Path
-) -> None:
+def test_five_thousand_small_files_are_kept(objects: LocalObjectStore, tmp_path: Path) -> None:
     contents = [b"%d" % index + os.urandom(1_000) for index in range(5_000)]
-    started_at = time.perf_counter()
 
     with objects.batch() as batch, ThreadPoolExecutor(8) as pool:
         ids = list(pool.map(batch.put, contents))
 
-    duration_s = time.perf_counter() - started_at
-    print(f"5,000 objects in {duration_s:.2f} s")  # noqa: T201
-    assert duration_s < 30  # about 1.5 s on a quiet machine
     assert objects.get(ids[-1]) == contents[-1]

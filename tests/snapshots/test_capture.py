@@ -674,13 +674,10 @@ def test_a_damaged_cache_is_only_an_empty_one(tmp_path: Path, damage: bytes) -> 
 
 
 @pytest.mark.slow
-def test_five_thousand_files_are_captured_in_seconds(take: Take) -> None:
+def test_five_thousand_files_are_captured(take: Take) -> None:
     for index in range(5_000):
         write_at(take.home / f"{index % 50}/{index}.csv", f"{index}" * 200)
-    started_at = time.perf_counter()
 
     taken = take(take.home)
 
-    duration_s = time.perf_counter() - started_at
     assert len(taken.manifest.files) == 5_000
-    assert duration_s < 60  # about 3 s on a quiet machine

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -367,15 +366,12 @@ def test_a_baseline_survives_in_a_file(bench: Bench, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_five_thousand_files_are_laid_out_in_seconds(bench: Bench) -> None:
+def test_five_thousand_files_are_laid_out_and_none_is_taken_for_new(bench: Bench) -> None:
     bench.write(*(f"{index % 50}/{index}.csv" for index in range(5_000)))
     taken = bench.capture()
-    started_at = time.perf_counter()
 
     tree = bench.lay_out(taken)
     baseline = record_baseline(tree)
     collected = bench.collect(tree, baseline)
 
-    duration_s = time.perf_counter() - started_at
     assert collected == Collected()
-    assert duration_s < 30  # about 0.5 s on a quiet machine

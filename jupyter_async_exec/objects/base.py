@@ -58,7 +58,6 @@ class ObjectStore(ABC):
     What was read is what was put, or an error is raised: every read is checked.
     """
 
-    @abstractmethod
     def put(self, data: bytes) -> str:
         """Keep `data` durably.
 
@@ -77,8 +76,9 @@ class ObjectStore(ABC):
         DiskFullError
             There is no room; nothing was kept.
         """
+        with self.batch() as batch:
+            return batch.put(data)
 
-    @abstractmethod
     def put_file(self, path: Path) -> str:
         """Keep the content of a file durably, without holding it in memory.
 
@@ -105,6 +105,8 @@ class ObjectStore(ABC):
         DiskFullError
             There is no room; nothing was kept.
         """
+        with self.batch() as batch:
+            return batch.put_file(path)
 
     def put_files(self, paths: Sequence[Path]) -> tuple[str | None, ...]:
         """Keep the contents of several files, all durable together.

@@ -126,7 +126,7 @@ class Bucket:
             return False
         temporary = f"{self._root}/.new-{secrets.token_hex(8)}"
         self._fs.put_file(str(path), temporary)
-        self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
+        self._make_folder_of(target)
         self._fs.mv(temporary, target)
         return True
 
@@ -140,8 +140,7 @@ class Bucket:
         """
         with self._translating():
             path = self._path(key)
-            if not self._is_s3:
-                self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+            self._make_folder_of(path)
             self._fs.pipe_file(path, b"")
 
     def read(self, key: str, n_bytes: int) -> bytes:
@@ -219,13 +218,17 @@ class Bucket:
         """
         with self._translating():
             place = self._path(target)
-            if not self._is_s3:
-                self._fs.makedirs(place.rpartition("/")[0], exist_ok=True)
+            self._make_folder_of(place)
             self._fs.cp_file(self._path(key), place)
             self._fs.rm_file(self._path(key))
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}"
+
+    def _make_folder_of(self, path: str) -> None:
+        # S3 has no folders.
+        if not self._is_s3:
+            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
 
     @contextmanager
     def _translating(self) -> Iterator[None]:

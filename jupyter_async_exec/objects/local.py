@@ -86,16 +86,6 @@ class LocalObjectStore(ObjectStore):
     def local_directory(self) -> Path:
         return self._directory
 
-    @override
-    def put(self, data: bytes) -> str:
-        with self.batch() as batch:
-            return batch.put(data)
-
-    @override
-    def put_file(self, path: Path) -> str:
-        with self.batch() as batch:
-            return batch.put_file(path)
-
     @contextmanager
     @override
     def batch(self) -> Iterator[ObjectWriter]:

@@ -85,16 +85,6 @@ class RemoteObjectStore(ObjectStore):
 
     # ------------------------------------------------------------ putting
 
-    @override
-    def put(self, data: bytes) -> str:
-        with self.batch() as batch:
-            return batch.put(data)
-
-    @override
-    def put_file(self, path: Path) -> str:
-        with self.batch() as batch:
-            return batch.put_file(path)
-
     @contextmanager
     @override
     def batch(self) -> Iterator[ObjectWriter]:

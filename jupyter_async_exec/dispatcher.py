@@ -371,8 +371,9 @@ class Dispatcher:
                 # It may get more room, or less, without anything changing in the store.
                 self._look_again_in(HEALTH_INTERVAL_S)
             room = slots if health.slots is None else health.slots
-            floor = Floor(health.rooms or (Room(slots=room),), self._needed_on(backend))
-            while self._count_on(backend) < room and not self._stopping:
+            floor = Floor(health.rooms or (Room(),), self._needed_on(backend))
+            may_end_beside = room if health.has_memory_for_ending else 0
+            while not self._stopping and self._count_on(backend, may_end_beside) < room:
                 try:
                     execution = await asyncio.to_thread(
                         self._store.claim, backend=name, has_room=floor.has_room
@@ -387,8 +388,10 @@ class Dispatcher:
                 self._follow(_Followed(execution=execution, backend=backend), start=True)
                 self._changed()
 
-    def _count_on(self, backend: Backend) -> int:
-        return sum(followed.backend is backend for followed in self._followed.values())
+    def _count_on(self, backend: Backend, may_end_beside: int) -> int:
+        """Return how many slots are taken, when so many attempts may end beside them."""
+        there = [each.is_final for each in self._followed.values() if each.backend is backend]
+        return len(there) - min(sum(there), may_end_beside)
 
     def _needed_on(self, backend: Backend) -> dict[str, Resources]:
         return {
@@ -652,6 +655,7 @@ class Dispatcher:
     async def _make_final(self, followed: _Followed, events: Sequence[Event]) -> None:
         execution = await self._record(followed, events)
         followed.is_final = True
+        self._look_again()
         LOGGER.info("#%d is %s.", execution.number, execution.status)
 
     def _let_go(self, followed: _Followed) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jupyter_async_exec.backends.base import Harvest
+from jupyter_async_exec.backends.base import Harvest, Health
 from jupyter_async_exec.core.clock import utc_now
 from jupyter_async_exec.core.events import CellFinished, CellStarted, ExecutionStarted
 from jupyter_async_exec.core.execution import Artifact, Execution, Reason, Remark, Status
@@ -74,6 +74,10 @@ def submit(store: ExecutionStore) -> Execution:
 
 def _has_started(backend: ScriptedBackend, n_attempts: int) -> bool:
     return len(backend.started) == n_attempts
+
+
+def _is_final(store: ExecutionStore, execution_id: str) -> bool:
+    return store.get(execution_id).is_final
 
 
 async def until(check: Callable[[], bool]) -> None:
@@ -371,6 +375,40 @@ async def test_a_slot_is_free_when_the_processes_are_gone(
         backend.attempts_by_number[first.number].alive = False
 
         await until(lambda: store.get(second.id).status is Status.RUNNING)
+
+
+async def test_with_memory_to_spare_the_next_starts_while_the_last_is_taken_down(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
+    backend.health_result = Health(has_memory_for_ending=True)
+    first, second = submit(store), submit(store)
+    async with dispatch(slots=1):
+        await until(lambda: _has_started(backend, 1))
+        backend.end(first.number)
+        backend.attempts_by_number[first.number].alive = True
+
+        await until(lambda: store.get(second.id).status is Status.RUNNING)
+
+        assert store.get(first.id).is_final
+        assert not backend.discarded
+
+
+async def test_no_more_are_taken_down_beside_others_than_there_are_slots(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
+    backend.health_result = Health(has_memory_for_ending=True)
+    first, second, third = (submit(store) for _ in range(3))
+    async with dispatch(slots=1):
+        for ending in (first, second):
+            await until(partial(backend.attempts_by_number.__contains__, ending.number))
+            backend.end(ending.number)
+            backend.attempts_by_number[ending.number].alive = True
+            await until(partial(_is_final, store, ending.id))
+
+        assert store.get(third.id).status is Status.QUEUED
+        backend.attempts_by_number[first.number].alive = False
+
+        await until(lambda: store.get(third.id).status is Status.RUNNING)
 
 
 async def test_what_is_written_while_processes_end_is_kept(

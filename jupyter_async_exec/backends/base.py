@@ -68,6 +68,9 @@ class Health:
     kernels: frozenset[str] | None = None
     #: Its machines, as far as they are known; none: nothing can be asked for besides a slot.
     rooms: tuple[Room, ...] = ()
+    #: Whether there is memory for executions to start while the processes of others, whose end is
+    #: known, are still going; otherwise these keep their slots until they are gone.
+    has_memory_for_ending: bool = False
 
 
 class Backend(ABC):

@@ -67,6 +67,8 @@ GPUS = "gpus"
 BASELINE = "baseline.json"
 #: What it held when its files were kept; late files are what differs.
 LATE_BASELINE = "late-baseline.json"
+#: With less of the memory available than this, processes that end are waited for.
+_PLENTY = 0.5
 #: What becomes objects besides the files it made, and what it is called.
 _KEPT = {
     files.OUTPUT: "The executed notebook",
@@ -204,7 +206,11 @@ class LocalBackend(Backend):
         resources: dict[str, float] = {MEMORY_GB: _memory_gb()}
         if self._gpus.ids:
             resources[GPU] = len(self._gpus.ids)
-        return Health(rooms=(Room(resources=resources),))
+        return Health(
+            rooms=(Room(resources=resources),),
+            # What a GPU still holds nobody can tell from here.
+            has_memory_for_ending=not self._gpus.ids and _has_plenty_of_memory(),
+        )
 
     def _start(self, execution: Execution) -> socket.socket | None:
         key = AttemptKey(execution.id, execution.attempt)
@@ -479,6 +485,11 @@ def _end_processes(directory: Path) -> None:
         # Nothing is started without a task, and only the task names its processes.
         if held:
             raise
+
+
+def _has_plenty_of_memory() -> bool:
+    memory = psutil.virtual_memory()
+    return bool(memory.available >= _PLENTY * memory.total)
 
 
 @functools.cache

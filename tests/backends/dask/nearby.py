@@ -161,9 +161,9 @@ async def opened_nearby(
         name="near",
         slots=None,
         options={"nice": 0, "spares": 0},
-        arrived=backend._arrived,
+        arrived=backend._follower.arrived,
     )
-    backend._opened = link, roster  # type: ignore[assignment]
+    backend._connection.opened = link, roster  # type: ignore[assignment]
     before = asyncio.all_tasks()
     try:
         await backend.health()

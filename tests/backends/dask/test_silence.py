@@ -10,8 +10,7 @@ import pytest
 
 from jupyter_async_exec.backends.base import AttemptKey
 from jupyter_async_exec.backends.dask import agent as agent_module
-from jupyter_async_exec.backends.dask import backend as backend_module
-from jupyter_async_exec.backends.dask import parcels
+from jupyter_async_exec.backends.dask import following, harvesting, parcels
 from jupyter_async_exec.backends.dask import roster as roster_module
 from jupyter_async_exec.backends.local import LocalBackend
 from jupyter_async_exec.core.execution import Reason, Status
@@ -36,8 +35,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend_module, "RETRY_S", 0.01)
-    monkeypatch.setattr(backend_module, "WATCH_S", 0.1)
+    monkeypatch.setattr(following, "RETRY_S", 0.01)
+    monkeypatch.setattr(following, "WATCH_S", 0.1)
     monkeypatch.setattr(roster_module, "LOOK_S", 0.05)
     monkeypatch.setattr(roster_module, "RETRY_LOOKS", 1)
 
@@ -229,5 +228,5 @@ async def test_large_files_come_in_pieces_several_of_which_are_under_way(
         harvest = await backend.harvest(key_of(large), large)
 
         assert [len(objects.get(each.object_id)) for each in harvest.artifacts] == [95_000] * 3
-        assert link.most_at_once["take"] == backend_module.N_UNDER_WAY
+        assert link.most_at_once["take"] == harvesting.N_UNDER_WAY
         assert objects.leftovers() == ()

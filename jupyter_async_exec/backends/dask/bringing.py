@@ -1,0 +1,73 @@
+"""What a worker's machine lacks of a snapshot is brought there."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import astuple
+from typing import TYPE_CHECKING
+
+from jupyter_async_exec.backends.dask.parcels import pack, rest_of
+from jupyter_async_exec.snapshots.manifest import load_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jupyter_async_exec.backends.dask.connection import Connection
+    from jupyter_async_exec.backends.dask.roster import Worker
+    from jupyter_async_exec.core.execution import Execution
+    from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.objects.base import ObjectStore
+
+
+class Bringer:
+    """Brings objects to the machines of workers; lives in the link's thread.
+
+    Parameters
+    ----------
+    connection
+        To the cluster.
+    objects
+        Where snapshots are.
+    cache_bytes
+        Room for them on each machine.
+    """
+
+    def __init__(self, connection: Connection, objects: ObjectStore, *, cache_bytes: int) -> None:
+        self._connection = connection
+        self._objects = objects
+        self._cache_bytes = cache_bytes
+        #: By place: one execution brings what is lacking, the others wait for it.
+        self._under_way: dict[str, asyncio.Lock] = {}
+
+    async def bring(self, worker: Worker, execution: Execution, check: Callable[[], None]) -> None:
+        """Bring what is lacking of a snapshot, and of what is handed to its execution.
+
+        Parameters
+        ----------
+        worker
+            One of the machine.
+        execution
+            What is about to run there.
+        check
+            Called again and again; what it raises ends this.
+        """
+        async with self._under_way.setdefault(worker.place, asyncio.Lock()):
+            await self._bring(worker, execution, check)
+
+    async def _bring(self, worker: Worker, execution: Execution, check: Callable[[], None]) -> None:
+        manifest = await asyncio.to_thread(load_manifest, self._objects, execution.snapshot_id)
+        handed = execution.provenance.get("handed") or {"files": []}
+        its = [str(file["object_id"]) for file in handed["files"]]
+        ids = [execution.snapshot_id, *manifest.object_ids, *its]
+        answer, _ = await self._connection.ask(worker, "lacking", {"object_ids": ids})
+        lacking = [(str(object_id), int(offset)) for object_id, offset in answer["lacking"]]
+        while lacking:
+            check()
+            pieces, content = await asyncio.to_thread(pack, self._objects, lacking)
+            lacking = rest_of(lacking, pieces)
+            fields: JSONObject = {
+                "pieces": [astuple(piece) for piece in pieces],
+                "is_last": not lacking,
+                "cache_bytes": self._cache_bytes,
+            }
+            await self._connection.ask(worker, "give", fields, content)

@@ -1,0 +1,196 @@
+"""What attempts on workers left is brought here and kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from jupyter_async_exec.backends import attempt_folder
+from jupyter_async_exec.backends.base import Harvest
+from jupyter_async_exec.backends.dask.parcels import (
+    Arrivals,
+    Asking,
+    choose_pieces,
+    pieces_from_json,
+)
+from jupyter_async_exec.core.execution import Artifact, Remark
+from jupyter_async_exec.errors import CorruptObjectError, NotFoundError, UnavailableError
+from jupyter_async_exec.runner import files
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jupyter_async_exec.backends.base import AttemptKey
+    from jupyter_async_exec.backends.dask.connection import Connection
+    from jupyter_async_exec.backends.dask.following import Follower
+    from jupyter_async_exec.backends.dask.mirror import Mirror
+    from jupyter_async_exec.backends.dask.parcels import Lacking, Parcel
+    from jupyter_async_exec.backends.dask.roster import Worker
+    from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.objects.base import ObjectStore
+
+#: Pieces of results that are asked for before the first of them has come.
+N_UNDER_WAY = 3
+#: What arrives damaged is asked for so often before it is given up.
+N_TRIES = 4
+
+
+class Harvester:
+    """Keeps what attempts left; lives in the link's thread.
+
+    Parameters
+    ----------
+    connection
+        To the cluster.
+    follower
+        Knows the attempts.
+    objects
+        Where results go.
+    """
+
+    def __init__(self, connection: Connection, follower: Follower, objects: ObjectStore) -> None:
+        self._connection = connection
+        self._follower = follower
+        self._objects = objects
+
+    async def harvest(self, key: AttemptKey) -> Harvest:
+        """Keep what an attempt left, as `Backend.harvest` has it."""
+        mirror = await self._follower.adopt(key)
+        if not mirror.directory.exists():
+            return Harvest()
+        if mirror.is_gone:
+            return await self._harvest_here(mirror)
+        worker = self._follower.worker_of(mirror)
+        try:
+            # Journal and log are here already, if nothing went wrong on their way.
+            (found, first), here = await asyncio.gather(
+                self._ask_harvest(worker, key), asyncio.to_thread(self._keep_mirrored, mirror)
+            )
+        except NotFoundError:
+            mirror.is_gone = True
+            return await self._harvest_here(mirror)
+        named = [found.output_object, found.journal_object, found.log_object]
+        wanted = [each for each in named if each and each not in here]
+        wanted += [artifact.object_id for artifact in found.artifacts]
+        await self._fetch(worker, key, wanted, first)
+        return found
+
+    def _keep_mirrored(self, mirror: Mirror) -> set[str]:
+        paths = [mirror.directory / files.JOURNAL, mirror.directory / files.LOG]
+        # Of an empty one nothing ever came.
+        paths[1].touch(mode=0o600)
+        return {each for each in self._objects.put_files(paths) if each}
+
+    async def _harvest_here(self, mirror: Mirror) -> Harvest:
+        """Keep what is known of an attempt whose machine is gone."""
+        async with mirror.pulling:
+            return await asyncio.to_thread(self._keep_what_came, mirror)
+
+    def _keep_what_came(self, mirror: Mirror) -> Harvest:
+        attempt_folder.conclude(mirror.directory)
+        attempt_folder.rebuild_output(mirror.directory)
+        names = (files.OUTPUT, files.JOURNAL, files.LOG)
+        output, journal, log = self._objects.put_files([mirror.directory / each for each in names])
+        sentence = f"The files it made are not kept: they were on {mirror.worker}, which is gone."
+        remarks = (Remark(kind="files_lost", message=sentence),) if journal else ()
+        return Harvest(
+            output_object=output, journal_object=journal, log_object=log, remarks=remarks
+        )
+
+    async def harvest_late(self, key: AttemptKey) -> Harvest:
+        """Keep what it made since, as `Backend.harvest_late` has it."""
+        mirror = await self._follower.adopt(key)
+        if mirror.is_gone:
+            return Harvest()
+        worker = self._follower.worker_of(mirror)
+        try:
+            found, first = await self._ask_harvest(worker, key, is_late=True)
+        except NotFoundError:
+            return Harvest()
+        ids = [artifact.object_id for artifact in found.artifacts]
+        await self._fetch(worker, key, ids, first)
+        return found
+
+    async def _ask_harvest(
+        self, worker: Worker, key: AttemptKey, *, is_late: bool = False
+    ) -> tuple[Harvest, Parcel]:
+        """Return what an attempt left, and what of it came at once."""
+        fields: JSONObject = {"key": str(key), "is_late": is_late}
+        while True:
+            answer, content = await self._connection.ask(worker, "harvest", fields)
+            # However much it is to hash: no call stays open for long.
+            if not answer.get("is_working"):
+                pieces = pieces_from_json(answer["pieces"])
+                return _harvest_from_json(answer["harvest"]), (pieces, content)
+
+    async def _fetch(
+        self, worker: Worker, key: AttemptKey, object_ids: Sequence[str], first: Parcel
+    ) -> None:
+        """Bring objects here, in pieces, and verify them; the `first` have come already."""
+        arrivals = Arrivals(self._objects, str(key))
+        n_damaged = 0
+        while lacking := await asyncio.to_thread(arrivals.lacking, object_ids):
+            first = choose_pieces(*first, lacking)
+            try:
+                if first[0]:
+                    await asyncio.to_thread(arrivals.add, *first)
+                else:
+                    await self._carry(worker, arrivals, lacking)
+            except CorruptObjectError:
+                n_damaged += 1
+                if n_damaged >= N_TRIES:
+                    raise
+            first = [], b""
+
+    async def _carry(self, worker: Worker, arrivals: Arrivals, lacking: Sequence[Lacking]) -> None:
+        """Bring what is lacking: pieces travel while others are written, and those verified."""
+        asking = Asking(lacking)
+        under_way: deque[asyncio.Task[tuple[JSONObject, bytes]]] = deque()
+        keeping: asyncio.Task[None] | None = None
+        try:
+            while True:
+                while len(under_way) < N_UNDER_WAY and (wanted := asking.choose()):
+                    question = self._connection.ask(worker, "take", {"wanted": wanted})
+                    under_way.append(asyncio.create_task(question))
+                if not under_way:
+                    break
+                answer, content = await under_way.popleft()
+                pieces = pieces_from_json(answer["pieces"])
+                if not pieces:
+                    raise UnavailableError(f"{worker.address} sends nothing.")
+                asking.note(pieces)
+                whole = await asyncio.to_thread(arrivals.gather, pieces, content)
+                if whole:
+                    if keeping is not None:
+                        await keeping
+                    keeping = asyncio.create_task(asyncio.to_thread(arrivals.keep, whole))
+            if keeping is not None:
+                await keeping
+        finally:
+            for each in under_way:
+                each.cancel()
+            left = [*under_way, *([keeping] if keeping else [])]
+            await asyncio.gather(*left, return_exceptions=True)
+
+
+def _harvest_from_json(fields: JSONObject) -> Harvest:
+    """Read what an agent says of a harvest; it comes from a machine that is not ours."""
+    return Harvest(
+        output_object=fields["output_object"],
+        journal_object=fields["journal_object"],
+        log_object=fields["log_object"],
+        artifacts=tuple(
+            Artifact(
+                name=str(name),
+                object_id=str(object_id),
+                size_bytes=int(size_bytes),
+                media_type=str(media_type),
+            )
+            for name, object_id, size_bytes, media_type in fields["artifacts"]
+        ),
+        remarks=tuple(
+            Remark(kind=str(kind), message=str(message), cell_index=cell_index)
+            for kind, message, cell_index in fields["remarks"]
+        ),
+    )

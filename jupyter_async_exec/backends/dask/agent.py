@@ -16,30 +16,34 @@ import logging
 import os
 import platform
 import secrets
-import shutil
 import socket
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from jupyter_async_exec.backends.attempt_folder import keys_in
 from jupyter_async_exec.backends.base import AttemptKey, Harvest
+from jupyter_async_exec.backends.dask.news import (
+    GROWING,
+    await_news,
+    find_states,
+    read_files,
+    read_news,
+)
 from jupyter_async_exec.backends.dask.parcels import Arrivals, pack, pieces_from_json
 from jupyter_async_exec.backends.dask.protocol import (
     OPERATION,
-    PIECE_BYTES,
     PROTOCOL,
-    State,
     decode,
     encode,
     error_to_json,
     execution_of,
     installed_release,
 )
+from jupyter_async_exec.backends.dask.room import make_room
 from jupyter_async_exec.backends.gpus import Gpus, find_gpus
-from jupyter_async_exec.backends.local import GPUS, LocalBackend
+from jupyter_async_exec.backends.local import GPUS
 from jupyter_async_exec.core.resources import GPU, MEMORY_GB, fits, take, total
 from jupyter_async_exec.errors import (
     AsyncExecError,
@@ -47,24 +51,19 @@ from jupyter_async_exec.errors import (
     InvalidRequestError,
     NotFoundError,
 )
-from jupyter_async_exec.objects.local import LocalObjectStore
-from jupyter_async_exec.objects.local_cache import Cache
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.lock import is_held
-from jupyter_async_exec.runner.processes import identify
-from jupyter_async_exec.runner.vault import SECRETS, Vault
 from jupyter_async_exec.snapshots.manifest import load_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from jupyter_async_exec.backends.dask.news import Answer
+    from jupyter_async_exec.backends.dask.room import Room
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.core.resources import Resources
+    from jupyter_async_exec.objects.local_cache import Cache
 
-    #: Takes fields and bytes, returns the same.
-    Answer = tuple[JSONObject, bytes]
-
-ATTEMPTS = "attempts"
 #: What a watch that hears no bell looks at by itself, in seconds.
 LOOK_S = 1.0
 #: The same while the processes of an attempt with a result are being taken down: nothing rings
@@ -74,42 +73,8 @@ ENDING_LOOK_S = 0.05
 LONGEST_WATCH_S = 30.0
 #: Whoever asks for results that are still being gathered is told so after this time (s).
 HARVEST_S = 20.0
-#: So many attempts that were thrown away are remembered.
-N_DISCARDED = 10_000
-#: What is read of an attempt as it grows, and what is read whole, the end last.
-GROWING = (files.JOURNAL, files.LOG)
-WHOLE = (files.SUPERVISOR, files.RESULT)
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Room:
-    """What belongs to one store."""
-
-    directory: Path
-    backend: LocalBackend
-    cache: Cache
-    results: LocalObjectStore
-    vault: Vault
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    locks: dict[AttemptKey, asyncio.Lock] = field(default_factory=dict)
-    #: Attempts being laid out, whose runner takes the life lock only when that is done.
-    beginning: set[AttemptKey] = field(default_factory=set)
-    #: Attempts that were thrown away, or never came: a begin that comes late finds them here.
-    discarded: dict[AttemptKey, None] = field(default_factory=dict)
-    #: Harvests under way, of each attempt, also late ones.
-    harvests: dict[tuple[AttemptKey, bool], asyncio.Task[Harvest]] = field(default_factory=dict)
-    #: Objects that the harvest of each attempt put here.
-    harvested: dict[AttemptKey, set[str]] = field(default_factory=dict)
-
-    def attempt(self, key: AttemptKey) -> Path:
-        return self.directory / ATTEMPTS / str(key)
-
-    def bar(self, key: AttemptKey) -> None:
-        self.discarded[key] = None
-        if len(self.discarded) > N_DISCARDED:
-            del self.discarded[next(iter(self.discarded))]
 
 
 class Agent:
@@ -139,7 +104,7 @@ class Agent:
         self._slots = slots
         self._find_resources = functools.cache(find_resources)
         self._gpus = gpus
-        self._rooms: dict[str, _Room] = {}
+        self._rooms: dict[str, Room] = {}
         #: Begun by this worker: the store's id with the attempt, and what that needs.
         self._begun: dict[tuple[str, AttemptKey], Resources] = {}
         self._counting = asyncio.Lock()
@@ -222,28 +187,11 @@ class Agent:
                 self._is_retired = True
         return {"is_retired": self._is_retired}, b""
 
-    async def _room(self, store: str, options: JSONObject | None = None) -> _Room:
+    async def _room(self, store: str, options: JSONObject | None = None) -> Room:
         if store not in self._rooms:
-            made = await asyncio.to_thread(self._make_room, store, options or {})
+            made = await asyncio.to_thread(make_room, self._base, store, options or {}, self._gpus)
             self._rooms.setdefault(store, made)
         return self._rooms[store]
-
-    def _make_room(self, store: str, options: JSONObject) -> _Room:
-        directory = self._base / "stores" / store
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        attempts = directory / ATTEMPTS
-        cache = Cache(self._base / "objects")
-        results = _make_results(directory / "results")
-        backend = LocalBackend(
-            attempts,
-            objects=cache,
-            results=results,
-            nice=int(options.get("nice", 0)),
-            spares=int(options.get("spares", 0)),
-            owner=identify(os.getpid()),
-            gpus=self._gpus,
-        )
-        return _Room(directory, backend, cache, results, Vault(directory / SECRETS))
 
     # ------------------------------------------------------------ the life of an attempt
 
@@ -293,7 +241,7 @@ class Agent:
         room.locks.pop(key, None)
         return {"is_here": is_here}, b""
 
-    def _give_up(self, room: _Room, mark: tuple[str, AttemptKey]) -> None:
+    def _give_up(self, room: Room, mark: tuple[str, AttemptKey]) -> None:
         self._begun.pop(mark, None)
         room.vault.discard(mark[1].execution_id)
 
@@ -355,25 +303,25 @@ class Agent:
         deadline_s = loop.time() + min(float(fields["wait_s"]), LONGEST_WATCH_S)
         while True:
             room.changed.clear()
-            states = await asyncio.to_thread(_states, room)
+            states = await asyncio.to_thread(find_states, room)
             found = {str(key): list(astuple(state)) for key, state in states.items()}
             left_s = deadline_s - loop.time()
             if found != known or left_s <= 0:
                 busy = await asyncio.to_thread(self._count_busy)
                 used = total(self._begun.values())
-                news, content = await asyncio.to_thread(_read_news, room, known, states)
+                news, content = await asyncio.to_thread(read_news, room, known, states)
                 return {"states": found, "busy": busy, "used": used, "news": news}, content
             living = {key: state for key, state in states.items() if state.is_alive}
             is_ending = any(state.has_result for state in living.values())
             look_s = ENDING_LOOK_S if is_ending else LOOK_S
-            await _news(room, list(living), min(left_s, look_s))
+            await await_news(room, list(living), min(left_s, look_s))
 
     async def _read(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
         """Return what is new in the growing files and, when asked, the others whole."""
         room, key = await self._room(store), _key(fields)
         offsets = {name: int(fields["offsets"][name]) for name in GROWING}
         lengths, content = await asyncio.to_thread(
-            _read_files, room.attempt(key), offsets, is_end=fields["is_end"]
+            read_files, room.attempt(key), offsets, is_end=fields["is_end"]
         )
         return {"lengths": lengths}, content
 
@@ -404,7 +352,7 @@ class Agent:
         return {"pieces": [astuple(piece) for piece in pieces]}, content
 
 
-async def _gather_harvest(room: _Room, key: AttemptKey, is_late: bool) -> Harvest:
+async def _gather_harvest(room: Room, key: AttemptKey, is_late: bool) -> Harvest:
     if is_late:
         harvest = await room.backend.harvest_late(key)
     else:
@@ -412,91 +360,6 @@ async def _gather_harvest(room: _Room, key: AttemptKey, is_late: bool) -> Harves
         harvest = await room.backend.harvest(key, execution=None)  # type: ignore[arg-type]
     room.harvested.setdefault(key, set()).update(_ids(harvest))
     return harvest
-
-
-async def _news(room: _Room, living: list[AttemptKey], timeout_s: float) -> None:
-    """Return when something may have changed, at the latest after the time."""
-    waits = [room.backend.wait(key, timeout_s=timeout_s) for key in living]
-    tasks = [asyncio.ensure_future(each) for each in (room.changed.wait(), *waits)]
-    try:
-        await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _states(room: _Room) -> dict[AttemptKey, State]:
-    found = {}
-    for key in keys_in(room.directory / ATTEMPTS):
-        directory = room.attempt(key)
-        # Liveness first: what is dead at this point has written all it ever will.
-        alive = key in room.beginning or is_held(directory)
-        found[key] = State(
-            has_result=(directory / files.RESULT).exists(),
-            journal_bytes=_size_bytes(directory / files.JOURNAL),
-            log_bytes=_size_bytes(directory / files.LOG),
-            is_alive=alive,
-        )
-    return found
-
-
-def _read_news(room: _Room, known: JSONObject, states: dict[AttemptKey, State]) -> Answer:
-    """Return what attempts wrote since what is known of them, as much as one message carries."""
-    news: JSONObject = {}
-    contents: list[bytes] = []
-    left_bytes = PIECE_BYTES
-    for key, state in states.items():
-        before = State.from_json(known.get(str(key), (0, 0, False, True)))
-        if state == before or left_bytes <= 0:
-            continue
-        offsets = {files.JOURNAL: before.journal_bytes, files.LOG: before.log_bytes}
-        is_end = state.has_result or not state.is_alive
-        lengths, content = _read_files(
-            room.attempt(key), offsets, is_end=is_end, limit_bytes=left_bytes
-        )
-        news[str(key)] = {"offsets": offsets, "lengths": lengths}
-        contents.append(content)
-        left_bytes -= len(content)
-    return news, b"".join(contents)
-
-
-def _read_files(
-    directory: Path, offsets: dict[str, int], *, is_end: bool, limit_bytes: int = PIECE_BYTES
-) -> tuple[JSONObject, bytes]:
-    """Return how much of each file was read, and that one after the other."""
-    lengths: JSONObject = {}
-    pieces: list[bytes] = []
-    for name in GROWING:
-        pieces.append(_read_piece(directory / name, offsets[name], limit_bytes))
-        lengths[name] = len(pieces[-1])
-        limit_bytes -= lengths[name]
-    for name in WHOLE if is_end else ():
-        # What does not fit comes with the next call, which has more room.
-        fits = _size_bytes(directory / name) <= limit_bytes
-        pieces.append(_read_piece(directory / name, 0, limit_bytes) if fits else b"")
-        lengths[name] = len(pieces[-1])
-        limit_bytes -= lengths[name]
-    return lengths, b"".join(pieces)
-
-
-def _size_bytes(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
-def _read_piece(path: Path, offset: int, limit_bytes: int) -> bytes:
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    try:
-        descriptor = os.open(path, flags)
-    except OSError:
-        return b""
-    try:
-        return os.pread(descriptor, limit_bytes, offset) if limit_bytes > 0 else b""
-    finally:
-        os.close(descriptor)
 
 
 def _key(fields: JSONObject) -> AttemptKey:
@@ -529,24 +392,6 @@ def _harvest_to_json(harvest: Harvest) -> JSONObject:
         ],
         "remarks": [[each.kind, each.message, each.cell_index] for each in harvest.remarks],
     }
-
-
-def _make_results(directory: Path) -> LocalObjectStore:
-    """Make where this process keeps results until they have travelled.
-
-    They need not survive it: the attempts' folders do, and are harvested again then.
-    """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for path in directory.iterdir():
-        pid, _, _ = path.name.partition("-")
-        if not (pid.isdecimal() and path.name == _process_name(int(pid))):
-            shutil.rmtree(path, ignore_errors=True)
-    return LocalObjectStore(directory / _process_name(os.getpid()), is_synced=False)
-
-
-def _process_name(pid: int) -> str:
-    process = identify(pid)
-    return "" if process is None else f"{pid}-{process.started}"
 
 
 def _read_place(base: Path) -> str:

@@ -1,0 +1,105 @@
+"""What belongs to one store on the machine of a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jupyter_async_exec.backends.local import LocalBackend
+from jupyter_async_exec.objects.local import LocalObjectStore
+from jupyter_async_exec.objects.local_cache import Cache
+from jupyter_async_exec.runner.processes import identify
+from jupyter_async_exec.runner.vault import SECRETS, Vault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jupyter_async_exec.backends.base import AttemptKey, Harvest
+    from jupyter_async_exec.backends.gpus import Gpus
+    from jupyter_async_exec.core.json_types import JSONObject
+
+ATTEMPTS = "attempts"
+#: So many attempts that were thrown away are remembered.
+N_DISCARDED = 10_000
+
+
+@dataclass(slots=True)
+class Room:
+    """What belongs to one store."""
+
+    directory: Path
+    backend: LocalBackend
+    cache: Cache
+    results: LocalObjectStore
+    vault: Vault
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    locks: dict[AttemptKey, asyncio.Lock] = field(default_factory=dict)
+    #: Attempts being laid out, whose runner takes the life lock only when that is done.
+    beginning: set[AttemptKey] = field(default_factory=set)
+    #: Attempts that were thrown away, or never came: a begin that comes late finds them here.
+    discarded: dict[AttemptKey, None] = field(default_factory=dict)
+    #: Harvests under way, of each attempt, also late ones.
+    harvests: dict[tuple[AttemptKey, bool], asyncio.Task[Harvest]] = field(default_factory=dict)
+    #: Objects that the harvest of each attempt put here.
+    harvested: dict[AttemptKey, set[str]] = field(default_factory=dict)
+
+    def attempt(self, key: AttemptKey) -> Path:
+        """Return the folder of an attempt."""
+        return self.directory / ATTEMPTS / str(key)
+
+    def bar(self, key: AttemptKey) -> None:
+        """Never begin an attempt from here on."""
+        self.discarded[key] = None
+        if len(self.discarded) > N_DISCARDED:
+            del self.discarded[next(iter(self.discarded))]
+
+
+def make_room(base: Path, store: str, options: JSONObject, gpus: Gpus | None) -> Room:
+    """Return the room of a store in the folder of this machine.
+
+    Parameters
+    ----------
+    base
+        Folder of this machine that all its workers share.
+    store
+        Names whose attempts they are.
+    options
+        What its server wishes: `nice`, `spares`.
+    gpus
+        Those of the worker; `None` leaves them as they are.
+    """
+    directory = base / "stores" / store
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    cache = Cache(base / "objects")
+    results = _make_results(directory / "results")
+    backend = LocalBackend(
+        directory / ATTEMPTS,
+        objects=cache,
+        results=results,
+        nice=int(options.get("nice", 0)),
+        spares=int(options.get("spares", 0)),
+        owner=identify(os.getpid()),
+        gpus=gpus,
+    )
+    return Room(directory, backend, cache, results, Vault(directory / SECRETS))
+
+
+def _make_results(directory: Path) -> LocalObjectStore:
+    """Make where this process keeps results until they have travelled.
+
+    They need not survive it: the attempts' folders do, and are harvested again then.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in directory.iterdir():
+        pid, _, _ = path.name.partition("-")
+        if not (pid.isdecimal() and path.name == _process_name(int(pid))):
+            shutil.rmtree(path, ignore_errors=True)
+    return LocalObjectStore(directory / _process_name(os.getpid()), is_synced=False)
+
+
+def _process_name(pid: int) -> str:
+    process = identify(pid)
+    return "" if process is None else f"{pid}-{process.started}"

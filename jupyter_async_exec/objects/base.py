@@ -8,6 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
@@ -16,6 +17,8 @@ from jupyter_async_exec.errors import InvalidRequestError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from jupyter_async_exec.core.json_types import JSONObject
 
 OBJECT_ID = re.compile(r"[0-9a-f]{64}")
 #: Files of this size are hashed and compressed at the same time; for smaller ones a thread
@@ -36,6 +39,16 @@ def check_object_id(object_id: str) -> str:
     if OBJECT_ID.fullmatch(object_id) is None:
         raise InvalidRequestError(f"{object_id!r:.100} is not the id of an object.")
     return object_id
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where objects are, for other machines that have a right of their own to them."""
+
+    #: Such as ``s3://bucket/prefix``.
+    url: str
+    #: What else it takes to get there; holds no secret.
+    options: JSONObject
 
 
 class ObjectWriter(Protocol):
@@ -366,6 +379,11 @@ class ObjectStore(ABC):
         The writer may be used from several threads.
         """
         yield self
+
+    @property
+    def address(self) -> Address | None:
+        """Where other machines may reach the same objects themselves; `None` if they cannot."""
+        return None
 
     @property
     def local_directory(self) -> Path | None:

@@ -8,6 +8,7 @@ import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from jupyter_async_exec.errors import (
     AsyncExecError,
@@ -15,11 +16,14 @@ from jupyter_async_exec.errors import (
     ObjectsAwayError,
     UnavailableError,
 )
+from jupyter_async_exec.objects.base import Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
+
+    from jupyter_async_exec.core.json_types import JSONObject
 
 #: Where a new file is seen whole or not at all, and never written over; elsewhere it is
 #: written under another name first.
@@ -33,6 +37,14 @@ MAX_PARTS = 9_000
 N_PARTS = 2
 #: S3 answers within a second, or it is away; each request is tried several times.
 S3_OPTIONS = {"connect_timeout": 5, "read_timeout": 30, "retries": {"max_attempts": 3}}
+#: The options that say where something is and how to speak to it. No other is told to anybody,
+#: because others may open it.
+TOLD = frozenset({"endpoint_url", "use_ssl", "requester_pays"})
+TOLD_BELOW = {
+    "client_kwargs": frozenset({"endpoint_url", "region_name", "use_ssl"}),
+    "config_kwargs": frozenset({"region_name", "s3", "signature_version"}),
+    "s3": frozenset({"addressing_style"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +82,22 @@ class Bucket:
                 f"{url!r:.200} is no address of an object store; one is such as s3://bucket/prefix."
             )
         self._is_s3 = protocol in S3
+        self._told = _choose_told(options or {})
         self._fs, self._root = _connect(self._url, protocol, dict(options or {}))
 
     def __str__(self) -> str:
         """Return the address."""
         return self._url
+
+    @property
+    def address(self) -> Address | None:
+        """Where it is, for machines that have a right of their own to it.
+
+        `None` if its address itself holds a secret.
+        """
+        endpoints = [self._told, self._told.get("client_kwargs", {})]
+        hosts = [urlsplit(str(each.get("endpoint_url", ""))).netloc for each in endpoints]
+        return None if any("@" in host for host in hosts) else Address(self._url, self._told)
 
     def find(self, key: str) -> Found | None:
         """Return what is known of a file; None if there is none.
@@ -277,6 +300,17 @@ def _connect(url: str, protocol: str, options: dict[str, Any]) -> tuple[Any, str
             f"The object store {url} cannot be used as it is configured: {str(error).rstrip('.')}."
         ) from error
     return fs, str(root).rstrip("/")
+
+
+def _choose_told(options: Mapping[str, Any], names: frozenset[str] = TOLD) -> JSONObject:
+    """Return those options that hold no secret."""
+    told: JSONObject = {}
+    for name, value in options.items():
+        if isinstance(value, dict) and name in TOLD_BELOW:
+            told[name] = _choose_told(value, TOLD_BELOW[name])
+        elif name in names and isinstance(value, str | bool):
+            told[name] = value
+    return told
 
 
 def _not_installed(url: str, said: str) -> UnavailableError:

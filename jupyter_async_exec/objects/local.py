@@ -168,6 +168,10 @@ class LocalObjectStore(ObjectStore):
             for path in arrived.values():
                 path.unlink(missing_ok=True)
 
+    def file_of(self, object_id: str) -> Path:
+        """Return where an object is, if it is here; nobody else may change it."""
+        return Path(self._path(object_id))
+
     @override
     def size_bytes(self, object_id: str) -> int:
         descriptor = self._open_descriptor(object_id)

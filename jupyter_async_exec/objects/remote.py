@@ -20,7 +20,7 @@ from jupyter_async_exec.errors import (
     NotFoundError,
     UnavailableError,
 )
-from jupyter_async_exec.objects.base import ObjectStore, ObjectWriter, check_object_id
+from jupyter_async_exec.objects.base import Address, ObjectStore, ObjectWriter, check_object_id
 from jupyter_async_exec.objects.local import DAMAGED, NAME, PLACE
 from jupyter_async_exec.objects.local_batch import translating
 from jupyter_async_exec.objects.local_cache import Cache
@@ -83,6 +83,11 @@ class RemoteObjectStore(ObjectStore):
     def local_directory(self) -> Path | None:
         return self._cache.local_directory
 
+    @property
+    @override
+    def address(self) -> Address | None:
+        return self._bucket.address
+
     # ------------------------------------------------------------ putting
 
     @contextmanager
@@ -108,6 +113,21 @@ class RemoteObjectStore(ObjectStore):
             for path in arrived.values():
                 path.unlink(missing_ok=True)
         self._tidy()
+
+    def send(self, files: Mapping[str, Path]) -> None:
+        """Keep objects whose files this process has just made; they stay where they are.
+
+        Parameters
+        ----------
+        files
+            Object id to its file, as a local store has it.
+
+        Raises
+        ------
+        UnavailableError
+            The storage does not answer or refuses, or a file is gone.
+        """
+        self._send({object_id: (str(path), True) for object_id, path in files.items()})
 
     def _send(self, files: Mapping[str, tuple[str, bool]]) -> None:
         """Let the storage have objects; afterwards all of them are there and stay.

@@ -71,8 +71,8 @@ LOOK_S = 1.0
 ENDING_LOOK_S = 0.05
 #: No watch takes longer, so that a broken connection is noticed.
 LONGEST_WATCH_S = 30.0
-#: Whoever asks for results that are still being gathered is told so after this time (s).
-HARVEST_S = 20.0
+#: Whoever asks for what is still being gathered or fetched is told so after this time (s).
+PATIENCE_S = 20.0
 
 _log = logging.getLogger(__name__)
 
@@ -117,6 +117,7 @@ class Agent:
             "begin": self._begin,
             "bar": self._bar,
             "lacking": self._lacking,
+            "fetch": self._fetch,
             "give": self._give,
             "take": self._take,
             "watch": self._watch,
@@ -258,21 +259,21 @@ class Agent:
             if not room.attempt(key).exists():
                 raise NotFoundError(f"Nothing is left here of the attempt {key}.")
             # Who asks again meanwhile waits for the same.
-            room.harvests[task] = asyncio.create_task(_gather_harvest(room, *task))
+            room.harvests[task] = asyncio.create_task(
+                _gather_harvest(room, *task, fields["way"], str(fields["probe"]))
+            )
         harvesting = room.harvests[task]
-        await asyncio.wait([harvesting], timeout=HARVEST_S)
+        await asyncio.wait([harvesting], timeout=PATIENCE_S)
         if not harvesting.done():
             return {"is_working": True}, b""
         room.harvests.pop(task, None)
-        harvest = harvesting.result()
-        # Journal and log have travelled already.
-        ids = [harvest.output_object, *(each.object_id for each in harvest.artifacts)]
-        wanted = [(object_id, 0) for object_id in dict.fromkeys(ids) if object_id]
+        harvest, problem = harvesting.result()
+        found: JSONObject = {"harvest": _harvest_to_json(harvest), "pieces": [], "problem": problem}
+        if problem == "":
+            return found, b""
+        wanted = [(object_id, 0) for object_id in _travelling(harvest)]
         pieces, content = await asyncio.to_thread(pack, room.results, wanted)
-        found: JSONObject = {
-            "harvest": _harvest_to_json(harvest),
-            "pieces": [astuple(piece) for piece in pieces],
-        }
+        found["pieces"] = [astuple(piece) for piece in pieces]
         return found, content
 
     async def _discard(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
@@ -333,6 +334,22 @@ class Agent:
         found = await asyncio.to_thread(arrivals.lacking, fields["object_ids"])
         return {"lacking": found}, b""
 
+    async def _fetch(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
+        """Have this machine fetch objects itself; return what is lacking then, and why."""
+        room = await self._room(store)
+        shared, ids = room.shared(fields["way"]), [str(each) for each in fields["object_ids"]]
+        assert shared is not None
+        if ids[0] not in room.fetches:
+            fetching = asyncio.to_thread(shared.bring, ids)
+            room.fetches[ids[0]] = asyncio.create_task(fetching)
+        task = room.fetches[ids[0]]
+        await asyncio.wait([task], timeout=PATIENCE_S)
+        if not task.done():
+            return {"is_working": True}, b""
+        room.fetches.pop(ids[0], None)
+        lacking, _ = await self._lacking(store, fields, b"")
+        return {"problem": task.result(), **lacking}, b""
+
     async def _give(self, store: str, fields: JSONObject, content: bytes) -> Answer:
         room = await self._room(store)
         limit_bytes = int(fields["cache_bytes"])
@@ -352,14 +369,25 @@ class Agent:
         return {"pieces": [astuple(piece) for piece in pieces]}, content
 
 
-async def _gather_harvest(room: Room, key: AttemptKey, is_late: bool) -> Harvest:
+async def _gather_harvest(
+    room: Room, key: AttemptKey, is_late: bool, way: JSONObject | None, probe: str
+) -> tuple[Harvest, str | None]:
+    """Return what an attempt left.
+
+    Its objects are where the server keeps them; or else the second says why not, or is None
+    where that is nowhere but with the server.
+    """
     if is_late:
         harvest = await room.backend.harvest_late(key)
     else:
         # It uses nothing but the attempt's folder.
         harvest = await room.backend.harvest(key, execution=None)  # type: ignore[arg-type]
     room.harvested.setdefault(key, set()).update(_ids(harvest))
-    return harvest
+    shared = room.shared(way)
+    if shared is None:
+        return harvest, None
+    ids = _travelling(harvest)
+    return harvest, await asyncio.to_thread(shared.send, ids, room.results, probe=probe)
 
 
 def _key(fields: JSONObject) -> AttemptKey:
@@ -379,6 +407,12 @@ def _touch(cache: Cache, snapshot_id: str) -> None:
 def _ids(harvest: Harvest) -> set[str]:
     named = (harvest.output_object, harvest.journal_object, harvest.log_object)
     return {each for each in named if each} | {each.object_id for each in harvest.artifacts}
+
+
+def _travelling(harvest: Harvest) -> list[str]:
+    """Return the objects of a harvest that are only here: journal and log are there already."""
+    ids = [harvest.output_object, *(each.object_id for each in harvest.artifacts)]
+    return [each for each in dict.fromkeys(ids) if each]
 
 
 def _harvest_to_json(harvest: Harvest) -> JSONObject:

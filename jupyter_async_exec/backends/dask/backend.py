@@ -30,6 +30,7 @@ from jupyter_async_exec.backends.dask.protocol import (
     order_of,
 )
 from jupyter_async_exec.backends.dask.settings import DaskSettings, read_settings
+from jupyter_async_exec.backends.dask.shared import Way
 from jupyter_async_exec.core.secret_names import hidden_names
 from jupyter_async_exec.errors import (
     ConflictError,
@@ -105,8 +106,10 @@ class DaskBackend(Backend):
             self._connection, self._directory, lost_after_s=settings.lost_after_s
         )
         self._mirrors = self._follower.mirrors
-        self._bringer = Bringer(self._connection, objects, cache_bytes=settings.cache_bytes)
-        self._harvester = Harvester(self._connection, self._follower, objects)
+        cache_bytes = settings.cache_bytes
+        way = Way.to(objects.address, cache_bytes=cache_bytes)
+        self._bringer = Bringer(self._connection, objects, way, cache_bytes=cache_bytes)
+        self._harvester = Harvester(self._connection, self._follower, objects, way)
         self._early_cancels: set[AttemptKey] = set()
 
     # ------------------------------------------------------------ from the server's event loop
@@ -167,7 +170,7 @@ class DaskBackend(Backend):
 
     @override
     async def harvest(self, key: AttemptKey, execution: Execution) -> Harvest:
-        return await self._connection.run(lambda: self._harvester.harvest(key))
+        return await self._connection.run(lambda: self._harvester.harvest(key, execution))
 
     @override
     async def harvest_late(self, key: AttemptKey) -> Harvest:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import astuple
-from typing import TYPE_CHECKING
+from dataclasses import asdict, astuple
+from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.backends.dask.parcels import pack, rest_of
 from jupyter_async_exec.snapshots.manifest import load_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from jupyter_async_exec.backends.dask.connection import Connection
+    from jupyter_async_exec.backends.dask.parcels import Lacking
     from jupyter_async_exec.backends.dask.roster import Worker
+    from jupyter_async_exec.backends.dask.shared import Way
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.objects.base import ObjectStore
@@ -28,13 +30,18 @@ class Bringer:
         To the cluster.
     objects
         Where snapshots are.
+    way
+        How workers reach `objects` by themselves; None if they cannot.
     cache_bytes
-        Room for them on each machine.
+        Room for snapshots on each machine.
     """
 
-    def __init__(self, connection: Connection, objects: ObjectStore, *, cache_bytes: int) -> None:
+    def __init__(
+        self, connection: Connection, objects: ObjectStore, way: Way | None, *, cache_bytes: int
+    ) -> None:
         self._connection = connection
         self._objects = objects
+        self._way = way
         self._cache_bytes = cache_bytes
         #: By place: one execution brings what is lacking, the others wait for it.
         self._under_way: dict[str, asyncio.Lock] = {}
@@ -60,7 +67,9 @@ class Bringer:
         its = [str(file["object_id"]) for file in handed["files"]]
         ids = [execution.snapshot_id, *manifest.object_ids, *its]
         answer, _ = await self._connection.ask(worker, "lacking", {"object_ids": ids})
-        lacking = [(str(object_id), int(offset)) for object_id, offset in answer["lacking"]]
+        lacking = _lacking_from_json(answer["lacking"])
+        if lacking and self._way is not None:
+            lacking = await self._have_fetched(worker, ids, self._way, check)
         while lacking:
             check()
             pieces, content = await asyncio.to_thread(pack, self._objects, lacking)
@@ -71,3 +80,20 @@ class Bringer:
                 "cache_bytes": self._cache_bytes,
             }
             await self._connection.ask(worker, "give", fields, content)
+
+    async def _have_fetched(
+        self, worker: Worker, ids: Sequence[str], way: Way, check: Callable[[], None]
+    ) -> list[Lacking]:
+        """Have the worker fetch objects by itself; return what is lacking then."""
+        fields: JSONObject = {"object_ids": list(ids), "way": asdict(way)}
+        while True:
+            answer, _ = await self._connection.ask(worker, "fetch", fields)
+            # However much it is: no call stays open for long.
+            if not answer.get("is_working"):
+                self._connection.note_problem(worker, answer["problem"])
+                return _lacking_from_json(answer["lacking"])
+            check()
+
+
+def _lacking_from_json(fields: Sequence[Any]) -> list[Lacking]:
+    return [(str(object_id), int(offset)) for object_id, offset in fields]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import secrets
 import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,8 +25,12 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.json_types import JSONObject
 
 STORE_ID = "store-id"
+#: What was said of a worker is not said again for so long.
+SAID_S = 3_600.0
 
 _T = TypeVar("_T")
+
+_log = logging.getLogger(__name__)
 
 
 class Connection:
@@ -59,6 +65,8 @@ class Connection:
         self._opening = threading.Lock()
         #: Made when it is first needed: Dask takes a while to import, and many never ask.
         self.opened: tuple[Link, Roster] | None = None
+        #: Address of a worker to when it was said last why it does not reach the objects (s).
+        self._said: dict[str, float] = {}
 
     async def run(self, act: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         """Act in the link's thread; called in the server's event loop."""
@@ -100,6 +108,18 @@ class Connection:
             is_direct=worker.is_direct,
             timeout_s=timeout_s,
         )
+
+    def note_problem(self, worker: Worker, problem: str | None) -> None:
+        """Say now and then why a worker does not reach the objects by itself, if it does not."""
+        now_s = time.monotonic()
+        if problem and now_s - self._said.get(worker.address, -SAID_S) >= SAID_S:
+            self._said[worker.address] = now_s
+            _log.warning(
+                "%s: objects travel through Dask to and from %s: %s",
+                self.name,
+                worker.address,
+                problem,
+            )
 
     def _open(self) -> Link:
         from jupyter_async_exec.backends.dask.link import Link

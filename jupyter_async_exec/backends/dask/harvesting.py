@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.backends import attempt_folder
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from jupyter_async_exec.backends.dask.mirror import Mirror
     from jupyter_async_exec.backends.dask.parcels import Lacking, Parcel
     from jupyter_async_exec.backends.dask.roster import Worker
+    from jupyter_async_exec.backends.dask.shared import Way
+    from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.objects.base import ObjectStore
 
@@ -47,14 +50,19 @@ class Harvester:
         Knows the attempts.
     objects
         Where results go.
+    way
+        How workers reach `objects` by themselves; None if they cannot.
     """
 
-    def __init__(self, connection: Connection, follower: Follower, objects: ObjectStore) -> None:
+    def __init__(
+        self, connection: Connection, follower: Follower, objects: ObjectStore, way: Way | None
+    ) -> None:
         self._connection = connection
         self._follower = follower
         self._objects = objects
+        self._way = way
 
-    async def harvest(self, key: AttemptKey) -> Harvest:
+    async def harvest(self, key: AttemptKey, execution: Execution) -> Harvest:
         """Keep what an attempt left, as `Backend.harvest` has it."""
         mirror = await self._follower.adopt(key)
         if not mirror.directory.exists():
@@ -65,7 +73,8 @@ class Harvester:
         try:
             # Journal and log are here already, if nothing went wrong on their way.
             (found, first), here = await asyncio.gather(
-                self._ask_harvest(worker, key), asyncio.to_thread(self._keep_mirrored, mirror)
+                self._ask_harvest(worker, key, probe=execution.snapshot_id),
+                asyncio.to_thread(self._keep_mirrored, mirror),
             )
         except NotFoundError:
             mirror.is_gone = True
@@ -113,14 +122,20 @@ class Harvester:
         return found
 
     async def _ask_harvest(
-        self, worker: Worker, key: AttemptKey, *, is_late: bool = False
+        self, worker: Worker, key: AttemptKey, *, probe: str = "", is_late: bool = False
     ) -> tuple[Harvest, Parcel]:
         """Return what an attempt left, and what of it came at once."""
-        fields: JSONObject = {"key": str(key), "is_late": is_late}
+        fields: JSONObject = {
+            "key": str(key),
+            "is_late": is_late,
+            "way": self._way and asdict(self._way),
+            "probe": probe,
+        }
         while True:
             answer, content = await self._connection.ask(worker, "harvest", fields)
             # However much it is to hash: no call stays open for long.
             if not answer.get("is_working"):
+                self._connection.note_problem(worker, answer["problem"])
                 pieces = pieces_from_json(answer["pieces"])
                 return _harvest_from_json(answer["harvest"]), (pieces, content)
 

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from jupyter_async_exec.backends.dask.shared import SharedObjects, Way
 from jupyter_async_exec.backends.local import LocalBackend
 from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.objects.local_cache import Cache
@@ -42,13 +43,28 @@ class Room:
     #: Attempts that were thrown away, or never came: a begin that comes late finds them here.
     discarded: dict[AttemptKey, None] = field(default_factory=dict)
     #: Harvests under way, of each attempt, also late ones.
-    harvests: dict[tuple[AttemptKey, bool], asyncio.Task[Harvest]] = field(default_factory=dict)
+    harvests: dict[tuple[AttemptKey, bool], asyncio.Task[tuple[Harvest, str | None]]] = field(
+        default_factory=dict
+    )
     #: Objects that the harvest of each attempt put here.
     harvested: dict[AttemptKey, set[str]] = field(default_factory=dict)
+    #: What is being fetched, by the snapshot it belongs to; why not all of it could be.
+    fetches: dict[str, asyncio.Task[str]] = field(default_factory=dict)
+    _shared: dict[str, SharedObjects] = field(default_factory=dict)
 
     def attempt(self, key: AttemptKey) -> Path:
         """Return the folder of an attempt."""
         return self.directory / ATTEMPTS / str(key)
+
+    def shared(self, way: JSONObject | None) -> SharedObjects | None:
+        """Return the objects that the server says this machine may reach itself, if it does."""
+        if way is None:
+            return None
+        found = Way.from_json(way)
+        if str(found) not in self._shared:
+            assert self.cache.local_directory is not None
+            self._shared[str(found)] = SharedObjects(found, self.cache.local_directory)
+        return self._shared[str(found)]
 
     def bar(self, key: AttemptKey) -> None:
         """Never begin an attempt from here on."""

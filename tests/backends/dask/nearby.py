@@ -59,6 +59,8 @@ class NearLink:
         self._under_way: list[tuple[str, JSONObject, bytes]] = []
         #: What was asked, in order.
         self.asked: list[str] = []
+        #: Bytes beside the fields of questions and answers, by verb.
+        self.carried_bytes: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
         #: How many of each verb were open at the same time.
         self.most_at_once: Counter[str] = Counter()
@@ -130,6 +132,7 @@ class NearLink:
         )
         if "error" in answer:
             raise error_from_json(decode(answer["error"]))
+        self.carried_bytes[verb] += len(content) + len(answer["content"])
         return decode(answer["fields"]), answer["content"]
 
 

@@ -201,7 +201,7 @@ async def test_results_that_take_long_to_gather_are_gathered_once(
             await asyncio.sleep(0.01)
         return await harvest_there(self, key, execution)
 
-    monkeypatch.setattr(agent_module, "HARVEST_S", 0.01)
+    monkeypatch.setattr(agent_module, "PATIENCE_S", 0.01)
     monkeypatch.setattr(LocalBackend, "harvest", harvest_slowly)
     async with scene(tmp_path, objects) as (backend, link):
         quick = claimed(objects, "open('made', 'w').write('it')")

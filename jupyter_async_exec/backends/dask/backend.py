@@ -221,7 +221,7 @@ class DaskBackend(Backend):
         worker = await self._connection.roster.choose(execution.kernel_name, execution.resources)
         worker.ours[key] = execution.resources
         mirror = Mirror(key, self._path(key))
-        mirror.is_starting = True
+        mirror.is_starting = mirror.is_counted = True
         try:
             heard = asyncio.create_task(self._hear(worker, execution))
             try:
@@ -302,6 +302,8 @@ class DaskBackend(Backend):
         mirror = self._mirrors.get(key) or Mirror(key, self._path(key))
         if mirror.directory.exists() and not mirror.place:
             await asyncio.to_thread(mirror.read_where)
+        # What is heard of it meanwhile is too late.
+        mirror.is_counted = True
         worker = self._connection.roster.find(mirror.place)
         if worker is not None:
             # Who cannot be told now is told as soon as it answers: see `_clear_strangers`.

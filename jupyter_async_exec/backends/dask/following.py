@@ -159,9 +159,17 @@ class Follower:
                 self._spawn(self.pass_on_cancel(mirror.key))
             if not mirror.state.is_alive:
                 self._connection.roster.let_go(mirror.key)
+            elif not mirror.is_counted:
+                self._count(mirror, worker)
             pulls.append(self._pull(worker, mirror, news.get(str(mirror.key))))
         await asyncio.gather(*pulls)
         await self._clear_strangers(worker, states)
+
+    def _count(self, mirror: Mirror, worker: Worker) -> None:
+        """Take the room of what an earlier server began for ours, and not for that of others."""
+        told = self._connection.roster.get(mirror.worker) or worker
+        told.ours.setdefault(mirror.key, mirror.resources)
+        mirror.is_counted = True
 
     async def _make_sure(self, mirror: Mirror) -> None:
         """Find out whether it began, after nobody has answered that.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jupyter_async_exec.backends.base import AttemptKey, Observation
     from jupyter_async_exec.backends.dask.protocol import State
     from jupyter_async_exec.core.execution import Execution
+    from jupyter_async_exec.core.resources import Resources
     from jupyter_async_exec.objects.base import ObjectStore
     from jupyter_async_exec.runner.result import Result
 
@@ -59,6 +60,10 @@ class Mirror:
         self.directory = directory
         self.place = ""
         self.worker = ""
+        #: What it needs of its worker.
+        self.resources: Resources = {}
+        #: Whether its worker counts that, or need not any more.
+        self.is_counted = False
         #: What the worker's machine said last; None before it said anything.
         self.state: State | None = None
         #: Since when nobody answers for it (monotonic, s).
@@ -104,10 +109,10 @@ class Mirror:
                 limits=execution.limits,
             ),
         )
-        self.place, self.worker = place, worker
+        self.place, self.worker, self.resources = place, worker, execution.resources
         # Last and durably: from here on the attempt may be on that machine.
-        where = json.dumps({"place": place, "worker": worker}).encode()
-        files.write_whole(self.directory / WHERE, where)
+        where = {"place": place, "worker": worker, "resources": dict(execution.resources)}
+        files.write_whole(self.directory / WHERE, json.dumps(where).encode())
 
     def read_where(self) -> None:
         """Find out where an attempt of an earlier server runs."""
@@ -115,7 +120,10 @@ class Mirror:
         try:
             where = json.loads(content or b"{}")
             self.place, self.worker = str(where["place"]), str(where["worker"])
-        except (ValueError, KeyError, TypeError):
+            # Earlier releases did not write them down.
+            needed = where.get("resources", {})
+            self.resources = {str(name): float(amount) for name, amount in needed.items()}
+        except (AttributeError, ValueError, KeyError, TypeError):
             self.note_barred("It had not been sent to a worker yet.")
 
     def is_over(self) -> bool:

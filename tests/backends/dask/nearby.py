@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.core.resources import Resources
     from jupyter_async_exec.objects.base import ObjectStore
 
 _T = TypeVar("_T")
@@ -137,9 +138,9 @@ class NearLink:
 
 
 @asynccontextmanager
-async def nearby(folder: Path) -> AsyncIterator[NearLink]:
+async def nearby(folder: Path, *, resources: Resources | None = None) -> AsyncIterator[NearLink]:
     """Give a link to an agent in `folder`; its attempts end with the block."""
-    agent = Agent(folder / "machine", slots=4)
+    agent = Agent(folder / "machine", slots=4, find_resources=lambda: resources or {})
     try:
         yield NearLink(agent)
     finally:

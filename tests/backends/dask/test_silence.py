@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -161,6 +162,28 @@ async def test_a_server_that_stops_while_it_starts_something_leaves_it_to_the_ne
             await has_begun(backend, endless)
             await backend.discard(key_of(endless))
             await asyncio.to_thread(nobody_is_left, endless)
+
+
+async def test_what_the_next_server_finds_running_takes_room_once(
+    objects: LocalObjectStore, tmp_path: Path
+) -> None:
+    endless = replace(claimed(objects, ENDLESS), resources={"memory_gb": 0.5})
+    async with nearby(tmp_path, resources={"memory_gb": 2.0}) as link:
+        async with opened_nearby(tmp_path, link, objects) as backend:
+            await backend.start(endless)
+            (before,) = (await backend.health()).rooms
+
+        async with opened_nearby(tmp_path, link, objects) as backend:
+            await has_begun(backend, endless)
+            async with asyncio.timeout(30):
+                while (await backend.health()).rooms != (before,):
+                    await asyncio.sleep(0.01)
+            await backend.discard(key_of(endless))
+
+    # Whoever asks for room counts what is held by itself.
+    assert before.slots == 4
+    assert before.resources == {"memory_gb": 2.0}
+    assert before.held == {endless.id}
 
 
 async def test_a_notebook_that_came_whole_is_kept_although_its_machine_is_gone(

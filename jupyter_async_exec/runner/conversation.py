@@ -36,8 +36,8 @@ _DRAIN_UNKNOWN_S = 0.05
 _DRAIN_LONGEST_S = 2.0
 
 #: Lifts the mark of 1,000 messages above which the kernel's own socket drops
-#: output; the socket belongs to a thread, which has to do it itself.
-_LIFT_MARK = (
+#: output; the socket belongs to a thread, which has to do it itself. For IPython.
+LIFT_MARK = (
     "(lambda thread: thread.schedule(lambda: thread.socket.set(__import__('zmq').SNDHWM, 0)))"
     "(get_ipython().kernel.iopub_socket.io_thread)"
 )
@@ -148,11 +148,13 @@ class Conversation:
                 ask_again = now + 0.03
         self.is_ipython = info.get("implementation") == "ipython"
         if self.is_ipython:
-            self._ask(_LIFT_MARK)
+            self._ask(LIFT_MARK)
         return info
 
     def move_in(self, folder: str, variables: Mapping[str, str], timeout_s: float) -> None:
         """Make an IPython kernel that started elsewhere one that started in `folder`.
+
+        It has answered, its output reaches us, and its mark is lifted.
 
         Parameters
         ----------
@@ -168,6 +170,7 @@ class Conversation:
         KernelDiedError
             It could not, or not in time: it cannot be used.
         """
+        self.is_ipython = True
         request = self._ask(_MOVE_IN.format(folder=folder, variables=dict(variables)))
         deadline = time.monotonic() + timeout_s
         while not self.is_done(request):

@@ -398,10 +398,10 @@ class Engine:
                 redactor=self._redactor,
             )
             try:
-                info = conversation.wait_ready(self._start_timeout_s)
-                if spare is not None:
-                    conversation.move_in(self._task.folder, self._variables, self._start_timeout_s)
-                return conversation, info
+                if spare is None:
+                    return conversation, conversation.wait_ready(self._start_timeout_s)
+                conversation.move_in(self._task.folder, self._variables, self._start_timeout_s)
+                return conversation, spare.info
             except KernelDiedError:
                 if tried == _STARTS:
                     raise

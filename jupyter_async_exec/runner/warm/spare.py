@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_async_exec.errors import AsyncExecError
 from jupyter_async_exec.runner.bell import READY
+from jupyter_async_exec.runner.conversation import LIFT_MARK
 from jupyter_async_exec.runner.kernel import KernelProcess
 from jupyter_async_exec.runner.kernelspec import KernelSpec, find_kernelspec
 from jupyter_async_exec.runner.wire import Wire, ask_to_execute
@@ -43,6 +44,8 @@ class Spare:
     spec: KernelSpec
     kernel: KernelProcess
     wire: Wire
+    #: What it says of itself.
+    info: JSONObject
 
 
 def await_task(equipment: Equipment, sockets: Path) -> Spare | None:
@@ -59,17 +62,19 @@ def await_task(equipment: Equipment, sockets: Path) -> Spare | None:
         kernel = _start(spec, equipment, sockets)
     except (AsyncExecError, OSError):
         return None
-    spare = Spare(spec, kernel, Wire(kernel.connection))
-    is_used = False
+    wire = Wire(kernel.connection)
+    spare = None
     try:
-        if _is_ready(spare):
+        info = _await_ready(kernel, wire)
+        if info is not None:
             equipment.bell.ring(READY)
-            is_used = equipment.bell.wait_go(lambda: kernel.exit_code is None)
+            if equipment.bell.wait_go(lambda: kernel.exit_code is None):
+                spare = Spare(spec, kernel, wire, info)
     finally:
-        if not is_used:
+        if spare is None:
             kernel.kill()
-            spare.wire.close()
-    return spare if is_used else None
+            wire.close()
+    return spare
 
 
 def _start(spec: KernelSpec, equipment: Equipment, sockets: Path) -> KernelProcess:
@@ -82,38 +87,38 @@ def _start(spec: KernelSpec, equipment: Equipment, sockets: Path) -> KernelProce
     )
 
 
-def _is_ready(spare: Spare) -> bool:
-    """Wait until the kernel answers on every channel; whether it is as any other would be."""
-    wire = spare.wire
+def _await_ready(kernel: KernelProcess, wire: Wire) -> JSONObject | None:
+    """Wait until the kernel answers on every channel; return what it says of itself.
+
+    `None` when it is not as any other would be.
+    """
     heard: list[str] = []
     deadline = time.monotonic() + _START_TIMEOUT_S
-    info = _ask(spare, "kernel_info_request", {}, heard, deadline)
+
+    def ask(request: str, content: JSONObject) -> JSONObject | None:
+        question = wire.send(wire.shell, request, content)
+        while time.monotonic() < deadline and kernel.exit_code is None:
+            wire.poller.poll(_TURN_MS)
+            _drain(wire, heard)
+            while (message := wire.receive(wire.shell)) is not None:
+                if message.parent_id == question:
+                    return message.content
+        return None
+
+    info = ask("kernel_info_request", {})
     if info is None or info.get("implementation") != "ipython":
-        return False
-    content = ask_to_execute(
-        "", silent=True, store_history=False, user_expressions={"plain": _STARTS_PLAIN}
-    )
-    reply = _ask(spare, "execute_request", content, heard, deadline)
+        return None
+    expressions = {"plain": _STARTS_PLAIN, "lifted": LIFT_MARK}
+    content = ask_to_execute("", silent=True, store_history=False, user_expressions=expressions)
+    reply = ask("execute_request", content)
     while not heard and time.monotonic() < deadline:
         wire.send(wire.shell, "kernel_info_request", {})
         wire.poller.poll(_TURN_MS)
         _drain(wire, heard)
-    plain = ((reply or {}).get("user_expressions") or {}).get("plain") or {}
-    return bool(heard) and (plain.get("data") or {}).get("text/plain") == "True"
-
-
-def _ask(
-    spare: Spare, kind: str, content: JSONObject, heard: list[str], deadline: float
-) -> JSONObject | None:
-    wire = spare.wire
-    question = wire.send(wire.shell, kind, content)
-    while time.monotonic() < deadline and spare.kernel.exit_code is None:
-        wire.poller.poll(_TURN_MS)
-        _drain(wire, heard)
-        while (message := wire.receive(wire.shell)) is not None:
-            if message.parent_id == question:
-                return message.content
-    return None
+    answers = (reply or {}).get("user_expressions") or {}
+    is_plain = ((answers.get("plain") or {}).get("data") or {}).get("text/plain") == "True"
+    is_lifted = (answers.get("lifted") or {}).get("status") == "ok"
+    return info if heard and is_plain and is_lifted else None
 
 
 def _drain(wire: Wire, heard: list[str]) -> None:

@@ -181,10 +181,12 @@ class Agent:
             return True
         return not fits(needed, take(total(self._begun.values()), self._find_resources()))
 
-    async def _retire(self, _store: str, _fields: JSONObject, _content: bytes) -> Answer:
-        """Take nothing more from now on, if nothing runs here."""
+    async def _retire(self, _store: str, fields: JSONObject, _content: bytes) -> Answer:
+        """Take nothing more from now on, if nothing runs here; or take some again."""
         async with self._counting:
-            if await asyncio.to_thread(self._count_busy) == 0:
+            if fields.get("is_over"):
+                self._is_retired = False
+            elif await asyncio.to_thread(self._count_busy) == 0:
                 self._is_retired = True
         return {"is_retired": self._is_retired}, b""
 

@@ -122,16 +122,18 @@ class DaskBackend(Backend):
         # What runs needs it as well, also after a restart of the server.
         held = await self.attempts()
         await asyncio.to_thread(cluster.want, self._n_waiting, len(held))
-        if not await asyncio.to_thread(cluster.scheduler_file.exists):
-            return await asyncio.to_thread(self._describe_absent, cluster)
-        found = await self._connection.run(self._health)
-        return found if found.slots else replace(found, is_usable=True)
-
-    def _describe_absent(self, cluster: Cluster) -> Health:
-        problem = None if cluster.is_kept() else cluster.problem()
+        is_there = await asyncio.to_thread(cluster.scheduler_file.exists)
+        found = await self._connection.run(self._health) if is_there else None
+        if found is not None and found.slots:
+            return found
+        problem = await asyncio.to_thread(cluster.problem)
         if problem is not None:
             return Health(slots=0, problem=f"{self.name}: {problem}", is_usable=False)
-        return Health(slots=0, problem=f"{self.name}: its cluster is started when it is needed.")
+        if found is None:
+            when = "being started" if self._n_waiting or held else "started when it is needed"
+            return Health(slots=0, problem=f"{self.name}: its cluster is {when}.")
+        # Who waits makes it grow.
+        return replace(found, is_usable=True)
 
     @override
     async def expect(self, n_waiting: int) -> None:

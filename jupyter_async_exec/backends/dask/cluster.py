@@ -5,7 +5,9 @@ scheduler and outlives the server. The two talk through files in one folder::
 
     settings.json    what to start
     wanted.json      how many executions wait; its time says that a server is there
-    scheduler.json   where the scheduler is; there while the cluster is
+    scheduler.json   where the scheduler is, and what it takes to be let in; there while the
+                     cluster is
+    left.json        where a keeper finds the cluster of one that was killed
     problem.json     why it could not be started
     keeper.lock      held as long as the keeper lives
 """
@@ -21,6 +23,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from jupyter_async_exec.backends.dask.settings import GATEWAY
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.launch import safe_environment
 from jupyter_async_exec.runner.lock import try_lock
@@ -28,11 +31,12 @@ from jupyter_async_exec.runner.lock import try_lock
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jupyter_async_exec.backends.dask.settings import DaskSettings
+    from jupyter_async_exec.backends.dask.settings import ClusterSettings, DaskSettings
 
 SETTINGS = "settings.json"
 WANTED = "wanted.json"
 SCHEDULER = "scheduler.json"
+LEFT = "left.json"
 PROBLEM = "problem.json"
 LOCK = "keeper.lock"
 LOG = "keeper.log"
@@ -40,6 +44,10 @@ LOG = "keeper.log"
 BEAT_S = 5.0
 #: A cluster that could not be started is tried again after so long (s).
 RETRY_S = 30.0
+#: As long as somebody waits that is said again before this time is over (s).
+PROBLEM_S = 3 * RETRY_S
+#: What `auth: jupyterhub` of a Gateway reads.
+HUB_TOKEN = "JUPYTERHUB_API_TOKEN"  # noqa: S105  its name
 _LARGEST_BYTES = 1024 * 1024
 
 
@@ -81,7 +89,11 @@ class Cluster:
                 content = json.dumps(wanted).encode()
                 files.write_whole(self._directory / WANTED, content, durable=False)
                 self._said, self._said_s = said, now_s
-            if any(said) and now_s - self._started_s >= RETRY_S and not self.is_kept():
+            if now_s - self._started_s < RETRY_S:
+                return
+            # Also for what the keeper before has left, when nobody wants anything.
+            is_needed = any(said) or (self._directory / LEFT).exists()
+            if is_needed and not self.is_kept():
                 self._start()
                 self._started_s = now_s
 
@@ -97,13 +109,17 @@ class Cluster:
         return False
 
     def problem(self) -> str | None:
-        """Return why the cluster could not be started the last time."""
-        return read_fields(self._directory / PROBLEM).get("problem")
+        """Return why the cluster could not be started just now; after a while it may be."""
+        path = self._directory / PROBLEM
+        try:
+            is_old = time.time() - path.stat().st_mtime > PROBLEM_S
+        except FileNotFoundError:
+            return None
+        return None if is_old or self.is_kept() else read_fields(path).get("problem")
 
     def _start(self) -> None:
         settings = json.dumps(asdict(self._settings)).encode()
         files.write_whole(self._directory / SETTINGS, settings)
-        (self._directory / SCHEDULER).unlink(missing_ok=True)
         with (self._directory / LOG).open("ab") as log:
             keeper = subprocess.Popen(
                 [
@@ -116,10 +132,20 @@ class Cluster:
                 stdout=log,
                 stderr=log,
                 cwd=self._directory,
-                env=safe_environment(os.environ),
+                env=_environment(self._settings.cluster),
                 start_new_session=True,
             )
         threading.Thread(target=keeper.wait, name="keeper-reaper", daemon=True).start()
+
+
+def _environment(cluster: ClusterSettings | None) -> dict[str, str]:
+    """Return what the keeper knows of the server's environment; its cluster may inherit it."""
+    environment = safe_environment(os.environ)
+    token = os.environ.get(HUB_TOKEN)
+    # A Gateway's cluster inherits nothing, and the Gateway asks who we are.
+    if token and cluster is not None and cluster.kind == GATEWAY:
+        environment[HUB_TOKEN] = token
+    return environment
 
 
 def read_fields(path: Path) -> dict[str, str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import pickle
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from distributed import __version__ as distributed_release  # type: ignore[attr-defined]
@@ -23,10 +23,11 @@ from jupyter_async_exec.backends.dask.protocol import (
     encode,
     error_from_json,
 )
+from jupyter_async_exec.backends.dask.settings import TLS
 from jupyter_async_exec.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Mapping, Sequence
 
     from jupyter_async_exec.backends.dask.settings import DaskSettings
     from jupyter_async_exec.core.json_types import JSONObject
@@ -61,6 +62,8 @@ class Link:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="dask-link", daemon=True)
         self._pool: ConnectionPool | None = None
+        #: What the pool lets itself in with.
+        self._tls: dict[str, str] = settings.tls
         self._thread.start()
 
     async def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
@@ -89,15 +92,27 @@ class Link:
         UnavailableError
             It cannot be reached.
         """
-        address = self._settings.find_scheduler()
-        found: JSONObject = await self._call(address, "identity", CONNECT_TIMEOUT_S, op="identity")
+        found: JSONObject = await self._to_scheduler("identity", CONNECT_TIMEOUT_S, op="identity")
         return found
 
     async def scheduler_version(self) -> str:
         """Return the version of distributed that the scheduler runs."""
-        address = self._settings.find_scheduler()
-        found = await self._call(address, "versions", CALL_TIMEOUT_S, op="versions")
+        found = await self._to_scheduler("versions", CALL_TIMEOUT_S, op="versions")
         return str(found["packages"]["distributed"])
+
+    async def end_workers(self, addresses: Sequence[str]) -> None:
+        """Have the scheduler end workers, whatever runs there."""
+        await self._to_scheduler(
+            "retire_workers",
+            CALL_TIMEOUT_S,
+            op="retire_workers",
+            workers=list(addresses),
+            close_workers=True,
+        )
+
+    async def end_scheduler(self) -> None:
+        """Have the scheduler end, and all its workers with it."""
+        await self._to_scheduler("terminate", CALL_TIMEOUT_S, op="terminate")
 
     async def introduce(self, worker: str, options: JSONObject) -> tuple[bool, JSONObject]:
         """Put the agent into a worker; return whether it is reached directly, and what it is.
@@ -166,12 +181,23 @@ class Link:
         if is_direct:
             answer = await self._call(worker, str(message["op"]), timeout_s, **message)
         else:
-            scheduler = self._settings.find_scheduler()
-            answer = await self._call(
-                scheduler, str(message["op"]), timeout_s, op="proxy", worker=worker, msg=message
+            answer = await self._to_scheduler(
+                str(message["op"]), timeout_s, op="proxy", worker=worker, msg=message
             )
         # A worker that does not know an operation answers with nothing.
         return answer if isinstance(answer, dict) else {}
+
+    async def _to_scheduler(self, what: str, timeout_s: float, **message: Any) -> Any:
+        scheduler = self._settings.find_scheduler()
+        _learn_protocol(scheduler.address)
+        if scheduler.tls != self._tls:
+            # Another cluster has taken the place of the one before, with other keys.
+            self._tls = scheduler.tls
+            before, self._pool = self._pool, None
+            if before is not None:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(before.close(), CLOSE_S)
+        return await self._call(scheduler.address, what, timeout_s, **message)
 
     async def _call(self, address: str, what: str, timeout_s: float, **message: Any) -> Any:
         pool = await self._open_pool()
@@ -196,7 +222,7 @@ class Link:
 
     async def _open_pool(self) -> ConnectionPool:
         if self._pool is None:
-            security = security_of(self._settings)
+            security = security_of(self._tls)
             pool = ConnectionPool(
                 limit=MAX_CONNECTIONS,
                 # What comes is ours to read, and nothing in it is unpickled by our wish.
@@ -224,19 +250,48 @@ class Link:
         self._loop.run_forever()
 
 
-def security_of(settings: DaskSettings) -> Security:
+def security_of(tls: Mapping[str, str]) -> Security:
     """Return what Dask needs to know; what is not chosen is as Dask's configuration says."""
-    chosen = {
-        "tls_ca_file": settings.tls_ca_file,
-        "tls_client_cert": settings.tls_client_cert,
-        "tls_client_key": settings.tls_client_key,
-    }
-    named: dict[str, Any] = {
-        name: str(Path(path).expanduser()) for name, path in chosen.items() if path
-    }
+    named: dict[str, Any] = dict(tls)
     if named:
         named["require_encryption"] = True
     return Security(**named)  # type: ignore[no-untyped-call]
+
+
+def tls_of(security: Any) -> dict[str, str]:
+    """Return what a client of a cluster lets itself in with, as PEM texts or paths.
+
+    Parameters
+    ----------
+    security
+        As Dask's cluster managers have it, or `None`.
+    """
+    if security is None:
+        return {}
+    if hasattr(security, "tls_cert"):
+        # A Gateway makes one certificate for each cluster, its own authority.
+        found = (security.tls_cert, security.tls_cert, security.tls_key)
+    else:
+        found = (security.tls_ca_file, security.tls_client_cert, security.tls_client_key)
+    return {name: str(each) for name, each in zip(TLS, found, strict=True) if each}
+
+
+def _learn_protocol(address: str) -> None:
+    """Have Dask know the addresses of a Gateway; its package says how they are reached.
+
+    Raises
+    ------
+    UnavailableError
+        The package is not installed.
+    """
+    if not address.startswith("gateway://"):
+        return
+    try:
+        importlib.import_module("dask_gateway")
+    except ImportError as error:
+        raise UnavailableError(
+            f"{address} is reached through a Gateway: pip install dask-gateway beside this server."
+        ) from error
 
 
 def distributed_version() -> str:

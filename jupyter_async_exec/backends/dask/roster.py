@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -124,6 +125,8 @@ class Roster:
         self._greetings: dict[str, asyncio.Future[None]] = {}
         self._task: asyncio.Task[None] | None = None
         self._scheduler_version = ""
+        #: Since when the scheduler does not answer (s, monotonic).
+        self.silent_since_s: float | None = None
 
     def start(self) -> None:
         """Begin to look."""
@@ -243,7 +246,10 @@ class Roster:
             identity = await self._link.identity()
         except UnavailableError:
             self._scheduler_version = ""
+            if self.silent_since_s is None:
+                self.silent_since_s = time.monotonic()
             raise
+        self.silent_since_s = None
         if not self._scheduler_version:
             self._scheduler_version = await self._link.scheduler_version()
         _check_versions(self._scheduler_version)

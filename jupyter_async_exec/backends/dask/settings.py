@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 LOST_AFTER_S = 60.0
 
 
+#: The class of a Gateway's clusters, which are not below us and outlive us.
+GATEWAY = "dask_gateway.GatewayCluster"
+#: What it takes to be let in, by its names here.
+TLS = ("tls_ca_file", "tls_client_cert", "tls_client_key")
 #: What can be imported by that name.
 _CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
 
@@ -35,6 +39,15 @@ class ClusterSettings:
     maximum: int = 10
     #: A worker that has been idle for longer is retired, and so is the cluster (s, >= 0).
     idle_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduler:
+    """Where a scheduler is, and what it takes to be let in."""
+
+    address: str
+    #: The `tls_` options of `DaskSettings`, each a path or the PEM text itself.
+    tls: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +82,14 @@ class DaskSettings:
         cluster = fields["cluster"]
         return cls(**{**fields, "cluster": cluster and ClusterSettings(**cluster)})
 
-    def find_scheduler(self) -> str:
-        """Return the scheduler's address.
+    @property
+    def tls(self) -> dict[str, str]:
+        """The files that were chosen."""
+        chosen = {name: getattr(self, name) for name in TLS}
+        return {name: str(Path(path).expanduser()) for name, path in chosen.items() if path}
+
+    def find_scheduler(self) -> Scheduler:
+        """Return where the scheduler is.
 
         Raises
         ------
@@ -78,10 +97,12 @@ class DaskSettings:
             Its file is not there or says nothing.
         """
         if not self.scheduler_file:
-            return self.address
+            return Scheduler(self.address, self.tls)
         try:
             content = json.loads(Path(self.scheduler_file).expanduser().read_bytes())
-            return str(content["address"])
+            # A keeper says what its cluster asks for; Dask's own file does not.
+            given = {name: str(content[name]) for name in TLS if name in content}
+            return Scheduler(str(content["address"]), given or self.tls)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UnavailableError(
                 f"the scheduler's file {self.scheduler_file} cannot be read ({error}); "

@@ -38,7 +38,7 @@ class Growth:
         self._settings = settings
         self._idle_since_s: dict[str, float] = {}
         self._needless_since_s: float | None = None
-        self._asked_s = float("-inf")
+        self._asked_s: float | None = None
         #: Who may have been told to take nothing more.
         self._retired: set[str] = set()
         #: Who of them is about to go, and since when.
@@ -97,6 +97,9 @@ class Growth:
         if manager.can_grow:
             # Who asks for fewer than there are has some of them ended.
             n = max(n, n_wanted, self._count(workers))
+        if self._asked_s is None:
+            # Those that the cluster began with are on their way.
+            self._asked_s = now_s
         is_late = self._count(workers) < n and now_s - self._asked_s >= REPEAT_S
         if n > manager.n_asked or is_late:
             _log.info("%d workers are asked for; there are %d.", n, len(workers))

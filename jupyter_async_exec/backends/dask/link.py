@@ -112,7 +112,9 @@ class Link:
 
     async def end_scheduler(self) -> None:
         """Have the scheduler end, and all its workers with it."""
-        await self._to_scheduler("terminate", CALL_TIMEOUT_S, op="terminate")
+        # It may be gone before it has answered.
+        with contextlib.suppress(UnansweredError):
+            await self._to_scheduler("terminate", CALL_TIMEOUT_S, op="terminate")
 
     async def introduce(self, worker: str, options: JSONObject) -> tuple[bool, JSONObject]:
         """Put the agent into a worker; return whether it is reached directly, and what it is.

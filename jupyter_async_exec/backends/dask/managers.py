@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import re
 import sys
@@ -229,6 +230,7 @@ class GatewayManager(Manager):
         # Who cannot end it now finds it again: the cluster's own way says nothing of that.
         self._gateway.stop_cluster(self._cluster.name)
         self._cluster.close()
+        self._gateway.close()
 
 
 def start(settings: DaskSettings, note: Callable[[JSONObject], None]) -> Manager:
@@ -308,11 +310,16 @@ def find_left(
 def _use_gateway(options: dict[str, Any], use: Callable[[Any], _T]) -> _T:
     """Use a Gateway; of `options`, those are taken that say where it is."""
     where = {name: options.pop(name) for name in _GATEWAY_OPTIONS if name in options}
-    try:
-        gateway = importlib.import_module("dask_gateway").Gateway(**where)
-        return use(gateway)
-    except Exception as error:
-        raise InvalidRequestError(_explain(str(where.get("address", "")), error)) from error
+    with contextlib.ExitStack() as stack:
+        try:
+            gateway = importlib.import_module("dask_gateway").Gateway(**where)
+            stack.callback(gateway.close)
+            found = use(gateway)
+        except Exception as error:
+            raise InvalidRequestError(_explain(str(where.get("address", "")), error)) from error
+        if found is not None:
+            stack.pop_all()
+        return found
 
 
 def _submit(

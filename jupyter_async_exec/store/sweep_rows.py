@@ -217,6 +217,8 @@ def trash(connection: sa.Connection, sweep_id: str, at: datetime) -> None:
         new = records.save(connection, old, replace(old, deleted_at=at))
         records.note_history(connection, new, "trashed", at)
         moved.append(new)
+    if not moved:
+        return  # Who asks again must not make those strangers that went together.
     fan_in_rows.sources_changed(connection, moved, at)
     place(connection, sweep_id)
     change(connection, sweep_id, deleted_at=format_at(at))

@@ -102,6 +102,18 @@ def test_a_sweep_goes_to_the_trash_and_comes_back_as_it_was(store: ExecutionStor
     assert numbers(store.find(ExecutionQuery(sweep=sweep.id))) == [3, 1]
 
 
+def test_a_sweep_that_is_deleted_twice_comes_back_too(store: ExecutionStore) -> None:
+    sweep = sweep_of(store, 2)
+    store.sweeps.cancel(sweep.id)
+
+    store.sweeps.trash(sweep.id)
+    store.sweeps.trash(sweep.id)
+    store.sweeps.untrash(sweep.id)
+    back = store.sweeps.untrash(sweep.id)
+
+    assert (back.first_number, back.last_number, back.counts.total) == (1, 2, 2)
+
+
 def test_what_waits_can_be_stopped_without_what_runs(store: ExecutionStore) -> None:
     sweep = sweep_of(store, 3)
     claimed = store.claim(backend="local")

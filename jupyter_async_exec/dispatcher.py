@@ -32,6 +32,7 @@ from jupyter_async_exec.errors import (
     AsyncExecError,
     DiskFullError,
     KernelMissingError,
+    NotFoundError,
     ObjectsAwayError,
     OutcomeUnknownError,
     StartCancelledError,
@@ -106,6 +107,10 @@ class _Followed:
     is_alive: bool = False
     #: Whether the store knows its end.
     is_final: bool = False
+    #: Whether it was cleared away, to go back to the queue.
+    is_discarded: bool = False
+    #: Whether something was to be recorded of it, and nobody knows whether it was.
+    is_uncertain: bool = False
 
     @property
     def key(self) -> AttemptKey:
@@ -171,7 +176,7 @@ class Dispatcher:
         #: By backend.
         self._claim_after_s: dict[str, float] = {}
         self._next_look: asyncio.TimerHandle | None = None
-        self._followed: dict[str, _Followed] = {}
+        self._followed: dict[AttemptKey, _Followed] = {}
         self._followers: set[asyncio.Task[None]] = set()
         #: What an earlier dispatcher left behind its end, being cleared.
         self._leftovers: set[AttemptKey] = set()
@@ -278,7 +283,7 @@ class Dispatcher:
         self._seen_version = version
         try:
             if self._may_have_claimed:
-                await self._adopt_unheard()
+                await self._start_unheard()
                 self._may_have_claimed = False
             await self._notice_cancels()
             await self._fill_slots()
@@ -310,8 +315,7 @@ class Dispatcher:
     async def _adopt(self) -> None:
         """Take over what an earlier dispatcher left running, and clear its leftovers."""
         await asyncio.to_thread(self._store.fan_in.consider_all)
-        known = set()
-        for execution in await asyncio.to_thread(self._store.running):
+        for execution in await self._running_alone():
             backend = self._backends.get(execution.backend)
             if backend is None and machine_of(execution.backend) is not None:
                 continue  # Another machine looks after it.
@@ -322,12 +326,10 @@ class Dispatcher:
                     execution.backend,
                 )
                 continue
-            known.add(AttemptKey(execution.id, execution.attempt))
-            if execution.id not in self._followed:
-                self._adopt_one(execution, backend)
+            self._adopt_one(execution, backend)
         for backend in self._backends.values():
             for key in await backend.attempts():
-                if key not in known and key not in self._leftovers:
+                if key not in self._followed and key not in self._leftovers:
                     self._leftovers.add(key)
                     self._begin(self._clear_leftover(backend, key), name=f"leftover-{key}")
 
@@ -342,20 +344,30 @@ class Dispatcher:
         )
         self._follow(followed, start=False)
 
-    async def _adopt_unheard(self) -> None:
-        """Take over what was claimed when the database was lost, if it was."""
-        for execution in await asyncio.to_thread(self._store.running):
+    async def _start_unheard(self) -> None:
+        """Start what was claimed when the database was lost, if it was: nobody else will."""
+        for execution in await self._running_alone():
             backend = self._backends.get(execution.backend)
-            if backend is not None and execution.id not in self._followed:
-                self._adopt_one(execution, backend)
+            if backend is not None:
+                LOGGER.info("#%d starts (attempt %d).", execution.number, execution.attempt)
+                self._follow(_Followed(execution=execution, backend=backend), start=True)
+
+    async def _running_alone(self) -> list[Execution]:
+        """Return what runs and is not followed here."""
+        # What ends while the store is read is not running any more, whatever was read.
+        before = set(self._followed)
+        return [
+            execution
+            for execution in await asyncio.to_thread(self._store.running)
+            if AttemptKey(execution.id, execution.attempt) not in before
+        ]
 
     async def _notice_cancels(self) -> None:
-        for execution in await asyncio.to_thread(self._store.running):
-            followed = self._followed.get(execution.id)
-            if followed is None or not execution.cancel_requested or followed.cancel_sent:
-                continue
-            await followed.backend.cancel(followed.key)
-            followed.cancel_sent = True
+        for execution_id, attempt in await asyncio.to_thread(self._store.find_unwanted):
+            followed = self._followed.get(AttemptKey(execution_id, attempt))
+            if followed is not None and not followed.cancel_sent:
+                await followed.backend.cancel(followed.key)
+                followed.cancel_sent = True
 
     async def _fill_slots(self) -> None:
         slots = await asyncio.to_thread(self._slots)
@@ -395,13 +407,13 @@ class Dispatcher:
 
     def _needed_on(self, backend: Backend) -> dict[str, Resources]:
         return {
-            execution_id: followed.execution.resources
-            for execution_id, followed in self._followed.items()
+            key.execution_id: followed.execution.resources
+            for key, followed in self._followed.items()
             if followed.backend is backend
         }
 
     def _follow(self, followed: _Followed, *, start: bool) -> None:
-        self._followed[followed.execution.id] = followed
+        self._followed[followed.key] = followed
         self._begin(self._live_through(followed, start=start), name=f"execution-{followed.key}")
 
     def _begin(self, life: Coroutine[None, None, None], *, name: str) -> None:
@@ -414,21 +426,44 @@ class Dispatcher:
         step = self._start if start else self._look_at
         while not self._stopping:
             try:
+                if followed.is_uncertain and await self._find_out(followed):
+                    return
                 if await step(followed):
                     return
                 step = self._look_at
             except (AsyncExecError, OSError) as error:
                 LOGGER.warning("#%d: %s It is tried again.", followed.execution.number, error)
                 if isinstance(error, OutcomeUnknownError):
-                    # What may be recorded already is recorded again from the start, not twice.
-                    followed.offset = 0
-                    followed.pending.clear()
+                    followed.is_uncertain = True
             except Exception:
                 LOGGER.exception("#%d: unexpected; tried again.", followed.execution.number)
             else:
                 await followed.backend.wait(followed.key, timeout_s=OBSERVE_INTERVAL_S)
                 continue
             await asyncio.sleep(RETRY_INTERVAL_S)
+
+    async def _find_out(self, followed: _Followed) -> bool:
+        """Learn from the store what was recorded; return whether the attempt is over for us."""
+        ours = followed.execution
+        try:
+            found = await asyncio.to_thread(self._store.get, ours.id, include_deleted=True)
+        except NotFoundError:
+            found = None
+        followed.is_uncertain = False
+        is_ours = found is not None and found.attempt == ours.attempt
+        if is_ours and found is not None and found.status is Status.RUNNING:
+            # What may be recorded of its journal is recorded again from the start, not twice.
+            followed.offset = 0
+            followed.pending.clear()
+            return False
+        if is_ours and followed.result_seen_s is not None and not followed.is_discarded:
+            # It has come to its end, and its processes may not have yet.
+            followed.is_final = True
+            return False
+        # It is in the queue again, or ended before it began.
+        self._let_go(followed)
+        await _discard(followed.backend, followed.key)
+        return True
 
     async def _start(self, followed: _Followed) -> bool:
         """Start the attempt; return whether that failed and it is over."""
@@ -474,6 +509,7 @@ class Dispatcher:
 
     async def _return_to_queue(self, followed: _Followed) -> None:
         await _discard(followed.backend, followed.key)
+        followed.is_discarded = True
         await self._record(followed, (AttemptReturned(at=self._clock()),))
         self._let_go(followed)
 
@@ -659,7 +695,7 @@ class Dispatcher:
         LOGGER.info("#%d is %s.", execution.number, execution.status)
 
     def _let_go(self, followed: _Followed) -> None:
-        self._followed.pop(followed.execution.id, None)
+        self._followed.pop(followed.key, None)
         self._look_again()
 
     def _look_again(self) -> None:

@@ -200,11 +200,7 @@ class Places:
         if len(self._backends) == 1 and not self._store.is_shared:
             # The usual case, and cheaper.
             return dict.fromkeys(self._backends, self._store.counts().running)
-        busy = dict.fromkeys(self._backends, 0)
-        for execution in self._store.running():
-            if execution.backend in busy:
-                busy[execution.backend] += 1
-        return busy
+        return {**dict.fromkeys(self._backends, 0), **self._store.count_running()}
 
 
 def _lack(name: str, needed: Resources, rooms: Sequence[Room]) -> str:

@@ -16,7 +16,12 @@ from jupyter_async_exec.core.goal import Direction
 from jupyter_async_exec.core.search import MAX_SEARCHED, Search, goal_of
 from jupyter_async_exec.core.sweep_values import MAX_TRIALS
 from jupyter_async_exec.core.sweeps import Mode, parameters_key
-from jupyter_async_exec.errors import AsyncExecError, ConflictError, InvalidRequestError
+from jupyter_async_exec.errors import (
+    AsyncExecError,
+    ConflictError,
+    InvalidRequestError,
+    OutcomeUnknownError,
+)
 from jupyter_async_exec.service.ports import SweepPlan
 from jupyter_async_exec.service.sweep_submission import has_canary
 
@@ -137,6 +142,8 @@ class SweepService:
                 accepted, executions, is_new = self._store.sweeps.accept(
                     sweep, sealed.submissions, reused=reused, then=then
                 )
+            except OutcomeUnknownError:
+                raise  # They may have been accepted, and need their secrets then.
             except BaseException:
                 self._sealer.forget(made)
                 raise

@@ -17,7 +17,7 @@ from jupyter_async_exec.core.clock import Clock, utc_now
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.core.resources import read_resources
 from jupyter_async_exec.core.reuse import ReusePolicy
-from jupyter_async_exec.errors import AsyncExecError, InvalidRequestError
+from jupyter_async_exec.errors import AsyncExecError, InvalidRequestError, OutcomeUnknownError
 from jupyter_async_exec.runner.mlflow_store import MLFLOW_DIR
 from jupyter_async_exec.runner.vault import SECRETS, Vault
 from jupyter_async_exec.service.adaptive import Searches
@@ -337,6 +337,8 @@ class ExecutionService:
                 return earlier
             try:
                 execution = find_known(submission) or self._store.accept(submission)[0]
+            except OutcomeUnknownError:
+                raise  # It may have been accepted, and needs its secrets then.
             except BaseException:
                 self._sealer.forget(submission.id)
                 raise

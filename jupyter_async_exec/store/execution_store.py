@@ -77,10 +77,15 @@ _QUEUED = (
     .select_from(executions)
     .where(executions.c.status == Status.QUEUED.value, executions.c.deleted_at.is_(None))
 )
-_RUNNING = (
-    sa.select(executions)
-    .where(executions.c.status == Status.RUNNING.value, executions.c.deleted_at.is_(None))
-    .order_by(executions.c.number)
+_runs = sa.and_(executions.c.status == Status.RUNNING.value, executions.c.deleted_at.is_(None))
+_RUNNING = sa.select(executions).where(_runs).order_by(executions.c.number)
+_UNWANTED = sa.select(executions.c.id, executions.c.attempt).where(
+    _runs, executions.c.cancel_requested == 1
+)
+_N_RUNNING = (
+    sa.select(executions.c.backend, sa.func.count().label("n"))
+    .where(_runs)
+    .group_by(executions.c.backend)
 )
 _CHANGES = (
     sa.select(*listed_columns)
@@ -501,6 +506,22 @@ class ExecutionStore:
                 for each in found
                 if backend is None or each.backend == backend
             ]
+
+        return self._read(work)
+
+    def find_unwanted(self) -> list[tuple[str, int]]:
+        """Return id and attempt of what runs and was asked to end."""
+
+        def work(connection: sa.Connection) -> list[tuple[str, int]]:
+            return [(row.id, row.attempt) for row in connection.execute(_UNWANTED)]
+
+        return self._read(work)
+
+    def count_running(self) -> dict[str, int]:
+        """Return how many run, by backend."""
+
+        def work(connection: sa.Connection) -> dict[str, int]:
+            return {row.backend: row.n for row in connection.execute(_N_RUNNING)}
 
         return self._read(work)
 

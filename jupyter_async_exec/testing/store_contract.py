@@ -536,6 +536,18 @@ class ExecutionStoreContract:
         assert store.queued_count() == 1
         assert [execution.number for execution in store.running()] == [2, 3]
         assert store.running(backend="dask") == [dask]
+        assert store.count_running() == {"local": 1, "dask": 1}
+
+    def test_what_runs_and_is_to_end_is_known(self, store: ExecutionStore) -> None:
+        """Not what waited, which is over at once."""
+        running = self._running(store)
+        store.accept(make_submission())
+        assert store.find_unwanted() == []
+
+        store.request_cancel(1)
+        store.request_cancel(2)
+
+        assert store.find_unwanted() == [(running.id, 1)]
 
     def test_everything_can_be_walked_through(self, store: ExecutionStore) -> None:
         """The trash too."""

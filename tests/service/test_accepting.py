@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import nullcontext, suppress
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
 from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.core.goal import Direction, Goal
 from jupyter_async_exec.core.reuse import ReusePolicy
 from jupyter_async_exec.core.sweeps import SweepDefinition
-from jupyter_async_exec.errors import UnavailableError
+from jupyter_async_exec.errors import ConflictError, OutcomeUnknownError, UnavailableError
+from jupyter_async_exec.runner.vault import SECRETS, Vault, read_secrets
 from jupyter_async_exec.service import SweepRequest
 from jupyter_async_exec.service.ports import SubmitRequest
 from jupyter_async_exec.store import ExecutionStore
 from jupyter_async_exec.store.collect_store import CollectStore
 from tests.conftest import make_notebook
 from tests.service.conftest import make_service
+from tests.uncertain import Fate, Uncertain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
 
     from jupyter_async_exec.store import Counts
@@ -89,3 +93,103 @@ async def test_who_asks_again_is_told_what_was_accepted_though_it_would_be_refus
     again = await service.submit(follower)
 
     assert (again.id, again.status) == (accepted.id, Status.CANCELLED)
+
+
+@pytest.mark.parametrize("fate", get_args(Fate))
+async def test_who_asks_again_when_nobody_knows_has_one_execution_and_its_secret(
+    store: ExecutionStore, tmp_path: Path, fate: Fate
+) -> None:
+    service = make_service(store, tmp_path)
+    request = SubmitRequest(
+        path="a.ipynb",
+        notebook=make_notebook("1", parameters="token = ''"),
+        parameters={"token": "hush"},
+        request_id="click",
+    )
+    uncertain = Uncertain(store, place=0, fate=fate)
+
+    with pytest.raises(OutcomeUnknownError):
+        await service.submit(request)
+    uncertain.end()
+    accepted = await service.submit(request)
+
+    assert [each.id for each in store.iterate()] == [accepted.id]
+    assert read_secrets(Vault(tmp_path / SECRETS).path(accepted.id)) == {"token": "hush"}
+
+
+@pytest.mark.parametrize("fate", get_args(Fate))
+async def test_who_asks_again_when_nobody_knows_has_one_sweep_and_its_secrets(
+    store: ExecutionStore, tmp_path: Path, fate: Fate
+) -> None:
+    service = make_service(store, tmp_path)
+    base = SubmitRequest(
+        path="a.ipynb",
+        notebook=make_notebook("1", parameters="x = 1\ntoken = ''"),
+        parameters={"token": "hush"},
+        request_id="click",
+    )
+    request = SweepRequest(base=base, definition=SweepDefinition(values={"x": "1, 2"}))
+    uncertain = Uncertain(store, place=0, fate=fate)
+
+    # Where it was done, the second look finds it.
+    with pytest.raises(OutcomeUnknownError) if fate == "not done" else nullcontext():
+        await service.sweeps.submit(request)
+    uncertain.end()
+    _, executions = await service.sweeps.submit(request)
+
+    assert [each.id for each in store.iterate()] == [each.id for each in executions]
+    vault = Vault(tmp_path / SECRETS)
+    assert [read_secrets(vault.path(each.id)) for each in executions] == [{"token": "hush"}] * 2
+
+
+@pytest.mark.parametrize("fate", get_args(Fate))
+async def test_what_is_asked_again_when_nobody_knows_is_done_once(
+    store: ExecutionStore, tmp_path: Path, fate: Fate
+) -> None:
+    service = make_service(store, tmp_path)
+    notebook = make_notebook("x", parameters="x = 1")
+    base = SubmitRequest(path="a.ipynb", notebook=notebook)
+    sweep, _ = await service.sweeps.submit(
+        SweepRequest(base=base, definition=SweepDefinition(values={"x": "1, 2"}))
+    )
+    more = SweepDefinition(values={"x": "2, 3"})
+    asked: list[Callable[[], Awaitable[object]]] = [
+        lambda: service.edit("1", {"title": "renamed", "tags": ["a"]}),
+        lambda: service.pin("1", pinned=True),
+        lambda: service.set_slots(3),
+        lambda: service.set_goal("a.ipynb", Goal("loss", Direction.MINIMISE)),
+        lambda: service.presets.put("a.ipynb", "fast", {"x": 9}, notebook=notebook),
+        lambda: service.notebook_moved("a.ipynb", "b.ipynb"),
+        lambda: service.sweeps.add(sweep.id, more),
+        lambda: service.cancel("1"),
+        lambda: service.sweeps.cancel(sweep.id),
+        lambda: service.trash("1"),
+        lambda: service.edit("1", {"deleted": False}),
+        lambda: service.sweeps.trash(sweep.id),
+        lambda: service.sweeps.untrash(sweep.id),
+    ]
+
+    for ask in asked:
+        uncertain = Uncertain(store, place=0, fate=fate)
+        with suppress(OutcomeUnknownError):
+            await ask()
+        assert uncertain.has_struck
+        uncertain.end()
+        with suppress(ConflictError):  # All of it is there already.
+            await ask()
+
+    first = store.get(1)
+    assert (first.title, first.tags, first.pinned, first.status) == (
+        "renamed",
+        ("a",),
+        True,
+        Status.CANCELLED,
+    )
+    assert (service.slots(), await service.goal("b.ipynb")) == (
+        3,
+        Goal("loss", Direction.MINIMISE),
+    )
+    assert [each.name for each in await service.presets.all("b.ipynb")] == ["fast"]
+    _, members = await service.sweeps.get(sweep.id)
+    assert [each.parameters["x"] for each in members] == [1, 2, 3]
+    assert {each.deleted_at for each in members} == {None}

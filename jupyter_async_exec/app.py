@@ -18,7 +18,6 @@ from jupyter_async_exec.api.base import ACCESS_KEY, OPENER_KEY
 from jupyter_async_exec.api.contents_files import ContentsFiles
 from jupyter_async_exec.api.people import People
 from jupyter_async_exec.api.routes import routes
-from jupyter_async_exec.core.access import Team
 from jupyter_async_exec.defaults import (
     OBJECT_CACHE_BYTES,
     STORE_FILE,
@@ -102,7 +101,7 @@ class AsyncExecApp(ExtensionApp):
         "",
         help="To whom belongs what is submitted here. Empty: the person who is logged in, where "
         "the server knows people by name; else the user of JupyterHub whose server it is, or of "
-        "the operating system.",
+        "the operating system. The command line reads it from the same file.",
     ).tag(config=True)
     team = Enum(
         ["all", "read", "none"],
@@ -111,7 +110,8 @@ class AsyncExecApp(ExtensionApp):
         help="What people may do with executions of others in the same store: see and change "
         "them (`all`), see them (`read`), nothing (`none`). The server's authorizer is asked too, "
         "for the resource `async_exec_team`. None: `none` where the server knows several people "
-        "by name, `all` elsewhere.",
+        "by name, and where executions are recorded in a database; `all` elsewhere. The command "
+        "line reads it from the same file.",
     ).tag(config=True)
     store_url = Unicode(
         help="Where executions are recorded: `postgresql://user@host/database` (needs "
@@ -239,7 +239,9 @@ class AsyncExecApp(ExtensionApp):
         assert self.serverapp is not None
         assert self.serverapp.event_logger is not None
         self._boot_id = uuid.uuid4().hex
-        self._people = People(self.serverapp, owner=self.owner, team=self.team)
+        self._people = People(
+            self.serverapp, owner=self.owner, team=self.team, store_url=self.store_url
+        )
         self.settings[ACCESS_KEY] = self._people.access_of
         # At once, not with the house: a listener of the bus hears only of the
         # schemas that were registered before it came.
@@ -365,7 +367,7 @@ class AsyncExecApp(ExtensionApp):
             slots=self.slots,
             backends=self.backends,
             owner=self._people.access.user,
-            is_shared=self._people.access.team is Team.NONE,
+            team=self._people.access.team,
             store_url=self.store_url,
             machine=self.machine,
             objects_url=self.objects_url,

@@ -16,6 +16,7 @@ from jupyter_async_exec.backends.configured import make_backends
 from jupyter_async_exec.backends.gpus import AUTO, Gpus, find_gpus
 from jupyter_async_exec.backends.local import GPUS, LocalBackend
 from jupyter_async_exec.changes import ChangeFeed
+from jupyter_async_exec.core.access import Access, Team, usual_team
 from jupyter_async_exec.core.execution import Limits, new_id
 from jupyter_async_exec.core.machines import is_name
 from jupyter_async_exec.core.secret_names import hidden_names
@@ -96,8 +97,8 @@ class Settings:
     objects_cache_bytes: int = OBJECT_CACHE_BYTES
     #: Whose executions are that are submitted without saying whose.
     owner: str = field(default_factory=default_owner)
-    #: Whether people here do not see each other's executions.
-    is_shared: bool = False
+    #: What people may do with the executions of others; None: it depends on where they are.
+    team: str | None = None
     #: Added niceness of runners (0 to 19).
     nice: int = 5
     #: Runners kept ready for each kernel used lately (0 or 1).
@@ -106,6 +107,24 @@ class Settings:
     gpus: Sequence[str] = AUTO
     #: Whether MLflow's runs are kept in a store of ours.
     mlflow: bool = field(default_factory=default_mlflow)
+
+    @property
+    def access(self) -> Access:
+        """What the one may see and change whose house it is.
+
+        Raises
+        ------
+        InvalidRequestError
+            What `team` says is none of what it can be.
+        """
+        try:
+            team = usual_team(self.store_url) if self.team is None else Team(self.team)
+        except ValueError:
+            known = ", ".join(repr(each.value) for each in Team)
+            raise InvalidRequestError(
+                f"AsyncExecApp.team cannot be {self.team!r:.100}: it is one of {known}."
+            ) from None
+        return Access(user=self.owner, team=team)
 
 
 class InstalledKernels(KernelCatalog):
@@ -168,8 +187,8 @@ class House:
     dispatcher: Dispatcher
     changes: ChangeFeed
     backends: Mapping[str, Backend]
-    #: Whose executions are that are submitted without saying whose.
-    owner: str
+    #: What the one may see and change whose house it is.
+    access: Access
 
     def start(self) -> None:
         """Begin to dispatch and to pass on changes, in the running event loop."""
@@ -220,6 +239,7 @@ def compose(
     AsyncExecError
         The data folder or the store cannot be used; the sentence says why.
     """
+    access = settings.access
     # Absolute, because runners start in folders of their own.
     data_dir = settings.data_dir.expanduser().absolute()
     _make_private(data_dir)
@@ -261,8 +281,8 @@ def compose(
         default_limits=settings.default_limits,
         room_limits=settings.room_limits,
         stat_cache=stat_cache,
-        owner=settings.owner,
-        is_shared=settings.is_shared,
+        owner=access.user,
+        is_shared=access.team is Team.NONE,
         changed=changed,
     )
 
@@ -288,7 +308,7 @@ def compose(
         dispatcher=dispatcher,
         changes=changes,
         backends=backends,
-        owner=settings.owner,
+        access=access,
     )
 
 

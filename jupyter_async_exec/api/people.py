@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider
 from jupyter_server.utils import ensure_async
 
-from jupyter_async_exec.core.access import NOBODY, Access, Team
+from jupyter_async_exec.core.access import NOBODY, Access, Team, usual_team
 from jupyter_async_exec.defaults import HUB_USER_VARIABLE, default_owner
 
 if TYPE_CHECKING:
@@ -33,15 +33,17 @@ class People:
         The one to whom everything belongs that is submitted here; empty: it depends.
     team
         What people may do with the executions of others; None: it depends.
+    store_url
+        Where executions are recorded; empty: in a file of the data folder.
     """
 
-    def __init__(self, server: ServerApp, *, owner: str, team: str | None) -> None:
+    def __init__(self, server: ServerApp, *, owner: str, team: str | None, store_url: str) -> None:
         self._server = server
         is_one = bool(owner or os.environ.get(HUB_USER_VARIABLE))
         #: Whether several people may come, each with a name of their own.
         self.are_named = not is_one and type(server.identity_provider) not in NAMELESS
         self._is_asked = team is not None
-        usual = Team.NONE if self.are_named else Team.ALL
+        usual = usual_team(store_url, are_named=self.are_named)
         #: What holds before it is known who asks.
         self.access = Access(
             user=NOBODY if self.are_named else owner or default_owner(),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.api import wire
 from jupyter_async_exec.cli.local_files import LocalFiles
+from jupyter_async_exec.core.access import Team
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.core.secret_names import is_secret
 from jupyter_async_exec.errors import InvalidRequestError
@@ -37,6 +38,7 @@ SHARED_SETTINGS = (
     "objects_options",
     "objects_url",
     "store_url",
+    "team",
 )
 #: How often a waiting command looks at the execution.
 WAIT_INTERVAL_S = 0.1
@@ -44,7 +46,7 @@ WAIT_INTERVAL_S = 0.1
 
 @asynccontextmanager
 async def open_house(
-    options: argparse.Namespace, *, root: Path | None = None
+    options: argparse.Namespace, *, root: Path | None = None, for_everybody: bool = False
 ) -> AsyncIterator[House]:
     """Open the store for one verb; nothing is dispatched unless the verb starts it.
 
@@ -54,22 +56,29 @@ async def open_house(
         Parsed arguments.
     root
         Folder that notebook paths are relative to; default the current one.
+    for_everybody
+        Whether what belongs to others is seen and changed too, whatever is configured.
     """
-    async with open_house_at(options.data_dir, root=root) as house:
+    async with open_house_at(options.data_dir, root=root, for_everybody=for_everybody) as house:
         yield house
 
 
 @asynccontextmanager
-async def open_house_at(data_dir: Path | None, *, root: Path | None = None) -> AsyncIterator[House]:
+async def open_house_at(
+    data_dir: Path | None, *, root: Path | None = None, for_everybody: bool = False
+) -> AsyncIterator[House]:
     """Do the same for a data folder; without one, the server's."""
     from jupyter_client.kernelspec import KernelSpecManager
 
     from jupyter_async_exec.composition import InstalledKernels, Settings, compose
+    from jupyter_async_exec.service.acting import acting_for
 
     # A command ends too soon for a spare runner to be of use.
     settings = Settings(spares=0, **await asyncio.to_thread(configured))
     if data_dir is not None:
         settings = replace(settings, data_dir=data_dir)
+    if for_everybody:
+        settings = replace(settings, team=Team.ALL)
     house = await asyncio.to_thread(
         compose,
         settings,
@@ -77,7 +86,8 @@ async def open_house_at(data_dir: Path | None, *, root: Path | None = None) -> A
         notebook_files=LocalFiles(root or Path.cwd()),
     )
     try:
-        yield house
+        # As whoever is at the terminal has it, by the same rule as on a server.
+        yield replace(house, service=acting_for(house.service, house.access))
     finally:
         await house.stop()
 
@@ -159,7 +169,7 @@ def ask_for_secrets(names: Sequence[str]) -> dict[str, str]:
 async def to_json(house: House, execution: Execution) -> JSONObject:
     """Return the JSON of an execution, the same as REST's."""
     reasons = NO_REASONS if execution.is_final else await house.service.waiting_reasons()
-    return wire.execution_to_json(execution, reasons, house.owner)
+    return wire.execution_to_json(execution, reasons, house.access.user)
 
 
 def print_json(document: Any) -> None:

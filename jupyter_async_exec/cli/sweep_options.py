@@ -191,7 +191,8 @@ async def report_sweep(
         reasons = NO_REASONS if sweep.status.is_final else await house.service.waiting_reasons()
         reused = await house.service.sweeps.reused(sweep)
         then = await house.service.sweeps.then(sweep)
-        print_json(wire.sweep_to_json(sweep, executions, reused, reasons, then, user=house.owner))
+        user = house.access.user
+        print_json(wire.sweep_to_json(sweep, executions, reused, reasons, then, user=user))
     else:
         say(summary_of_sweep(sweep))
         goal = goal_of(sweep.definition)

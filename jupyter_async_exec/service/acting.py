@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
@@ -61,7 +61,7 @@ class ActingService(ExecutionService):
         self.presets = Presets(
             OwnPresets(self._store.presets, access.user), self.parameters, clock=self._clock
         )
-        self.collector = ActingCollector(whole.collector)
+        self.collector = ActingCollector(whole.collector, access)
 
     @override
     async def get(self, ref: str) -> Execution:
@@ -240,24 +240,29 @@ class ActingSweeps(SweepService):
 
 
 class ActingCollector(Collector):
-    """Makes no room: what goes belongs to many.
+    """Lets go of what one person may change, and of the bytes to which nothing refers.
 
     Parameters
     ----------
     whole
-        The one that does.
+        The one that lets go of everybody's.
+    access
+        Who it is for.
     """
 
-    def __init__(self, whole: Collector) -> None:
+    def __init__(self, whole: Collector, access: Access) -> None:
         vars(self).update(vars(whole))
+        self._owners = access.own
 
     @override
     async def plan(self, retention: Retention) -> Collection:
-        _refuse_to_collect()
+        _check_own(retention)
+        return await super().plan(retention)
 
     @override
     async def collect(self, retention: Retention) -> Collection:
-        _refuse_to_collect()
+        _check_own(retention)
+        return await super().collect(retention)
 
 
 class OwnPresets(PresetStore):
@@ -304,8 +309,9 @@ def _missing(ref: str) -> NotFoundError:
     return NotFoundError(f"There is no execution {name}.")
 
 
-def _refuse_to_collect() -> NoReturn:
-    raise NotYoursError(
-        "What would go belongs to others too: room is made by whoever may change all of it, "
-        "with `jupyter async-exec gc` where the store is."
-    )
+def _check_own(retention: Retention) -> None:
+    if retention.max_bytes is not None:
+        raise NotYoursError(
+            "How much room all executions may take is not for one person to say, because "
+            "others have some too. Say how old yours may be."
+        )

@@ -134,6 +134,8 @@ class Collector:
         self._changed = changed
         self._clock = clock
         self._settle_s = settle_s
+        #: Whose executions may go; none named: everybody's.
+        self._owners: frozenset[str] = frozenset()
         #: Remembers when executions were last of use.
         self.uses = Uses(store.collect.note_uses)
 
@@ -188,7 +190,8 @@ class Collector:
     # ------------------------------------------------------------ looking
 
     def _plan(self, retention: Retention) -> Collection:
-        candidates = select(self._store.collect.collectable(), retention, self._clock())
+        there = self._store.collect.collectable(owners=self._owners)
+        candidates = select(there, retention, self._clock())
         references = self._refer(candidates)
         used_bytes = self._objects.used_bytes()
         if references is None:

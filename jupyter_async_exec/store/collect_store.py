@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
 from jupyter_async_exec.core.clock import format_at, parse_at
 from jupyter_async_exec.core.retention import Collectable
-from jupyter_async_exec.store import records, sweep_rows
+from jupyter_async_exec.store import codec, records, sweep_rows
 from jupyter_async_exec.store.part import StorePart
 from jupyter_async_exec.store.tables import (
     environments,
@@ -23,6 +23,7 @@ from jupyter_async_exec.store.tables import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+KeyT = TypeVar("KeyT", int, str)
 
 #: Rows per transaction: others write in between.
 BATCH = 100
@@ -66,24 +67,17 @@ _N_LATER = sa.func.row_number().over(
     partition_by=(executions.c.notebook_path, executions.c.deleted_at.is_(None)),
     order_by=executions.c.number.desc(),
 )
-_RANKED = sa.select(executions.c.number, (_N_LATER - 1).label("n_later")).subquery()
-_COLLECTABLE = (
-    sa.select(
-        executions.c.number,
-        executions.c.id,
-        executions.c.title,
-        executions.c.notebook_path,
-        executions.c.finished_at,
-        executions.c.deleted_at,
-        execution_uses.c.used_at,
-        _RANKED.c.n_later,
-    )
-    .select_from(
-        executions.join(_RANKED, _RANKED.c.number == executions.c.number).outerjoin(
-            execution_uses, execution_uses.c.number == executions.c.number
-        )
-    )
-    .where(MAY_GO)
+
+
+# EXCEPT, because PostgreSQL answers NOT IN of many rows by looking through all of them each time.
+_EMPTY_SWEEPS = sa.except_(
+    sa.select(sweeps.c.id).where(sweeps.c.finished_at.is_not(None)),
+    sa.select(executions.c.sweep_id).where(executions.c.sweep_id.is_not(None)),
+    sa.select(sweep_reuses.c.sweep_id),
+)
+_UNUSED = sa.except_(
+    sa.select(environments.c.id),
+    sa.select(executions.c.environment_id).where(executions.c.environment_id.is_not(None)),
 )
 
 
@@ -109,11 +103,18 @@ class CollectStore(StorePart):
         if numbers:
             self._writer.run(work)
 
-    def collectable(self) -> list[Collectable]:
-        """Return every execution that may go, the trash included, by number."""
+    def collectable(self, *, owners: frozenset[str] = frozenset()) -> list[Collectable]:
+        """Return every execution of `owners` that may go, the trash included, by number.
+
+        Parameters
+        ----------
+        owners
+            Whose; none named: everybody's. Those of others do not count as later ones.
+        """
+        statement = _collectable(owners)
 
         def work(connection: sa.Connection) -> list[Collectable]:
-            return [_load(row) for row in connection.execute(_COLLECTABLE).mappings()]
+            return [_load(row) for row in connection.execute(statement).mappings()]
 
         return sorted(self._read(work), key=lambda each: each.number)
 
@@ -154,13 +155,72 @@ class CollectStore(StorePart):
 
             n_removed += self._writer.run(work)
         if n_removed:
-            self._writer.run(_remove_lonely)
+            self._remove_lonely()
         return n_removed
+
+    def _remove_lonely(self) -> None:
+        """Remove sweeps without executions or results, and environments that nothing ran in.
+
+        They are found while others write, by looking at everything. What refers to one since
+        then has a later revision, so that nobody has to wait until all is looked at again.
+        """
+
+        def find(connection: sa.Connection) -> tuple[int, list[str], list[str]]:
+            lonely = (connection.execute(each).scalars() for each in (_EMPTY_SWEEPS, _UNUSED))
+            empty, unused = map(list, lonely)
+            return records.read_rev(connection), empty, unused
+
+        rev, empty, unused = self._read(find)
+        for batch in _batches(empty):
+            reusing = sa.select(sweep_reuses.c.sweep_id).where(sweep_reuses.c.sweep_id.in_(batch))
+            self._delete(
+                sa.delete(sweeps).where(
+                    sweeps.c.id.in_(batch),
+                    sweeps.c.finished_at.is_not(None),
+                    sweeps.c.id.not_in(_named_since(executions.c.sweep_id, rev)),
+                    sweeps.c.id.not_in(reusing),
+                )
+            )
+        for batch in _batches(unused):
+            self._delete(
+                sa.delete(environments).where(
+                    environments.c.id.in_(batch),
+                    environments.c.id.not_in(_named_since(executions.c.environment_id, rev)),
+                )
+            )
+
+    def _delete(self, statement: sa.Delete) -> None:
+        self._writer.run(lambda connection: connection.execute(statement))
 
     def sweep_snapshots(self) -> list[str]:
         """Return the snapshots that sweeps refer to, whether they have executions or not."""
         statement = sa.select(sweeps.c.snapshot_id).distinct()
         return self._read(lambda each: list(each.execute(statement).scalars()))
+
+
+def _collectable(owners: frozenset[str]) -> sa.Select[Any]:
+    ranked = sa.select(executions.c.number, (_N_LATER - 1).label("n_later"))
+    if owners:
+        ranked = ranked.where(executions.c.submitted_by.in_(map(codec.clean, sorted(owners))))
+    of_them = ranked.subquery()
+    return (
+        sa.select(
+            executions.c.number,
+            executions.c.id,
+            executions.c.title,
+            executions.c.notebook_path,
+            executions.c.finished_at,
+            executions.c.deleted_at,
+            execution_uses.c.used_at,
+            of_them.c.n_later,
+        )
+        .select_from(
+            executions.join(of_them, of_them.c.number == executions.c.number).outerjoin(
+                execution_uses, execution_uses.c.number == executions.c.number
+            )
+        )
+        .where(MAY_GO)
+    )
 
 
 def _still(
@@ -173,23 +233,13 @@ def _still(
     return list(connection.execute(statement).scalars())
 
 
-def _remove_lonely(connection: sa.Connection) -> None:
-    """Remove sweeps without executions or results, and environments that nothing ran in."""
-    known = sa.select(executions.c.sweep_id).where(executions.c.sweep_id.is_not(None))
-    connection.execute(
-        sa.delete(sweeps).where(
-            sweeps.c.finished_at.is_not(None),
-            sweeps.c.id.not_in(known),
-            sweeps.c.id.not_in(sa.select(sweep_reuses.c.sweep_id)),
-        )
-    )
-    used = sa.select(executions.c.environment_id).where(executions.c.environment_id.is_not(None))
-    connection.execute(sa.delete(environments).where(environments.c.id.not_in(used)))
+def _named_since(column: sa.ColumnElement[str], rev: int) -> sa.Select[str]:
+    return sa.select(column).where(executions.c.rev > rev, column.is_not(None))
 
 
-def _batches(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(numbers), BATCH):
-        yield numbers[start : start + BATCH]
+def _batches(keys: Sequence[KeyT]) -> Iterator[Sequence[KeyT]]:
+    for start in range(0, len(keys), BATCH):
+        yield keys[start : start + BATCH]
 
 
 def _load(row: sa.RowMapping) -> Collectable:

@@ -541,7 +541,7 @@ export interface paths {
     put?: never;
     /**
      * Remove executions for ever, and bytes that nothing refers to; or say what would go.
-     * @description All conditions that are given have to hold. Without one of the first four only what was in the trash for long goes. What is starred, pinned, queued or running, and the executions of a sweep that is not over, never go.
+     * @description All conditions that are given have to hold. Without one of the first four only what was in the trash for long goes. What is starred, pinned, queued or running, and the executions of a sweep that is not over, never go. Whoever may not change the executions of others lets go of their own, and cannot say how much room all may take.
      */
     post: operations['makeRoom'];
     delete?: never;

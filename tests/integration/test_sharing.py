@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.event_stream import EventStream
+from jupyter_async_exec.defaults import STORE_VARIABLE
 from tests.conftest import make_notebook
 from tests.integration.steps import sealed_wait
 from tests.server import Server, wait_for
@@ -18,6 +19,8 @@ from tests.server import Server, wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.postgres import Cluster
 
 pytestmark = [
     pytest.mark.slow,
@@ -27,8 +30,20 @@ pytestmark = [
 N_EACH = 4
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def _recorded(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let servers and commands record in a file of the data folder, or in a database."""
+    if request.param == "sqlite":
+        yield
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    monkeypatch.setenv(STORE_VARIABLE, cluster.create("sharing"))
+    yield
+    cluster.drop("sharing")
+
+
 @pytest.fixture
-def servers(tmp_path: Path) -> Iterator[tuple[Server, Server]]:
+def servers(tmp_path: Path, _recorded: None) -> Iterator[tuple[Server, Server]]:
     """Return two servers on one store; the first is its dispatcher."""
     data_dir = tmp_path / "store"
     first, second = (

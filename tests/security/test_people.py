@@ -17,8 +17,10 @@ from tests.api.test_server import CALLS
 from tests.conftest import make_notebook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tests.postgres import Cluster
 
 PERSON = "X-Person"
 #: About an execution or a sweep; of the rest there is none of others.
@@ -68,10 +70,15 @@ def with_reading(jp_server_config: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def kept(data_dir: Path) -> None:
+def store_url(data_dir: Path) -> str:
+    return f"sqlite:///{data_dir / 'store.sqlite'}"
+
+
+@pytest.fixture
+def kept(data_dir: Path, store_url: str) -> None:
     """#1 and a sweep, #2, of Alice, and #3 of nobody; all are over."""
     data_dir.mkdir(parents=True)
-    with closing(ExecutionStore(f"sqlite:///{data_dir / 'store.sqlite'}")) as store:
+    with closing(ExecutionStore(store_url)) as store:
         store.accept(make_submission(submitted_by="alice", tags=("mine",)))
         sweep = make_sweep(submitted_by="alice")
         store.sweeps.accept(sweep, [make_submission(sweep_id=sweep.id, submitted_by="alice")])
@@ -110,23 +117,24 @@ async def test_nobody_else_knows_of_an_execution_by_whatever_address(
     assert (await alice.get("executions/1")).body == before
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        {},
-        {"notebook": "projects/train.ipynb"},
-        {"status": "cancelled"},
-        {"status": "cancelled", "notebook": "projects/train.ipynb"},
-        {"single": "true"},
-        {"grouped": "true"},
-        {"grouped": "true", "notebook": "projects/train.ipynb"},
-        {"q": "epochs"},
-        {"q": "owner:alice"},
-        {"tag": "mine"},
-        {"starred": "false"},
-    ],
-    ids=str,
-)
+#: Lists in which executions of Alice are.
+LISTS: list[dict[str, str]] = [
+    {},
+    {"notebook": "projects/train.ipynb"},
+    {"status": "cancelled"},
+    {"status": "cancelled", "notebook": "projects/train.ipynb"},
+    {"single": "true"},
+    {"grouped": "true"},
+    {"grouped": "true", "notebook": "projects/train.ipynb"},
+    {"q": "epochs"},
+    {"q": "epochs > 2"},
+    {"q": "owner:alice"},
+    {"tag": "mine"},
+    {"starred": "false"},
+]
+
+
+@pytest.mark.parametrize("query", LISTS, ids=str)
 async def test_no_list_holds_what_belongs_to_somebody_else(
     person: Callable[[str], Client], query: dict[str, str]
 ) -> None:
@@ -138,7 +146,7 @@ async def test_no_list_holds_what_belongs_to_somebody_else(
     assert found["sweeps"] == []
 
 
-async def test_nothing_of_somebody_else_is_compared_followed_or_removed(
+async def test_nothing_of_somebody_else_is_compared_or_followed(
     person: Callable[[str], Client],
 ) -> None:
     alice, bob = person("alice"), person("bob")
@@ -150,14 +158,27 @@ async def test_nothing_of_somebody_else_is_compared_followed_or_removed(
         await bob.get("compare/curves", ids="1", name="x"),
         await bob.get("compare", sweep=sweep_id),
         await bob.post("executions", {"path": "a.ipynb", "notebook": notebook, "after": ["1"]}),
-        await bob.post("gc", {}),
     ]
 
-    assert [each.code for each in answers] == [404, 404, 400, 404, 403]
+    assert [each.code for each in answers] == [404, 404, 400, 404]
     assert (await bob.get("sweeps", ids=sweep_id)).json["sweeps"] == []
     assert [
         each["number"] for each in (await bob.get("compare", ids="1-3")).json["executions"]
     ] == [3]
+
+
+async def test_making_room_lets_go_of_ones_own_and_of_nobodys(
+    with_reading: None, person: Callable[[str], Client]
+) -> None:
+    going = {}
+    for name in ("alice", "carol", "bob"):
+        planned = (await person(name).post("gc", {"older_than_s": 0})).json
+        going[name] = sorted(each["number"] for each in planned["executions"])
+    refused = await person("bob").post("gc", {"max_bytes": 0})
+
+    assert going == {"alice": [1, 2, 3], "carol": [3], "bob": [3]}
+    assert refused.code == 403
+    assert "others have some too" in json.loads(refused.body)["message"]
 
 
 async def test_presets_are_ones_own(person: Callable[[str], Client]) -> None:
@@ -221,3 +242,36 @@ class TestWhoeverComes:
         assert changed.code == 200
         assert (status["user"], status["team"]) == (default_owner(), "all")
         assert submitted["owner"] is None
+
+
+class TestOnADatabase:
+    """It is there to be shared, so that others may be there."""
+
+    @pytest.fixture
+    def store_url(self, cluster: Cluster) -> Iterator[str]:
+        yield cluster.create("people")
+        cluster.drop("people")
+
+    @pytest.fixture
+    def jp_server_config(self, jp_server_config: dict[str, Any], store_url: str) -> dict[str, Any]:
+        del jp_server_config["ServerApp"]["identity_provider_class"]
+        jp_server_config["AsyncExecApp"] = {"store_url": store_url, "owner": "bob"}
+        return jp_server_config
+
+    async def test_the_server_of_one_person_shows_what_is_theirs_unless_somebody_chose(
+        self, kept: None, jp_fetch: Any
+    ) -> None:
+        client = Client(jp_fetch)
+        body = {"path": "a.ipynb", "notebook": make_notebook("1")}
+        submitted = (await client.post("executions", body)).json
+
+        found = {str(query): (await client.get("executions", **query)).json for query in LISTS}
+        alices = [await client.call("DELETE", "executions/1"), await client.get("executions/2")]
+        status = (await client.get("status")).json
+
+        for query, page in found.items():
+            assert {each["number"] for each in page["executions"]} <= {3, 4}, query
+            assert page["sweeps"] == [], query
+        assert [each["number"] for each in found["{}"]["executions"]] == [4, 3]
+        assert [each.code for each in alices] == [404, 404]
+        assert (status["user"], status["team"], submitted["number"]) == ("bob", "none", 4)

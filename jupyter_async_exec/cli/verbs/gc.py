@@ -59,6 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dry-run", action="store_true", help="only say what would go, and how much room it takes"
     )
     parser.add_argument("--yes", action="store_true", help="do it without asking")
+    parser.add_argument(
+        "--everybody",
+        action="store_true",
+        help="what others own too, where several people share a store; for whoever looks after it",
+    )
 
 
 async def run(options: argparse.Namespace) -> int:
@@ -70,7 +75,7 @@ async def run(options: argparse.Namespace) -> int:
         max_bytes=options.max_size and read_size_bytes(options.max_size),
         trash_s=read_age_s(options.trash_older_than),
     )
-    async with open_house(options) as house:
+    async with open_house(options, for_everybody=options.everybody) as house:
         collector = house.service.collector
         planned = await collector.plan(retention)
         is_something = bool(planned.executions or planned.n_objects)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.backends import attempt_folder
-from jupyter_async_exec.core.execution import Reason
+from jupyter_async_exec.core.execution import Reason, Status
 from jupyter_async_exec.errors import InvalidRequestError
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.task import Task, write_task
@@ -160,9 +160,25 @@ class Mirror:
         """Return what is new here; the end of what is gone is what its journal proves."""
         alive = self.directory.exists() and not self.is_gone and self._is_alive()
         observation = attempt_folder.observe(self.directory, offset=offset, alive=alive)
-        if observation.result is None or not self.is_gone:
+        result = observation.result
+        if result is not None and result.status is Status.CANCELLED:
+            return replace(observation, result=self._tell_who(result))
+        if result is None or not self.is_gone:
             return observation
-        return self._explain(observation, observation.result)
+        return self._explain(observation, result)
+
+    def _tell_who(self, result: Result) -> Result:
+        """Return the end of what was cancelled; only who asks here cancels it.
+
+        A queue that ends a job, and a machine that shuts down, send the same signals.
+        """
+        if (self.directory / files.CANCEL).exists():
+            return result
+        why = (result.message or "").removeprefix("Cancelled.").strip() or (
+            f"It was told to end on {self.worker}, and not from here: by its job, its machine or "
+            "somebody there."
+        )
+        return replace(result, status=Status.FAILED, reason=Reason.LOST, message=why)
 
     def _is_alive(self) -> bool:
         state = self.state

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,9 +19,10 @@ from jupyter_async_exec.backends.local import LocalBackend
 from jupyter_async_exec.core.execution import Reason, Status
 from jupyter_async_exec.errors import ConflictError, UnavailableError
 from jupyter_async_exec.objects.local import LocalObjectStore
+from jupyter_async_exec.runner.result import read_evidence
 from jupyter_async_exec.testing.backend_contract import wait_for_end
 from tests.backends.dask.nearby import nearby, opened_nearby
-from tests.backends.dask.steps import ENDLESS, has_begun, key_of, nobody_is_left
+from tests.backends.dask.steps import ENDLESS, has_begun, key_of, lost, nobody_is_left
 from tests.backends.executions import claimed
 
 if TYPE_CHECKING:
@@ -95,6 +98,26 @@ async def test_what_began_without_an_answer_goes_on(
         assert observation.result is not None
         assert observation.result.status is Status.SUCCEEDED
         assert link.asked.count("begin") == 1
+
+
+async def test_what_a_queue_or_a_machine_ends_is_lost_and_not_cancelled(
+    objects: LocalObjectStore, tmp_path: Path
+) -> None:
+    """Slurm sends SIGTERM to all of a job, which ends an attempt as neatly as a cancel does."""
+    async with scene(tmp_path, objects) as (backend, _):
+        endless = claimed(objects, ENDLESS)
+        await backend.start(endless)
+        await has_begun(backend, endless)
+        (there,) = (tmp_path / "machine").rglob(f"attempts/{key_of(endless)}")
+
+        os.kill(read_evidence(there)["pid"], signal.SIGTERM)
+        observation = await wait_for_end(backend, endless)
+
+        assert lost(observation) == (
+            "It was told to end on tcp://near:1, and not from here: by its job, its machine or "
+            "somebody there."
+        )
+        await backend.discard(key_of(endless))
 
 
 async def test_what_nobody_heard_of_waits(objects: LocalObjectStore, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from jupyter_async_exec.backends.base import Harvest, Health
 from jupyter_async_exec.core.clock import utc_now
 from jupyter_async_exec.core.events import CellFinished, CellStarted, ExecutionStarted
 from jupyter_async_exec.core.execution import Artifact, Execution, Reason, Remark, Status
-from jupyter_async_exec.dispatcher import JOURNAL_LOST, MAX_ATTEMPTS, Dispatcher
+from jupyter_async_exec.dispatcher import Dispatcher
+from jupyter_async_exec.dispatcher.following import JOURNAL_LOST, MAX_ATTEMPTS
 from jupyter_async_exec.errors import (
     CorruptObjectError,
     ObjectsAwayError,
@@ -315,7 +316,7 @@ async def test_results_wait_for_an_object_store_that_is_away_and_are_not_given_u
     dispatch: Dispatch,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("jupyter_async_exec.dispatcher.HARVEST_PATIENCE_S", 0.0)
+    monkeypatch.setattr("jupyter_async_exec.dispatcher.following.HARVEST_PATIENCE_S", 0.0)
     backend.harvest_errors = [ObjectsAwayError("It does not answer.")] * 2
     backend.harvest_result = Harvest(output_object="a" * 64)
     submit(store)

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jupyter_async_exec import dispatcher as dispatcher_module
 from jupyter_async_exec.backends.base import Health
 from jupyter_async_exec.core.clock import utc_now
 from jupyter_async_exec.core.events import ExecutionStarted
 from jupyter_async_exec.core.execution import Execution, Reason, Status
 from jupyter_async_exec.core.resources import Room
-from jupyter_async_exec.dispatcher import Dispatcher
+from jupyter_async_exec.dispatcher import Dispatcher, loop
 from jupyter_async_exec.errors import KernelMissingError, UnavailableError
 from jupyter_async_exec.store import ExecutionStore
 from jupyter_async_exec.testing.factories import make_submission
@@ -46,8 +45,8 @@ def far() -> ScriptedBackend:
 
 @pytest.fixture(autouse=True)
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatcher_module, "HEALTH_INTERVAL_S", 0.02)
-    monkeypatch.setattr(dispatcher_module, "IDLE_INTERVAL_S", 0.02)
+    monkeypatch.setattr(loop, "HEALTH_INTERVAL_S", 0.02)
+    monkeypatch.setattr(loop, "IDLE_INTERVAL_S", 0.02)
 
 
 @asynccontextmanager

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, get_args
 import pytest
 from typing_extensions import override
 
-from jupyter_async_exec import dispatcher
 from jupyter_async_exec.backends.base import AttemptKey, Harvest, Observation
 from jupyter_async_exec.core.clock import utc_now
 from jupyter_async_exec.core.events import (
@@ -28,6 +27,7 @@ from jupyter_async_exec.core.execution import (
     Remark,
     Status,
 )
+from jupyter_async_exec.dispatcher import Dispatcher, clearing, following, loop
 from jupyter_async_exec.errors import RefusedError, StartCancelledError, UnavailableError
 from jupyter_async_exec.store import ExecutionStore
 from jupyter_async_exec.testing.factories import make_submission
@@ -182,8 +182,14 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OBSERVE_INTERVAL_S", "IDLE_INTERVAL_S", "RETRY_INTERVAL_S"):
-        monkeypatch.setattr(dispatcher, name, QUICK_S)
+    for module, name in (
+        (following, "OBSERVE_INTERVAL_S"),
+        (following, "RETRY_INTERVAL_S"),
+        (clearing, "OBSERVE_INTERVAL_S"),
+        (clearing, "RETRY_INTERVAL_S"),
+        (loop, "IDLE_INTERVAL_S"),
+    ):
+        monkeypatch.setattr(module, name, QUICK_S)
 
 
 @pytest.mark.parametrize("fate", get_args(Fate))
@@ -213,7 +219,7 @@ async def _play(
     """Let a story come to its end, and return what is told of it."""
     ours = [certain.accept(submission)[0] for submission in story.submissions]
     backend = Acting(story, certain, first_number=ours[0].number)
-    part = dispatcher.Dispatcher(
+    part = Dispatcher(
         store=store,
         backends={"local": backend},
         lock_path=lock_path,

@@ -67,7 +67,7 @@ def open_to_others(folder: Path) -> dict[str, str]:
     found = {
         str(path.relative_to(folder)): stat.S_IMODE(path.lstat().st_mode)
         for path in [folder, *folder.rglob("*")]
-        if not path.is_symlink() and "/work/" not in str(path)
+        if not path.is_symlink() and "work" not in path.relative_to(folder).parent.parts
     }
     return {name: oct(mode) for name, mode in found.items() if mode & 0o077}
 

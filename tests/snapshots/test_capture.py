@@ -254,7 +254,7 @@ def test_in_a_git_work_tree_everything_below_its_top_belongs(take: Take) -> None
 def test_a_server_root_below_the_top_of_the_work_tree_is_the_limit(take: Take) -> None:
     top = take.home.parent
     fake_git(top)
-    write_at(top / ".gitignore", "*.log\n/home/sub/secret.txt\n")
+    write_at(top / ".gitignore", f"*.log\n/{take.home.name}/sub/secret.txt\n")
     tree(top, "above.py")
     tree(take.home, "helper.py", "x.log", "sub/secret.txt", "sub/a.txt")
 

@@ -72,12 +72,12 @@ describe('innermostFrame', () => {
     const frame = innermostFrame([
       'Traceback (most recent call last):',
       '  File "/tmp/ipykernel_77/1234567.py", line 1, in <module>\n    load()',
-      '  File "/home/u/project/features.py", line 12, in load\n    x',
+      '  File "/path/to/project/features.py", line 12, in load\n    x',
       "KeyError: 'label'"
     ]);
 
     expect(frame).toEqual({
-      file: '/home/u/project/features.py',
+      file: '/path/to/project/features.py',
       executionCount: null,
       line: 12
     });
@@ -91,7 +91,7 @@ describe('innermostFrame', () => {
         '│                                                              │',
         '│ ❱ 1 load()                                                   │',
         '│                                                              │',
-        '│ /home/u/project/features.py:12 in load                       │',
+        '│ /path/to/project/features.py:12 in load                      │',
         '│                                                              │',
         '│   11 def load():                                             │',
         '│ ❱ 12     raise KeyError("label")                             │',
@@ -101,7 +101,7 @@ describe('innermostFrame', () => {
     ]);
 
     expect(frame).toEqual({
-      file: '/home/u/project/features.py',
+      file: '/path/to/project/features.py',
       executionCount: null,
       line: 12
     });
@@ -117,10 +117,10 @@ describe('innermostFrame', () => {
       innermostFrame([
         'Traceback (most recent call last):\n',
         '  Cell In[1], line 1\n    import broken\n',
-        '  File /home/u/project/broken.py:3\n    def\n       ^\nSyntaxError: invalid'
+        '  File /path/to/project/broken.py:3\n    def\n       ^\nSyntaxError: invalid'
       ])
     ).toEqual({
-      file: '/home/u/project/broken.py',
+      file: '/path/to/project/broken.py',
       executionCount: null,
       line: 3
     });
@@ -156,7 +156,10 @@ describe('innermostFrame', () => {
 describe('ownName', () => {
   it('is the captured path, wherever the working directory lies', () => {
     expect(
-      ownName('/var/x/work/lib/features.py', ['features.py', 'lib/features.py'])
+      ownName('/path/to/copy/lib/features.py', [
+        'features.py',
+        'lib/features.py'
+      ])
     ).toBe('lib/features.py');
   });
 

@@ -60,7 +60,7 @@ describe('errorLine', () => {
   it("names the user's own file and line", () => {
     const traceback = [
       'Cell In[7], line 1',
-      'File /var/lib/x/work/features.py:12, in load(df)'
+      'File /path/to/copy/features.py:12, in load(df)'
     ];
 
     expect(errorLine({ ...error, traceback }, captured, trans)).toBe(

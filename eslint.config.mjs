@@ -36,6 +36,12 @@ const zones = [
     message: 'src/model knows only src/api and the tokens.'
   },
   {
+    target: './src/fields',
+    from: './src',
+    except: ['./fields'],
+    message: 'src/fields knows no other room.'
+  },
+  {
     target: './src/api',
     from: './src',
     except: ['./api'],

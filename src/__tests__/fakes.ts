@@ -220,6 +220,9 @@ export class FakeClient implements Partial<IExecutionsClient> {
   /** What the log says. */
   log = '';
 
+  /** Whether nothing is printed any more. */
+  logIsComplete = false;
+
   /** Makes every call fail. */
   failure: Error | null = null;
 
@@ -293,7 +296,7 @@ export class FakeClient implements Partial<IExecutionsClient> {
       offset,
       next_offset: size_bytes,
       size_bytes,
-      complete: false
+      complete: this.logIsComplete
     };
   }
 

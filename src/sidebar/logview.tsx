@@ -5,7 +5,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import type { LogModel } from './logmodel';
+import type { ExecutionLog } from '../model/executionlog';
 
 /** How near the end counts as reading the end, in pixels. */
 const NEAR_END = 24;
@@ -13,7 +13,7 @@ const NEAR_END = 24;
 /** What the log view shows. */
 export interface ILogViewProps {
   /** The log. */
-  log: LogModel;
+  log: ExecutionLog;
 
   /** The number of the execution. */
   number: number;
@@ -79,7 +79,7 @@ export function LogView(props: ILogViewProps): JSX.Element {
   );
 }
 
-function text(log: LogModel, trans: TranslationBundle): string {
+function text(log: ExecutionLog, trans: TranslationBundle): string {
   if (log.error !== null) {
     return trans.__('The log could not be loaded: %1', log.error.message);
   }

@@ -13,6 +13,7 @@ import * as React from 'react';
 import type { Execution, SweepSummary } from '../api/types';
 import { CommandIDs } from '../commands';
 import { queueIcon } from '../icons';
+import { ExecutionLog } from '../model/executionlog';
 import { numbersLabel, statusLabel } from '../model/labels';
 import { isGrouped } from '../model/filter';
 import type { UnseenModel } from '../model/unseen';
@@ -32,13 +33,18 @@ import {
 import { ChosenBar } from './chosenbar';
 import type { ListControls } from './controls';
 import { Header } from './header';
-import { LogModel } from './logmodel';
 import { LogView } from './logview';
 import { Empty, Messages } from './messages';
 import type { IRowRef } from './places';
 import type { IRowContext } from './row';
 import { Rows } from './rows';
 import type { SidebarState } from './state';
+
+/** Milliseconds between two looks at the log that is open. */
+const LOG_INTERVAL_MS = 1000;
+
+/** So much of it is kept. */
+const LOG_CHARACTERS = 200_000;
 
 /** The panel in the sidebar. */
 export class ExecutionsPanel extends ReactWidget {
@@ -419,12 +425,15 @@ export class ExecutionsPanel extends ReactWidget {
       this._log?.dispose();
       this._log = null;
       if (peekedId !== null) {
-        this._log = new LogModel({
+        this._log = new ExecutionLog({
           id: peekedId,
           client: model.client,
+          intervalMs: LOG_INTERVAL_MS,
+          keptCharacters: LOG_CHARACTERS,
           isRead: () => this.isLookedAt
         });
         this._log.changed.connect(this._onChanged, this);
+        this._log.start();
       }
     }
     this.update();
@@ -498,7 +507,7 @@ export class ExecutionsPanel extends ReactWidget {
   private _announcement = '';
   private _frame = 0;
   private _lastContext: IRowContext | null = null;
-  private _log: LogModel | null = null;
+  private _log: ExecutionLog | null = null;
   private _menu: MenuSvg;
   private _options: ExecutionsPanel.IOptions;
 }

@@ -6,14 +6,13 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { Execution, SweepSummary } from '../api/types';
-import { starredIcon, statusIcons } from '../icons';
+import { starredIcon } from '../icons';
 import {
   failureLabel,
   isFinal,
   LOCAL,
   progressLabel,
   runSeconds,
-  statusLabel,
   timeLeftLabel,
   whenLabel
 } from '../model/labels';
@@ -21,6 +20,8 @@ import type { IColumn } from '../tokens';
 import type { IRowAction } from './actions';
 import type { IRowRef } from './places';
 import { rowKey } from './places';
+import type { IRowPlace } from './rowframe';
+import { RowFrame, RowProgress, RowStatus } from './rowframe';
 
 /** What all rows have in common. */
 export interface IRowContext {
@@ -62,7 +63,7 @@ export interface IRowContext {
 }
 
 /** What one row shows. */
-export interface IRowProps {
+export interface IRowProps extends IRowPlace {
   /** What all rows have in common. */
   context: IRowContext;
 
@@ -72,26 +73,8 @@ export interface IRowProps {
   /** The id of the sweep below whose row it stands. */
   within: string | null;
 
-  /** Milliseconds on the server's clock. */
-  now: number;
-
-  /** Its 0-based place on the list. */
-  position: number;
-
-  /** How many rows there are, `-1` while that is not known. */
-  setSize: number;
-
-  /** Pixels from the top of the list. */
-  top: number;
-
-  /** Whether it is the selected row. */
-  isSelected: boolean;
-
   /** Whether it is chosen together with others. */
   isChosen: boolean;
-
-  /** Whether Tab stops here. */
-  isTabStop: boolean;
 
   /** Whether its title is being edited. */
   isRenaming: boolean;
@@ -102,31 +85,24 @@ export const Row = React.memo(drawRow);
 
 function drawRow(props: IRowProps): JSX.Element {
   const { context, execution, within } = props;
-  const [isHovered, setHovered] = React.useState(false);
-  const { number, status } = execution;
-  const classes = ['jp-ExecutionsPanel-row', `jp-mod-${status}`];
-  if (props.isSelected) {
-    classes.push('jp-mod-selected');
-  }
-  if (props.isChosen) {
-    classes.push('jp-mod-chosen');
-  }
-  if (within !== null) {
-    classes.push('jp-mod-within');
-  }
+  const { number } = execution;
   return (
-    <li
-      className={classes.join(' ')}
-      aria-level={within === null ? 1 : 2}
-      aria-posinset={props.position + 1}
-      aria-setsize={props.setSize}
-      data-row={rowKey({ id: execution.id, within })}
-      data-execution-id={execution.id}
-      data-execution-number={number}
-      data-status={status}
-      style={{ top: props.top }}
-      onMouseEnter={() => setHovered(true)}
-      onMouseLeave={() => setHovered(false)}
+    <RowFrame
+      place={props}
+      status={execution.status}
+      level={within === null ? 1 : 2}
+      modifiers={[
+        ...(props.isChosen ? ['jp-mod-chosen'] : []),
+        ...(within !== null ? ['jp-mod-within'] : [])
+      ]}
+      data={{
+        'data-row': rowKey({ id: execution.id, within }),
+        'data-execution-id': execution.id,
+        'data-execution-number': number
+      }}
+      actions={() => context.actions(execution)}
+      name={`#${number}`}
+      trans={context.trans}
     >
       {props.isRenaming ? (
         <div className="jp-ExecutionsPanel-main">
@@ -160,8 +136,7 @@ function drawRow(props: IRowProps): JSX.Element {
           <SecondLine {...props} />
         </button>
       )}
-      {(isHovered || props.isSelected) && <Actions {...props} />}
-    </li>
+    </RowFrame>
   );
 }
 
@@ -206,42 +181,12 @@ export function LoadingRow(props: ILoadingRowProps): JSX.Element {
   );
 }
 
-/** Hundreds of buttons that nobody sees would make scrolling slow. */
-function Actions({ context, execution }: IRowProps): JSX.Element {
-  return (
-    <div className="jp-ExecutionsPanel-actions">
-      {context.actions(execution).map(action => (
-        <button
-          key={action.id}
-          type="button"
-          tabIndex={-1}
-          title={action.label}
-          aria-label={context.trans.__(
-            '%1: #%2',
-            action.label,
-            execution.number
-          )}
-          onClick={action.run}
-        >
-          <action.icon.react tag="span" elementPosition="center" />
-        </button>
-      ))}
-    </div>
-  );
-}
-
 function FirstLine(props: IRowProps): JSX.Element {
   const { execution, now } = props;
   const { columns, trans } = props.context;
-  const StatusIcon = statusIcons[execution.status].react;
   return (
     <span className="jp-ExecutionsPanel-line">
-      <span className="jp-ExecutionsPanel-icon" aria-hidden="true">
-        <StatusIcon tag="span" elementPosition="center" />
-      </span>
-      <span className="jp-ExecutionsPanel-hidden">
-        {statusLabel(execution.status, trans)}{' '}
-      </span>
+      <RowStatus status={execution.status} trans={trans} />
       <span className="jp-ExecutionsPanel-number">#{execution.number}</span>
       {props.isRenaming ? (
         <TitleEditor {...props} />
@@ -272,22 +217,22 @@ function FirstLine(props: IRowProps): JSX.Element {
 
 function SecondLine(props: IRowProps): JSX.Element {
   const { context, execution, now } = props;
-  const running = execution.status === 'running';
   const { cells_done, cells_total } = execution;
+  const isRunning = execution.status === 'running';
   return (
-    <span className="jp-ExecutionsPanel-line jp-mod-second">
-      <span className="jp-ExecutionsPanel-detail">{detail(props)}</span>
-      {running && cells_total !== null && cells_total > 0 && (
-        <span className="jp-ExecutionsPanel-bar" aria-hidden="true">
-          <span style={{ width: `${(100 * cells_done) / cells_total}%` }} />
-        </span>
-      )}
-      {running && (
-        <span className="jp-ExecutionsPanel-left">
-          {timeLeft(execution, context.usualDuration, now, context.trans)}
-        </span>
-      )}
-    </span>
+    <RowProgress
+      detail={detail(props)}
+      done={
+        isRunning && cells_total !== null && cells_total > 0
+          ? cells_done / cells_total
+          : null
+      }
+      timeLeft={
+        isRunning
+          ? timeLeft(execution, context.usualDuration, now, context.trans)
+          : null
+      }
+    />
   );
 }
 

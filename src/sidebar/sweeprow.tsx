@@ -7,12 +7,10 @@ import { caretDownIcon, caretRightIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { SweepSummary } from '../api/types';
-import { statusIcons } from '../icons';
 import {
   clockLabel,
   isFinal,
   numbersLabel,
-  statusLabel,
   sweepLabel,
   sweepSeconds,
   sweepSize,
@@ -22,9 +20,11 @@ import {
 } from '../model/labels';
 import { metricLabel } from '../model/goals';
 import type { IRowContext } from './row';
+import type { IRowPlace } from './rowframe';
+import { RowFrame, RowProgress, RowStatus } from './rowframe';
 
 /** What one row shows. */
-export interface ISweepRowProps {
+export interface ISweepRowProps extends IRowPlace {
   /** What all rows have in common. */
   context: IRowContext;
 
@@ -33,24 +33,6 @@ export interface ISweepRowProps {
 
   /** Whether its executions stand below. */
   isOpen: boolean;
-
-  /** Milliseconds on the server's clock. */
-  now: number;
-
-  /** Its 0-based place on the list. */
-  position: number;
-
-  /** How many rows there are, `-1` while that is not known. */
-  setSize: number;
-
-  /** Pixels from the top of the list. */
-  top: number;
-
-  /** Whether it is the selected row. */
-  isSelected: boolean;
-
-  /** Whether Tab stops here. */
-  isTabStop: boolean;
 }
 
 /** A row of the list; drawn again only when something about it is new. */
@@ -58,24 +40,16 @@ export const SweepRow = React.memo(drawRow);
 
 function drawRow(props: ISweepRowProps): JSX.Element {
   const { context, isOpen, sweep } = props;
-  const [isHovered, setHovered] = React.useState(false);
-  const classes = ['jp-ExecutionsPanel-row', `jp-mod-${sweep.status}`];
-  if (props.isSelected) {
-    classes.push('jp-mod-selected');
-  }
   const Caret = (isOpen ? caretDownIcon : caretRightIcon).react;
   return (
-    <li
-      className={classes.join(' ')}
-      aria-posinset={props.position + 1}
-      aria-setsize={props.setSize}
-      aria-level={1}
-      data-row={sweep.id}
-      data-sweep-id={sweep.id}
-      data-status={sweep.status}
-      style={{ top: props.top }}
-      onMouseEnter={() => setHovered(true)}
-      onMouseLeave={() => setHovered(false)}
+    <RowFrame
+      place={props}
+      status={sweep.status}
+      level={1}
+      data={{ 'data-row': sweep.id, 'data-sweep-id': sweep.id }}
+      actions={() => context.sweepActions(sweep)}
+      name={numbersLabel(sweep)}
+      trans={context.trans}
     >
       <button
         type="button"
@@ -92,46 +66,16 @@ function drawRow(props: ISweepRowProps): JSX.Element {
         <FirstLine {...props} />
         <SecondLine {...props} />
       </button>
-      {(isHovered || props.isSelected) && <Actions {...props} />}
-    </li>
-  );
-}
-
-function Actions({ context, sweep }: ISweepRowProps): JSX.Element {
-  return (
-    <div className="jp-ExecutionsPanel-actions">
-      {context.sweepActions(sweep).map(action => (
-        <button
-          key={action.id}
-          type="button"
-          tabIndex={-1}
-          title={action.label}
-          aria-label={context.trans.__(
-            '%1: %2',
-            action.label,
-            numbersLabel(sweep)
-          )}
-          onClick={action.run}
-        >
-          <action.icon.react tag="span" elementPosition="center" />
-        </button>
-      ))}
-    </div>
+    </RowFrame>
   );
 }
 
 function FirstLine({ context, now, sweep }: ISweepRowProps): JSX.Element {
   const { trans } = context;
-  const StatusIcon = statusIcons[sweep.status].react;
   const seconds = sweepSeconds(sweep, now);
   return (
     <span className="jp-ExecutionsPanel-line">
-      <span className="jp-ExecutionsPanel-icon" aria-hidden="true">
-        <StatusIcon tag="span" elementPosition="center" />
-      </span>
-      <span className="jp-ExecutionsPanel-hidden">
-        {statusLabel(sweep.status, trans)}{' '}
-      </span>
+      <RowStatus status={sweep.status} trans={trans} />
       <span className="jp-ExecutionsPanel-number">{numbersLabel(sweep)}</span>
       <span className="jp-ExecutionsPanel-title"> {sweep.title}</span>
       <span className="jp-ExecutionsPanel-column" title={trans.__('Duration')}>
@@ -150,19 +94,11 @@ function SecondLine(props: ISweepRowProps): JSX.Element {
   const { cancelled, failed, succeeded } = sweep.counts;
   const done = cancelled + failed + succeeded;
   return (
-    <span className="jp-ExecutionsPanel-line jp-mod-second">
-      <span className="jp-ExecutionsPanel-detail">{detail(props)}</span>
-      {!isOver && (
-        <span className="jp-ExecutionsPanel-bar" aria-hidden="true">
-          <span style={{ width: `${(100 * done) / sweepSize(sweep)}%` }} />
-        </span>
-      )}
-      {!isOver && (
-        <span className="jp-ExecutionsPanel-left">
-          {timeLeft(sweep, context)}
-        </span>
-      )}
-    </span>
+    <RowProgress
+      detail={detail(props)}
+      done={isOver ? null : done / sweepSize(sweep)}
+      timeLeft={isOver ? null : timeLeft(sweep, context)}
+    />
   );
 }
 

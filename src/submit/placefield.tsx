@@ -4,6 +4,7 @@ import { UseSignal } from '@jupyterlab/ui-components';
 import React from 'react';
 
 import type { Backend } from '../api/types';
+import { ChoiceRow } from '../fields/choice';
 import { LOCAL } from '../model/labels';
 import type { PlaceForm } from './place';
 
@@ -37,20 +38,15 @@ function Shown({ disabled, place, trans }: IPlaceFieldProps): JSX.Element {
   return (
     <fieldset className="jp-ParametersForm-place" disabled={disabled}>
       {place.hasSeveral && (
-        <label>
-          <span>{trans.__('Where')}</span>
-          <select
-            className="jp-mod-styled"
-            value={place.chosen}
-            onChange={event => place.choose(event.target.value)}
-          >
-            {place.able.map(backend => (
-              <option key={backend.name} value={backend.name}>
-                {placeLabel(backend, trans)}
-              </option>
-            ))}
-          </select>
-        </label>
+        <ChoiceRow
+          label={trans.__('Where')}
+          choices={place.able.map(backend => [
+            backend.name,
+            placeLabel(backend, trans)
+          ])}
+          value={place.chosen}
+          onChange={name => place.choose(name)}
+        />
       )}
       {Object.entries(place.offered).map(([name, most]) => (
         <label key={name}>

@@ -3,6 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
 import type { Goal } from '../api/types';
+import { ChoiceRow } from '../fields/choice';
 import { NumberField } from './numberfield';
 import type { SweepForm } from './sweepform';
 
@@ -64,27 +65,14 @@ export function SearchOptions({
           <option key={name} value={name} />
         ))}
       </datalist>
-      <label>
-        <span>{trans.__('Should become')}</span>
-        <select
-          className="jp-mod-styled"
-          value={objective.direction}
-          onChange={event =>
-            form.choose({
-              objective: {
-                ...objective,
-                direction: event.target.value as Goal['direction']
-              }
-            })
-          }
-        >
-          {directions.map(([direction, label]) => (
-            <option key={direction} value={direction}>
-              {label}
-            </option>
-          ))}
-        </select>
-      </label>
+      <ChoiceRow
+        label={trans.__('Should become')}
+        choices={directions}
+        value={objective.direction}
+        onChange={direction =>
+          form.choose({ objective: { ...objective, direction } })
+        }
+      />
       <label>
         <span>{trans.__('How many')}</span>
         <NumberField

@@ -3,6 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
 import type { SweepPlan } from '../api/types';
+import { ChoiceRow } from '../fields/choice';
 import { NumberField } from './numberfield';
 import { SearchOptions } from './searchoptions';
 import type { Mode, ReuseChoice, SweepForm } from './sweepform';
@@ -46,22 +47,12 @@ export function SweepOptions(props: ISweepOptionsProps): JSX.Element | null {
     <fieldset className="jp-ParametersForm-sweep" disabled={disabled}>
       <legend>{trans.__('Several executions')}</legend>
       {(nVaried > 1 || form.search !== null) && (
-        <label>
-          <span>{trans.__('Try')}</span>
-          <select
-            className="jp-mod-styled"
-            value={mode}
-            onChange={event =>
-              form.choose({ mode: event.target.value as Mode, samples: null })
-            }
-          >
-            {modes(form, nVaried, trans).map(([name, label]) => (
-              <option key={name} value={name}>
-                {label}
-              </option>
-            ))}
-          </select>
-        </label>
+        <ChoiceRow
+          label={trans.__('Try')}
+          choices={modes(form, nVaried, trans)}
+          value={mode}
+          onChange={chosen => form.choose({ mode: chosen, samples: null })}
+        />
       )}
       {mode === 'random' && (
         <label>
@@ -137,22 +128,12 @@ function ReuseField({ form, trans }: ISweepOptionsProps): JSX.Element {
     ['30', trans.__('… and not older than 30 days')]
   ];
   return (
-    <label>
-      <span>{trans.__('Skip what ran already')}</span>
-      <select
-        className="jp-mod-styled"
-        value={form.reuse}
-        onChange={event =>
-          form.choose({ reuse: event.target.value as ReuseChoice })
-        }
-      >
-        {reuses.map(([choice, label]) => (
-          <option key={choice} value={choice}>
-            {label}
-          </option>
-        ))}
-      </select>
-    </label>
+    <ChoiceRow
+      label={trans.__('Skip what ran already')}
+      choices={reuses}
+      value={form.reuse}
+      onChange={reuse => form.choose({ reuse })}
+    />
   );
 }
 

@@ -5,6 +5,7 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import React from 'react';
 
 import type { When } from '../api/types';
+import { Choice } from '../fields/choice';
 import { NumberField } from './numberfield';
 
 const MINUTE_S = 60;
@@ -37,21 +38,15 @@ class WhenBody extends ReactWidget implements Dialog.IBodyWidget<When> {
     ];
     return (
       <div className="jp-CollectForm-fields">
-        <select
-          className="jp-mod-styled"
-          aria-label={trans.__('When it is collected')}
+        <Choice
+          label={trans.__('When it is collected')}
+          choices={kinds}
           value={this._kind}
-          onChange={event => {
-            this._kind = event.target.value as Kind;
+          onChange={kind => {
+            this._kind = kind;
             this.update();
           }}
-        >
-          {kinds.map(([kind, label]) => (
-            <option key={kind} value={kind}>
-              {label}
-            </option>
-          ))}
-        </select>
+        />
         {this._kind !== 'all' && (
           <NumberField
             label={

@@ -4,7 +4,7 @@ import { UseSignal } from '@jupyterlab/ui-components';
 import React from 'react';
 
 import type { Artifact, Receipt } from '../api/types';
-import type { ResultLog } from './resultlog';
+import type { ExecutionLog } from '../model/executionlog';
 import { sizeLabel } from '../model/sizes';
 import { madeByNotebook } from './words';
 
@@ -17,7 +17,7 @@ const AT_END_PX = 20;
  * @param props - The log, fetched while this is shown.
  */
 export function LogDrawer(props: {
-  log: ResultLog;
+  log: ExecutionLog;
   trans: TranslationBundle;
 }): JSX.Element {
   const { log } = props;
@@ -33,7 +33,7 @@ export function LogDrawer(props: {
 }
 
 function LogText(props: {
-  log: ResultLog;
+  log: ExecutionLog;
   text: string;
   trans: TranslationBundle;
 }): JSX.Element {

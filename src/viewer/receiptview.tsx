@@ -7,6 +7,7 @@ import React from 'react';
 import type { IExecutionsClient } from '../api/client';
 import type { Execution, Receipt } from '../api/types';
 import { statusIcons } from '../icons';
+import type { ExecutionLog } from '../model/executionlog';
 import { progressLabel, reasonLabel, statusLabel } from '../model/labels';
 import { ArtifactsDrawer, FilesDrawer, LogDrawer } from './drawers';
 import { Facts, ParameterChips, Remarks } from './facts';
@@ -14,7 +15,6 @@ import { MetricsDrawer } from './metricsdrawer';
 import type { MetricsModel } from './metricsmodel';
 import type { ReceiptModel } from './receiptmodel';
 import { Relations } from './relations';
-import type { ResultLog } from './resultlog';
 import type { CellFinder } from './words';
 import { errorLine, madeByNotebook, promptLabel } from './words';
 
@@ -43,7 +43,7 @@ export interface IReceiptProps {
   /** What is shown. */
   model: ReceiptModel;
   /** What the notebook printed. */
-  log: ResultLog;
+  log: ExecutionLog;
   /** The points of its metrics. */
   metrics: MetricsModel;
   /** Draws them. */

@@ -8,6 +8,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 
 import { disarm } from '../disarm';
+import { ExecutionLog } from '../model/executionlog';
 import type { IExecutionsModel, IResultTracker } from '../tokens';
 import { ReceiptHeader } from './header';
 import { LiveNotebook } from './livenotebook';
@@ -16,7 +17,6 @@ import type { IResultPath } from './paths';
 import { parseResultPath } from './paths';
 import { ReceiptModel } from './receiptmodel';
 import type { IReceiptActions } from './receiptview';
-import { ResultLog } from './resultlog';
 import { keepSealed } from './seal';
 
 /** What result tabs need. */
@@ -37,6 +37,12 @@ export interface IResultTabsOptions {
   /** The words. */
   trans: TranslationBundle;
 }
+
+/** Milliseconds between two looks at a log. */
+const LOG_INTERVAL_MS = 2000;
+
+/** So much of it is kept. */
+const LOG_CHARACTERS = 500_000;
 
 /** When to look whether the failing cell is in sight, one after the other. */
 const SETTLING_MS = [300, 700];
@@ -91,7 +97,12 @@ class ResultTab implements IDisposable {
     const { executions, contents, trans } = _options;
     this._isSource = path.kind === 'source';
     this._model = new ReceiptModel(path.id, executions);
-    this._log = new ResultLog(path.id, executions.client);
+    this._log = new ExecutionLog({
+      id: path.id,
+      client: executions.client,
+      intervalMs: LOG_INTERVAL_MS,
+      keptCharacters: LOG_CHARACTERS
+    });
     this._metrics = new MetricsModel(path.id, executions.client);
     this._live = this._isSource
       ? null
@@ -204,7 +215,7 @@ class ResultTab implements IDisposable {
 
   private _isSource: boolean;
   private _model: ReceiptModel;
-  private _log: ResultLog;
+  private _log: ExecutionLog;
   private _metrics: MetricsModel;
   private _live: LiveNotebook | null;
 }

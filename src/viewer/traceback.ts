@@ -1,4 +1,5 @@
 /** Find, in a traceback, the line that is the user's own. */
+import { stripAnsi } from '../model/executionlog';
 
 /** A place in the user's code. */
 export interface IFrame {
@@ -8,16 +9,6 @@ export interface IFrame {
   readonly executionCount: number | null;
   /** 1-based line; null when unknown. */
   readonly line: number | null;
-}
-
-/**
- * Remove ANSI colours and other escape sequences.
- *
- * @param text - Text as a terminal would get it.
- */
-export function stripAnsi(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007]*\u0007)/g, '');
 }
 
 /**

@@ -1,13 +1,7 @@
-import { innermostFrame, ownName, stripAnsi } from '../../viewer/traceback';
+import { innermostFrame, ownName } from '../../viewer/traceback';
 
 const RED = '\u001b[0;31m';
 const OFF = '\u001b[0m';
-
-describe('stripAnsi', () => {
-  it('removes colours and hyperlinks', () => {
-    expect(stripAnsi(`${RED}KeyError${OFF}\u001b]8;;x\u0007`)).toBe('KeyError');
-  });
-});
 
 describe('innermostFrame', () => {
   it("finds the user's file below an installed package", () => {

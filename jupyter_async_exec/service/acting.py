@@ -37,24 +37,37 @@ def acting_for(whole: ExecutionService, access: Access) -> ExecutionService:
     return whole if access.team is Team.ALL else ActingService(whole, access)
 
 
-class ActingService(ExecutionService):
-    """The same parts, with a look at whose execution it is before each use.
+class _Acting:
+    """The parts of another, used in somebody's name.
 
     Parameters
     ----------
     whole
-        The service for whoever may do everything.
+        The one for whoever may do everything.
     access
-        Who it is for.
+        Who this one is for.
     """
 
-    def __init__(self, whole: ExecutionService, access: Access) -> None:
+    def __init__(self, whole: object, access: Access) -> None:
         vars(self).update(vars(whole))
         self._access = access
+
+    def _sees(self, each: Execution | Sweep) -> bool:
+        return self._access.may_read(each.submitted_by)
+
+    def _only_seen(self, executions: Sequence[Execution]) -> list[Execution]:
+        return [each for each in executions if self._sees(each)]
+
+
+class ActingService(_Acting, ExecutionService):
+    """The same parts, with a look at whose execution it is before each use."""
+
+    def __init__(self, whole: ExecutionService, access: Access) -> None:
+        super().__init__(whole, access)
         self._comparer = Comparer(
             self._store,
             self._objects,
-            may_read=lambda each: access.may_read(each.submitted_by),
+            may_read=self._sees,
             owners=access.owners,
         )
         self.sweeps = ActingSweeps(whole.sweeps, access)
@@ -70,14 +83,12 @@ class ActingService(ExecutionService):
     @override
     async def find(self, query: ExecutionQuery) -> ExecutionPage:
         page = await super().find(replace(query, owners=self._access.owners))
-        seen = [each for each in page.sweeps if self._access.may_read(each.submitted_by)]
-        return replace(page, sweeps=tuple(seen))
+        return replace(page, sweeps=tuple(filter(self._sees, page.sweeps)))
 
     @override
     async def find_same(self, request: SubmitRequest) -> Execution | None:
         found = await super().find_same(request)
-        is_seen = found is not None and self._access.may_read(found.submitted_by)
-        return found if is_seen else None
+        return found if found is not None and self._sees(found) else None
 
     @override
     async def metrics(self, ref: str, **options: Any) -> MetricsPiece:
@@ -112,34 +123,25 @@ class ActingService(ExecutionService):
     @override
     def _circumstances(self, execution: Execution) -> JSONObject:
         found = super()._circumstances(execution)
-        return {**found, **{name: self._only_seen(found[name]) for name in ("after", "then")}}
+        return {**found, **{name: self._seen_of(found[name]) for name in ("after", "then")}}
 
-    def _only_seen(self, references: Sequence[JSONObject]) -> list[JSONObject]:
+    def _seen_of(self, references: Sequence[JSONObject]) -> list[JSONObject]:
         found = self._store.get_all([each["number"] for each in references], skip_missing=True)
-        seen = {each.number for each in found if self._access.may_read(each.submitted_by)}
+        seen = {each.number for each in self._only_seen(found)}
         return [each for each in references if each["number"] in seen]
 
     def _seen(self, ref: str, execution: Execution) -> Execution:
-        if not self._access.may_read(execution.submitted_by):
+        if not self._sees(execution):
             raise _missing(ref)
         return execution
 
 
-class ActingSweeps(SweepService):
-    """Sweeps, likewise.
-
-    Parameters
-    ----------
-    whole
-        The service for whoever may do everything.
-    access
-        Who it is for.
-    """
+class ActingSweeps(_Acting, SweepService):
+    """Sweeps, likewise."""
 
     def __init__(self, whole: SweepService, access: Access) -> None:
-        vars(self).update(vars(whole))
-        self._access = access
-        self._may_reuse = lambda each: access.may_read(each.submitted_by)
+        super().__init__(whole, access)
+        self._may_reuse = self._sees
 
     @override
     async def plan(self, request: SweepRequest) -> Any:
@@ -162,8 +164,7 @@ class ActingSweeps(SweepService):
 
     @override
     async def find(self, ids: Sequence[str]) -> list[Sweep]:
-        found = await super().find(ids)
-        return [each for each in found if self._access.may_read(each.submitted_by)]
+        return [each for each in await super().find(ids) if self._sees(each)]
 
     @override
     async def reused(self, sweep: Sweep) -> list[Execution]:
@@ -214,7 +215,7 @@ class ActingSweeps(SweepService):
             refs = (*each.after, *(collect.executions if collect is not None else ()))
             found = await asyncio.to_thread(self._store.get_all, refs)
             for ref, execution in zip(refs, found, strict=True):
-                if not self._access.may_read(execution.submitted_by):
+                if not self._sees(execution):
                     raise _missing(ref)
 
     async def _check_change(self, ref: str) -> None:
@@ -232,11 +233,8 @@ class ActingSweeps(SweepService):
         self._check_seen(ref, execution)
 
     def _check_seen(self, ref: str, found: Sweep | Execution) -> None:
-        if not self._access.may_read(found.submitted_by):
+        if not self._sees(found):
             raise NotFoundError(f"There is no sweep {ref.removeprefix('#')[:40]}.")
-
-    def _only_seen(self, executions: Sequence[Execution]) -> list[Execution]:
-        return [each for each in executions if self._access.may_read(each.submitted_by)]
 
 
 class ActingCollector(Collector):

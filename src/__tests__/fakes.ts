@@ -6,7 +6,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import { Stream } from '@lumino/signaling';
 
 import type { IExecutionsClient, IListQuery } from '../api/client';
-import { ProblemError } from '../api/client';
+import { ProblemError } from '../api/problem';
 import type { IExecutionEvent } from '../api/events';
 import { EXECUTION_SCHEMA_ID } from '../api/events';
 import type {

@@ -2,7 +2,7 @@
  * Fetches executions by number, many with one request.
  */
 import type { IExecutionsClient } from '../api/client';
-import { ProblemError } from '../api/client';
+import { ProblemError } from '../api/problem';
 import type { Execution } from '../api/types';
 import { PAGE_SIZE } from './executionlist';
 

@@ -227,7 +227,7 @@ async function numberOf(
   try {
     return (await executions.get(id)).number;
   } catch (error) {
-    const { ProblemError } = await import('../api/client');
+    const { ProblemError } = await import('../api/problem');
     if (error instanceof ProblemError && error.status === 404) {
       return null;
     }

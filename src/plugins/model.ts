@@ -5,7 +5,7 @@ import type {
 } from '@jupyterlab/application';
 
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- asks from the start
-import { ExecutionsClient } from '../api/client';
+import { ExecutionsClient } from '../api/restclient';
 import { EventSocket } from '../api/eventsocket';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- listens from the start
 import { ExecutionsModel } from '../model/executions';

@@ -5,7 +5,7 @@ import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 import { JSONExt } from '@lumino/coreutils';
 
-import { ProblemError } from '../api/client';
+import { ProblemError } from '../api/problem';
 import type { Execution, ParameterList, Parameters, Sweep } from '../api/types';
 import type { FieldsUiSchema, IExtraRow } from './formschema';
 import {

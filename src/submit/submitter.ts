@@ -3,7 +3,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { IExecutionsClient } from '../api/client';
-import { ProblemError } from '../api/client';
+import { ProblemError } from '../api/problem';
 import type {
   Execution,
   Parameters,

@@ -2,7 +2,7 @@
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
-import { ProblemError } from '../api/client';
+import { ProblemError } from '../api/problem';
 import type {
   Goal,
   Parameters,

@@ -1,6 +1,6 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
-import { ProblemError } from '../../api/client';
+import { ProblemError } from '../../api/problem';
 import type { Execution, Parameter, Parameters } from '../../api/types';
 import { FormModel } from '../../submit/formmodel';
 

@@ -1,7 +1,7 @@
 import { ServerConnection } from '@jupyterlab/services';
 import { nullTranslator } from '@jupyterlab/translation';
 
-import { ProblemError } from '../../api/client';
+import { ProblemError } from '../../api/problem';
 import type { Execution, Submission, Sweep, SweepPlan } from '../../api/types';
 import type { ICapture } from '../../submit/capture';
 import { describeError, Submitter } from '../../submit/submitter';

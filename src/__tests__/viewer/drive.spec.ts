@@ -2,7 +2,7 @@ import type { INotebookContent } from '@jupyterlab/nbformat';
 import { ServerConnection } from '@jupyterlab/services';
 import { nullTranslator } from '@jupyterlab/translation';
 
-import { ExecutionsClient } from '../../api/client';
+import { ExecutionsClient } from '../../api/restclient';
 import { ExecutionsDrive } from '../../viewer/drive';
 
 const id = '0123456789abcdef0123456789abcdef';

@@ -9,6 +9,7 @@ import * as React from 'react';
 import { curvesSpec } from '../charts/curves';
 import type { IChartTheme } from '../charts/theme';
 import { VegaChart } from '../charts/vegachart';
+import { Choice } from '../fields/choice';
 import type { IExecutionsModel } from '../tokens';
 import type { IChartData, IDimension } from './charts';
 import { parallelSpec, scatterSpec } from './charts';
@@ -77,7 +78,7 @@ function Curves(props: IChartsProps): JSX.Element {
       <ChartHead title={trans.__('Over steps')}>
         <Choice
           label={trans.__('Metric')}
-          names={metrics}
+          choices={metrics.map(name => [name, name])}
           value={metric}
           onChange={setMetric}
         />
@@ -194,13 +195,13 @@ function Scatter(props: IChartsProps): JSX.Element | null {
       <ChartHead title={trans.__('Parameter and metric')}>
         <Choice
           label={trans.__('Parameter')}
-          names={parameters}
+          choices={parameters.map(name => [name, name])}
           value={x}
           onChange={setX}
         />
         <Choice
           label={trans.__('Metric of points')}
-          names={metrics}
+          choices={metrics.map(name => [name, name])}
           value={y}
           onChange={setY}
         />
@@ -264,28 +265,6 @@ function ChartHead(props: {
       <h3>{props.title}</h3>
       {props.children}
     </div>
-  );
-}
-
-function Choice(props: {
-  label: string;
-  names: readonly string[];
-  value: string;
-  onChange: (value: string) => void;
-}): JSX.Element {
-  return (
-    <select
-      className="jp-mod-styled"
-      aria-label={props.label}
-      value={props.value}
-      onChange={event => props.onChange(event.target.value)}
-    >
-      {props.names.map(name => (
-        <option key={name} value={name}>
-          {name}
-        </option>
-      ))}
-    </select>
   );
 }
 

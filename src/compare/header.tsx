@@ -5,6 +5,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { Goal } from '../api/types';
+import { Choice } from '../fields/choice';
 import { metricLabel } from '../model/goals';
 import { isFinal } from '../model/labels';
 import type { CompareModel } from './comparemodel';
@@ -95,40 +96,34 @@ function GoalChoice({ actions, model, trans }: IHeaderProps): JSX.Element {
     <span className="jp-Compare-goalchoice">
       <label>
         {trans.__('Goal')}
-        <select
-          className="jp-mod-styled"
+        <Choice
+          choices={[
+            ['', trans.__('no metric')],
+            ...names.map(name => [name, name] as const)
+          ]}
           value={goal?.metric ?? ''}
-          onChange={({ target: { value } }) =>
+          onChange={metric =>
             set(
-              value === ''
+              metric === ''
                 ? null
                 : {
-                    metric: value,
-                    direction: goal?.direction ?? usualDirection(value)
+                    metric,
+                    direction: goal?.direction ?? usualDirection(metric)
                   }
             )
           }
-        >
-          <option value="">{trans.__('no metric')}</option>
-          {names.map(name => (
-            <option key={name} value={name}>
-              {name}
-            </option>
-          ))}
-        </select>
+        />
       </label>
       {goal !== null && (
-        <select
-          className="jp-mod-styled"
-          aria-label={trans.__('Which values are better')}
+        <Choice
+          label={trans.__('Which values are better')}
+          choices={[
+            ['maximise', trans.__('higher is better')],
+            ['minimise', trans.__('lower is better')]
+          ]}
           value={goal.direction}
-          onChange={({ target: { value } }) =>
-            set({ ...goal, direction: value as Goal['direction'] })
-          }
-        >
-          <option value="maximise">{trans.__('higher is better')}</option>
-          <option value="minimise">{trans.__('lower is better')}</option>
-        </select>
+          onChange={direction => set({ ...goal, direction })}
+        />
       )}
     </span>
   );

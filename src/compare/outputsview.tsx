@@ -10,6 +10,7 @@ import * as React from 'react';
 
 import type { ComparedRow } from '../api/types';
 import { disarm } from '../disarm';
+import { Choice } from '../fields/choice';
 import { metricLabel } from '../model/goals';
 import { parametersOf, plainLabel } from './columns';
 import type { CompareModel } from './comparemodel';
@@ -61,17 +62,14 @@ function Outputs(props: IOutputsProps): JSX.Element {
       <div className="jp-Compare-tools">
         <label>
           {trans.__('Cell')}
-          <select
-            className="jp-mod-styled"
+          <Choice
+            choices={cells.map((each, index) => [
+              each.id,
+              cellLabel(each, index)
+            ])}
             value={cell?.id ?? ''}
-            onChange={event => setChosen(event.target.value)}
-          >
-            {cells.map((each, index) => (
-              <option key={each.id} value={each.id}>
-                {cellLabel(each, index)}
-              </option>
-            ))}
-          </select>
+            onChange={setChosen}
+          />
         </label>
         <span className="jp-Compare-gapfill" />
         {model.selected.length === 0 && model.rows.length > rows.length && (

@@ -22,10 +22,9 @@ from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.processes import COOKIE
 from jupyter_async_exec.testing.backend_contract import (
     LOOK_INTERVAL_S,
-    BackendContract,
     wait_for_end,
 )
-from tests.backends.executions import claimed
+from tests.backends.executions import ClaimedContract, claimed
 from tests.faults.damage import HAS_FAILING_FILE, failing_reads
 
 if TYPE_CHECKING:
@@ -65,18 +64,10 @@ async def wrote_a_file(
     return writer, AttemptKey(writer.id, 1)
 
 
-class TestLocalBackend(BackendContract):
+class TestLocalBackend(ClaimedContract):
     @pytest.fixture
     def backend(self, tmp_path: Path, objects: LocalObjectStore) -> LocalBackend:
         return LocalBackend(tmp_path / "attempts", objects=objects, nice=0)
-
-    @pytest.fixture
-    def quick(self, objects: LocalObjectStore) -> Execution:
-        return claimed(objects, "print('done')")
-
-    @pytest.fixture
-    def endless(self, objects: LocalObjectStore) -> Execution:
-        return claimed(objects, "print('begun', flush=True)\nimport time\ntime.sleep(600)")
 
     async def test_an_attempt_is_private(self, backend: LocalBackend, quick: Execution) -> None:
         await backend.start(quick)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
 
 from jupyter_async_exec.backends.base import AttemptKey
 from jupyter_async_exec.backends.dask.backend import DaskBackend
@@ -14,16 +16,53 @@ from jupyter_async_exec.core.execution import Reason, Status
 from jupyter_async_exec.runner.processes import find_marked
 from jupyter_async_exec.runner.vault import Vault
 from tests.backends.dask.clusters import START_LIMIT_S, Cluster, become_ready
+from tests.backends.executions import ClaimedContract
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from jupyter_async_exec.backends.base import Observation
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.objects.base import ObjectStore
 
-ENDLESS = "print('begun', flush=True)\nimport time\ntime.sleep(600)"
+
+def make_backend(
+    directory: Path, cluster: Cluster, objects: ObjectStore, settings: DaskSettings | None = None
+) -> DaskBackend:
+    """Return a backend whose folder is in `directory`."""
+    return DaskBackend(
+        "cluster",
+        directory / "dask",
+        settings=settings or DaskSettings(address=cluster.address, spares=0),
+        objects=objects,
+        vault=Vault(directory / "secrets"),
+    )
+
+
+class DaskContract(ClaimedContract):
+    """The contract on a real cluster: override `server` and `workers`."""
+
+    #: Of all workers together.
+    slots: ClassVar[int]
+
+    @pytest.fixture
+    def server(self, tmp_path: Path) -> Path:
+        """Return the server's folder."""
+        return tmp_path
+
+    @pytest.fixture
+    def workers(self) -> Cluster:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def backend(
+        self, server: Path, workers: Cluster, objects: ObjectStore
+    ) -> Iterator[DaskBackend]:
+        backend = make_backend(server, workers, objects)
+        asyncio.run(become_ready(backend, slots=self.slots))
+        yield backend
+        asyncio.run(backend.close())
 
 
 @asynccontextmanager
@@ -40,13 +79,7 @@ async def opened(
     settings = options or DaskSettings(
         scheduler_file=str(cluster.scheduler_file), spares=0, lost_after_s=lost_after_s
     )
-    backend = DaskBackend(
-        "cluster",
-        directory / "dask",
-        settings=settings,
-        objects=objects,
-        vault=Vault(directory / "secrets"),
-    )
+    backend = make_backend(directory, cluster, objects, settings)
     try:
         await become_ready(backend, slots=slots)
         yield backend

@@ -18,8 +18,8 @@ from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.runner.vault import Vault
 from jupyter_async_exec.testing.backend_contract import wait_for_end
-from tests.backends.dask.steps import ENDLESS, has_begun, key_of
-from tests.backends.executions import claimed
+from tests.backends.dask.steps import has_begun, key_of
+from tests.backends.executions import ENDLESS, claimed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -8,23 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jupyter_async_exec.backends.dask.backend import DaskBackend
-from jupyter_async_exec.backends.dask.settings import DaskSettings
 from jupyter_async_exec.core.events import MetricRecorded
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.errors import KernelMissingError, UnavailableError
 from jupyter_async_exec.objects.local import LocalObjectStore
-from jupyter_async_exec.runner.vault import Vault
-from jupyter_async_exec.testing.backend_contract import BackendContract, wait_for_end
-from tests.backends.dask.clusters import START_LIMIT_S, Cluster, become_ready
-from tests.backends.dask.steps import ENDLESS, has_begun, key_of, nobody_is_left, opened
-from tests.backends.executions import claimed
+from jupyter_async_exec.testing.backend_contract import wait_for_end
+from tests.backends.dask.clusters import START_LIMIT_S, Cluster
+from tests.backends.dask.steps import DaskContract, has_begun, key_of, nobody_is_left, opened
+from tests.backends.executions import ENDLESS, claimed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from jupyter_async_exec.core.execution import Execution
 
 
 @pytest.fixture(scope="module")
@@ -40,29 +35,12 @@ def objects(tmp_path: Path) -> LocalObjectStore:
     return LocalObjectStore(tmp_path / "objects")
 
 
-class TestDaskBackend(BackendContract):
-    @pytest.fixture
-    def backend(
-        self, tmp_path: Path, cluster: Cluster, objects: LocalObjectStore
-    ) -> Iterator[DaskBackend]:
-        backend = DaskBackend(
-            "cluster",
-            tmp_path / "dask",
-            settings=DaskSettings(address=cluster.address, spares=0),
-            objects=objects,
-            vault=Vault(tmp_path / "secrets"),
-        )
-        asyncio.run(become_ready(backend, slots=8))
-        yield backend
-        asyncio.run(backend.close())
+class TestDaskBackend(DaskContract):
+    slots = 8
 
     @pytest.fixture
-    def quick(self, objects: LocalObjectStore) -> Execution:
-        return claimed(objects, "print('done')")
-
-    @pytest.fixture
-    def endless(self, objects: LocalObjectStore) -> Execution:
-        return claimed(objects, ENDLESS)
+    def workers(self, cluster: Cluster) -> Cluster:
+        return cluster
 
 
 async def test_executions_go_on_without_the_server_and_the_next_one_reads_on(

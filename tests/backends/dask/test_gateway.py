@@ -21,8 +21,8 @@ from jupyter_async_exec.runner.vault import Vault
 from jupyter_async_exec.testing.backend_contract import wait_for_end
 from tests.backends.dask.clusters import START_LIMIT_S, become_ready
 from tests.backends.dask.gateways import PASSWORD, Gateway, log_in
-from tests.backends.dask.steps import ENDLESS, has_begun, key_of, nobody_is_left
-from tests.backends.executions import claimed
+from tests.backends.dask.steps import has_begun, key_of, nobody_is_left
+from tests.backends.executions import ENDLESS, claimed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -9,22 +9,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jupyter_async_exec.backends.dask.backend import DaskBackend
-from jupyter_async_exec.backends.dask.settings import DaskSettings
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.objects.local import LocalObjectStore
-from jupyter_async_exec.runner.vault import Vault
-from jupyter_async_exec.testing.backend_contract import BackendContract, wait_for_end
-from tests.backends.dask.clusters import Cluster, become_ready
+from jupyter_async_exec.testing.backend_contract import wait_for_end
+from tests.backends.dask.clusters import Cluster
 from tests.backends.dask.networks import ImpossibleError, Networks, hiding, made_networks
-from tests.backends.dask.steps import ENDLESS, has_begun, key_of, lost, nobody_is_left, opened
-from tests.backends.executions import claimed
+from tests.backends.dask.steps import (
+    DaskContract,
+    has_begun,
+    key_of,
+    lost,
+    nobody_is_left,
+    opened,
+)
+from tests.backends.executions import ENDLESS, claimed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from jupyter_async_exec.core.execution import Execution
 
 #: So often the network is cut too, until everybody has noticed, which takes most of a minute.
 N_CUTS = int(os.environ.get("CUTS", "0"))
@@ -56,33 +58,20 @@ def machines(
         yield cluster
 
 
-class TestDaskBackendAcrossNetworks(BackendContract):
+class TestDaskBackendAcrossNetworks(DaskContract):
+    slots = 4
+
+    @pytest.fixture
+    def server(self, unseen: Path, tmp_path: Path) -> Path:
+        return unseen / tmp_path.name
+
+    @pytest.fixture
+    def workers(self, machines: Cluster) -> Cluster:
+        return machines
+
     @pytest.fixture
     def objects(self, unseen: Path) -> LocalObjectStore:
         return LocalObjectStore(unseen / "objects")
-
-    @pytest.fixture
-    def backend(
-        self, unseen: Path, machines: Cluster, objects: LocalObjectStore, tmp_path: Path
-    ) -> Iterator[DaskBackend]:
-        backend = DaskBackend(
-            "networks",
-            unseen / tmp_path.name,
-            settings=DaskSettings(address=machines.address, spares=0),
-            objects=objects,
-            vault=Vault(unseen / "secrets"),
-        )
-        asyncio.run(become_ready(backend, slots=4))
-        yield backend
-        asyncio.run(backend.close())
-
-    @pytest.fixture
-    def quick(self, objects: LocalObjectStore) -> Execution:
-        return claimed(objects, "print('done')")
-
-    @pytest.fixture
-    def endless(self, objects: LocalObjectStore) -> Execution:
-        return claimed(objects, ENDLESS)
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.runner.result import read_evidence
 from jupyter_async_exec.testing.backend_contract import wait_for_end
 from tests.backends.dask.nearby import nearby, opened_nearby
-from tests.backends.dask.steps import ENDLESS, has_begun, key_of, lost, nobody_is_left
-from tests.backends.executions import claimed
+from tests.backends.dask.steps import has_begun, key_of, lost, nobody_is_left
+from tests.backends.executions import ENDLESS, claimed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
+from jupyter_async_exec.store import ExecutionStore
 from tests.postgres import Cluster
 from tests.s3 import CREDENTIALS, S3, serve_s3
 
@@ -56,6 +58,38 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "executions"
     monkeypatch.setenv("JUPYTER_ASYNC_EXEC_DATA_DIR", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def empty_store_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store as the migrations make it: once, for tests to copy."""
+    path = tmp_path_factory.mktemp("empty") / "store.sqlite"
+    ExecutionStore(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture
+def store_file(empty_store_file: Path, tmp_path: Path) -> Path:
+    """The file of an empty store."""
+    folder = tmp_path / "store"
+    folder.mkdir(mode=0o700)
+    path = folder / "store.sqlite"
+    shutil.copy(empty_store_file, path)
+    return path
+
+
+@pytest.fixture
+def store_url(store_file: Path) -> str:
+    """The address of an empty store."""
+    return f"sqlite:///{store_file}"
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[ExecutionStore]:
+    """A store, closed after the test."""
+    store = ExecutionStore(store_url)
+    yield store
+    store.close()
 
 
 @pytest.fixture

@@ -5,25 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import pytest
-
 from jupyter_async_exec.activity import ActivityWatch
-from jupyter_async_exec.store import ExecutionStore
 from jupyter_async_exec.testing.factories import make_submission
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
-    from pathlib import Path
+
+    import pytest
+
+    from jupyter_async_exec.store import ExecutionStore
 
 DEADLINE_S = 30.0
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[ExecutionStore]:
-    store = ExecutionStore(f"sqlite:///{tmp_path / 'store.sqlite'}")
-    yield store
-    store.close()
 
 
 async def test_what_waits_or_runs_is_activity_until_it_is_over(store: ExecutionStore) -> None:

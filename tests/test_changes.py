@@ -9,23 +9,15 @@ import pytest
 
 from jupyter_async_exec import changes
 from jupyter_async_exec.changes import ChangeFeed
-from jupyter_async_exec.store import ExecutionStore
 from jupyter_async_exec.testing.factories import make_submission, make_sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
     from jupyter_async_exec.core.execution import Execution
+    from jupyter_async_exec.store import ExecutionStore
 
 DEADLINE_S = 30.0
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[ExecutionStore]:
-    store = ExecutionStore(f"sqlite:///{tmp_path / 'store.sqlite'}")
-    yield store
-    store.close()
 
 
 class Ear:

@@ -21,23 +21,17 @@ from jupyter_async_exec.errors import (
     StartCancelledError,
     UnavailableError,
 )
-from jupyter_async_exec.store import ExecutionStore
 from jupyter_async_exec.testing.factories import make_submission
 from jupyter_async_exec.testing.scripted_backend import ScriptedBackend
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
+    from jupyter_async_exec.store import ExecutionStore
+
     Dispatch = Callable[..., AbstractAsyncContextManager[Dispatcher]]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[ExecutionStore]:
-    store = ExecutionStore(f"sqlite:///{tmp_path / 'store.sqlite'}")
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -15,20 +15,14 @@ from jupyter_async_exec.core.execution import Execution, Reason, Status
 from jupyter_async_exec.core.resources import Room
 from jupyter_async_exec.dispatcher import Dispatcher, loop
 from jupyter_async_exec.errors import KernelMissingError, UnavailableError
-from jupyter_async_exec.store import ExecutionStore
 from jupyter_async_exec.testing.factories import make_submission
 from jupyter_async_exec.testing.scripted_backend import ScriptedBackend
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[ExecutionStore]:
-    store = ExecutionStore(f"sqlite:///{tmp_path / 'store.sqlite'}")
-    yield store
-    store.close()
+    from jupyter_async_exec.store import ExecutionStore
 
 
 @pytest.fixture

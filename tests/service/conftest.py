@@ -9,14 +9,13 @@ import pytest
 from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.service.ports import KernelInfo
 from jupyter_async_exec.service.use_cases import ExecutionService
-from jupyter_async_exec.store import ExecutionStore
 from jupyter_async_exec.testing.scripted_backend import ScriptedBackend
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.store import ExecutionStore
 
 
 class OneKernel:
@@ -43,13 +42,6 @@ class NoFiles:
 
     def local_root(self) -> Path | None:
         return None
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[ExecutionStore]:
-    store = ExecutionStore(f"sqlite:///{tmp_path / 'store.sqlite'}")
-    yield store
-    store.close()
 
 
 def make_service(store: ExecutionStore, folder: Path, **changes: Any) -> ExecutionService:

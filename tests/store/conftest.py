@@ -1,8 +1,7 @@
-"""Empty stores, quickly: made once by the migrations, then copied; on each kind of database."""
+"""Empty stores on each kind of database; the one on PostgreSQL is emptied for each test."""
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,26 +10,7 @@ from jupyter_async_exec.store import ExecutionStore
 from tests.store.emptying import empty
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from tests.postgres import Cluster
-
-
-@pytest.fixture(scope="session")
-def empty_store_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("empty") / "store.sqlite"
-    ExecutionStore(f"sqlite:///{path}").close()
-    return path
-
-
-@pytest.fixture
-def store_file(empty_store_file: Path, tmp_path: Path) -> Path:
-    folder = tmp_path / "store"
-    folder.mkdir(mode=0o700)
-    path = folder / "store.sqlite"
-    shutil.copy(empty_store_file, path)
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -54,10 +34,3 @@ def store_url(request: pytest.FixtureRequest) -> str:
         return f"sqlite:///{request.getfixturevalue('store_file')}"
     url: str = request.getfixturevalue("postgres_url")
     return url
-
-
-@pytest.fixture
-def store(store_url: str) -> Iterator[ExecutionStore]:
-    store = ExecutionStore(store_url)
-    yield store
-    store.close()

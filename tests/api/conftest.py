@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,9 +13,11 @@ from jsonschema import Draft202012Validator
 from tornado.httpclient import HTTPClientError
 
 from jupyter_async_exec.api.contract import contract
+from jupyter_async_exec.defaults import STORE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
 
 class Answer:
@@ -110,6 +113,14 @@ def template_of(path: str) -> str | None:
         if re.fullmatch(pattern, "/" + path.strip("/")):
             return str(template)
     return None
+
+
+@pytest.fixture
+def data_dir(data_dir: Path, empty_store_file: Path) -> Path:
+    """The folder for executions, with an empty store in it."""
+    data_dir.mkdir(mode=0o700)
+    shutil.copy(empty_store_file, data_dir / STORE_FILE)
+    return data_dir
 
 
 @pytest.fixture

@@ -462,6 +462,8 @@ def _resources(declared: Resources, gpus: Gpus, memory_bytes: int | None) -> dic
 
 def install(dask_worker: Any = None) -> None:
     """Add the agent to the Dask worker in whose process this is called; twice is once."""
+    from jupyter_async_exec.backends.dask.link import frame
+
     if OPERATION in dask_worker.handlers:
         return
     # Beside the worker's own folder, which goes with the worker. The name keeps machines
@@ -479,6 +481,7 @@ def install(dask_worker: Any = None) -> None:
     )
 
     async def answer(verb: str, store: str, fields: bytes, content: bytes) -> JSONObject:
-        return await agent.answer(verb, store, fields, content)
+        answer = await agent.answer(verb, store, fields, content)
+        return {**answer, "content": frame(answer.get("content", b""))}
 
     dask_worker.handlers[OPERATION] = answer

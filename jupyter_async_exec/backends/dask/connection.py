@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jupyter_async_exec.backends.dask.link import Link
+    from jupyter_async_exec.backends.dask.protocol import Content
     from jupyter_async_exec.backends.dask.roster import Roster, Worker
     from jupyter_async_exec.backends.dask.settings import DaskSettings
     from jupyter_async_exec.core.json_types import JSONObject
@@ -98,7 +99,7 @@ class Connection:
         content: bytes = b"",
         *,
         timeout_s: float = CALL_TIMEOUT_S,
-    ) -> tuple[JSONObject, bytes]:
+    ) -> tuple[JSONObject, Content]:
         """Have the agent of a worker do something; in the link's thread, as `Link.ask`."""
         return await self.link.ask(
             worker.address,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from jupyter_async_exec.backends.base import AttemptKey
     from jupyter_async_exec.backends.dask.connection import Connection
+    from jupyter_async_exec.backends.dask.protocol import Content
     from jupyter_async_exec.backends.dask.roster import Worker
     from jupyter_async_exec.core.json_types import JSONObject
 
@@ -293,7 +294,7 @@ def _lengths_from_json(fields: JSONObject) -> dict[str, int]:
     return {str(name): int(length) for name, length in fields.items()}
 
 
-def _news_from_json(fields: JSONObject, content: bytes) -> dict[str, News]:
+def _news_from_json(fields: JSONObject, content: Content) -> dict[str, News]:
     """Return what came with the states of attempts, by their names."""
     found = {}
     for name, each in fields.items():

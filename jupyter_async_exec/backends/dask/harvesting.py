@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from jupyter_async_exec.backends.dask.following import Follower
     from jupyter_async_exec.backends.dask.mirror import Mirror
     from jupyter_async_exec.backends.dask.parcels import Lacking, Parcel
+    from jupyter_async_exec.backends.dask.protocol import Content
     from jupyter_async_exec.backends.dask.roster import Worker
     from jupyter_async_exec.backends.dask.shared import Way
     from jupyter_async_exec.core.execution import Execution
@@ -161,7 +162,7 @@ class Harvester:
     async def _carry(self, worker: Worker, arrivals: Arrivals, lacking: Sequence[Lacking]) -> None:
         """Bring what is lacking: pieces travel while others are written, and those verified."""
         asking = Asking(lacking)
-        under_way: deque[asyncio.Task[tuple[JSONObject, bytes]]] = deque()
+        under_way: deque[asyncio.Task[tuple[JSONObject, Content]]] = deque()
         keeping: asyncio.Task[None] | None = None
         try:
             while True:

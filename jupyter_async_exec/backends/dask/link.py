@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from distributed import __version__ as distributed_release  # type: ignore[attr-defined]
 from distributed.core import ConnectionPool, send_recv
+from distributed.protocol.serialize import Serialized
 from distributed.security import Security
 
 from jupyter_async_exec.backends.dask import agent
@@ -29,6 +30,7 @@ from jupyter_async_exec.errors import UnavailableError
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
 
+    from jupyter_async_exec.backends.dask.protocol import Content
     from jupyter_async_exec.backends.dask.settings import DaskSettings
     from jupyter_async_exec.core.json_types import JSONObject
 
@@ -41,6 +43,8 @@ CONNECT_TIMEOUT_S = 5.0
 DIRECT_TIMEOUT_S = 2.0
 #: What does not end within this time when the link is closed is left to the system.
 CLOSE_S = 2.0
+#: What is longer travels beside the message and not within it, where it would be copied.
+FRAME_BYTES = 64 * 1024
 #: Only its name, which the worker looks up in its own installation.
 _INSTALL: bytes = pickle.dumps(agent.install)
 
@@ -142,7 +146,7 @@ class Link:
         *,
         is_direct: bool,
         timeout_s: float = CALL_TIMEOUT_S,
-    ) -> tuple[JSONObject, bytes]:
+    ) -> tuple[JSONObject, Content]:
         """Have the agent of a worker do something.
 
         Raises
@@ -166,7 +170,7 @@ class Link:
             raise error_from_json(decode(answer["error"]))
         if "fields" not in answer:
             raise UnreachableError(f"The worker {worker} does not know us any more.")
-        return decode(answer["fields"]), answer["content"]
+        return decode(answer["fields"]), _content_of(answer["content"])
 
     async def _install(self, worker: str, *, is_direct: bool) -> None:
         message = {"op": "run", "function": _INSTALL, "wait": True}
@@ -294,6 +298,22 @@ def _learn_protocol(address: str) -> None:
         raise UnavailableError(
             f"{address} is reached through a Gateway: pip install dask-gateway beside this server."
         ) from error
+
+
+def frame(content: bytes) -> Any:
+    """Return what Dask sends in the place of `content`: that itself, or a frame with nothing else.
+
+    What says nothing of how to read it is never unpickled by whoever gets it.
+    """
+    return Serialized({}, [content]) if len(content) > FRAME_BYTES else content  # type: ignore[no-untyped-call]
+
+
+def _content_of(sent: Any) -> Content:
+    if not isinstance(sent, Serialized):
+        content: bytes = sent
+        return content
+    frames: list[Content] = sent.frames
+    return frames[0] if len(frames) == 1 else b"".join(frames)
 
 
 def distributed_version() -> str:

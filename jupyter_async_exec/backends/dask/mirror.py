@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jupyter_async_exec.backends.base import AttemptKey, Observation
-    from jupyter_async_exec.backends.dask.protocol import State
+    from jupyter_async_exec.backends.dask.protocol import Content, State
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.resources import Resources
     from jupyter_async_exec.objects.base import ObjectStore
@@ -39,7 +39,7 @@ class News:
     offsets: Mapping[str, int]
     #: How much came of each file (bytes), in the order of the content.
     lengths: Mapping[str, int]
-    content: bytes
+    content: Content
 
 
 class Mirror:

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jupyter_async_exec.backends.dask.protocol import PIECE_BYTES
+from jupyter_async_exec.backends.dask.protocol import PIECE_BYTES, Content
 from jupyter_async_exec.errors import InvalidRequestError, UnavailableError
 from jupyter_async_exec.objects.local_batch import write_all
 
@@ -40,10 +40,10 @@ class Piece:
 #: An object and how many bytes of it are there already.
 Lacking = tuple[str, int]
 #: Pieces, and their bytes one after the other.
-Parcel = tuple[list[Piece], bytes]
+Parcel = tuple[list[Piece], Content]
 
 
-def pack(store: ObjectStore, lacking: Sequence[Lacking]) -> Parcel:
+def pack(store: ObjectStore, lacking: Sequence[Lacking]) -> tuple[list[Piece], bytes]:
     """Return the first pieces of what is lacking, as many as one message carries.
 
     Raises
@@ -112,11 +112,11 @@ class Asking:
             self._waits = False
 
 
-def choose_pieces(pieces: Sequence[Piece], content: bytes, lacking: Sequence[Lacking]) -> Parcel:
+def choose_pieces(pieces: Sequence[Piece], content: Content, lacking: Sequence[Lacking]) -> Parcel:
     """Return those pieces, with their bytes, that begin where something is lacking."""
     wanted = dict(lacking)
     chosen: list[Piece] = []
-    contents: list[bytes] = []
+    contents: list[Content] = []
     begin = 0
     for piece in pieces:
         if wanted.get(piece.object_id) == piece.offset:
@@ -161,7 +161,7 @@ class Arrivals:
                 found[object_id] = _size_bytes(self._store.arrival_path(object_id, self._sender))
         return list(found.items())
 
-    def add(self, pieces: Sequence[Piece], content: bytes) -> None:
+    def add(self, pieces: Sequence[Piece], content: Content) -> None:
         """Take pieces whose bytes follow each other in `content`, and keep what is whole.
 
         Raises
@@ -171,7 +171,7 @@ class Arrivals:
         """
         self.keep(self.gather(pieces, content))
 
-    def gather(self, pieces: Sequence[Piece], content: bytes) -> dict[str, Path]:
+    def gather(self, pieces: Sequence[Piece], content: Content) -> dict[str, Path]:
         """Take pieces whose bytes follow each other in `content`; return what is whole now.
 
         Raises

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from jupyter_async_exec import errors
 from jupyter_async_exec.core.clock import utc_now
@@ -14,6 +14,9 @@ from jupyter_async_exec.errors import AsyncExecError, UnavailableError
 
 if TYPE_CHECKING:
     from jupyter_async_exec.core.json_types import JSONObject, JSONValue
+
+#: Bytes beside the fields of a message.
+Content: TypeAlias = bytes | memoryview
 
 #: The operation that the agent adds to those of a Dask worker.
 OPERATION = "jupyter_async_exec"

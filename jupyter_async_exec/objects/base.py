@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from jupyter_async_exec.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from jupyter_async_exec.core.json_types import JSONObject
@@ -332,13 +332,16 @@ class ObjectStore(ABC):
         """
         raise InvalidRequestError(f"{object_id} cannot be carried to this store.")
 
-    def adopt(self, arrived: Mapping[str, Path]) -> None:
+    def adopt(self, arrived: Mapping[str, Path], *, verified: Collection[str] = ()) -> None:  # noqa: ARG002
         """Keep objects whose pieces have all arrived; all are durable together.
 
         Parameters
         ----------
         arrived
             Object id to `arrival_path`. The files are gone afterwards, whatever happened.
+        verified
+            Those among them that were compared with their ids while they were written; the
+            others are read once more.
 
         Raises
         ------

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ZSTD_LEVEL = 3
+#: For what hardly shrinks: as good there, and more than twice as fast.
+QUICK_LEVEL = 1
+HARDLY = 0.95
 #: Syncs that wait for the disk at the same time: it answers several with one flush.
 N_SYNCERS = 4
 #: Objects remembered as synced; a submission of an unchanged project waits for no disk.
@@ -314,12 +317,12 @@ def _new_file(place: str) -> Iterator[tuple[int, str]]:
 def _compress(source: int, target: int, limit_bytes: int) -> tuple[str, int]:
     """Write the object of what `source` gives; return its id and its size in bytes."""
     digest = hashlib.sha256()
-    compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compressobj()
+    chunk = _read_source(source, min(CHUNK_BYTES, limit_bytes))
+    compressor = zstandard.ZstdCompressor(level=_choose_level(chunk)).compressobj()
     size_bytes = compressed_bytes = crc = 0
     write_all(target, bytes(HEADER.size))
     ended = False
     while not ended:
-        chunk = _read_source(source, min(CHUNK_BYTES, limit_bytes - size_bytes))
         ended = not chunk
         size_bytes += len(chunk)
         digest.update(chunk)
@@ -327,9 +330,17 @@ def _compress(source: int, target: int, limit_bytes: int) -> tuple[str, int]:
         compressed_bytes += len(piece)
         crc = zlib.crc32(piece, crc)
         write_all(target, piece)
+        if not ended:
+            chunk = _read_source(source, min(CHUNK_BYTES, limit_bytes - size_bytes))
     os.lseek(target, 0, os.SEEK_SET)
     write_all(target, pack_header(size_bytes, compressed_bytes, crc))
     return digest.hexdigest(), size_bytes
+
+
+def _choose_level(sample: bytes) -> int:
+    """Return the level at which bytes that begin like these are compressed."""
+    packed = zstandard.ZstdCompressor(level=QUICK_LEVEL).compress(sample)
+    return QUICK_LEVEL if len(packed) > HARDLY * len(sample) else ZSTD_LEVEL
 
 
 class _SourceError(Exception):

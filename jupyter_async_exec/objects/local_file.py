@@ -16,6 +16,7 @@ import zstandard
 from jupyter_async_exec.errors import CorruptObjectError, NotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 CHUNK_BYTES = 1024 * 1024
@@ -224,6 +225,94 @@ def verify_file(object_id: str, path: Path) -> None:
     with reader:
         while reader.read(CHUNK_BYTES):
             pass
+
+
+class Verifier:
+    """Is given the file of an object as it is written, and tells at its end whether it is one.
+
+    Whatever it is given, it takes little memory.
+
+    Parameters
+    ----------
+    object_id
+        The object that it should be.
+    """
+
+    def __init__(self, object_id: str) -> None:
+        self._object_id = object_id
+        self._hash = hashlib.sha256()
+        self._header = b""
+        self._size_bytes = self._left_bytes = self._expected = 0
+        self._crc = self._plain_bytes = 0
+        # Gives its output in portions: a few compressed bytes may be gigabytes.
+        self._plain = zstandard.ZstdDecompressor().stream_writer(
+            cast("IO[bytes]", _Sink(self._take)), write_size=CHUNK_BYTES, closefd=False
+        )
+        self._is_wrong = False
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Look at what comes next."""
+        view = memoryview(data)
+        n_lacking = HEADER.size - len(self._header)
+        if n_lacking > 0:
+            self._header += bytes(view[:n_lacking])
+            view = view[n_lacking:]
+            if len(self._header) == HEADER.size:
+                self._read_header()
+        if self._is_wrong or not view:
+            return
+        self._left_bytes -= len(view)
+        self._crc = zlib.crc32(view, self._crc)
+        try:
+            self._plain.write(view)
+        except (zstandard.ZstdError, CorruptObjectError):
+            self._is_wrong = True
+
+    def is_right(self) -> bool:
+        """Tell whether all that was given is the file of the object."""
+        sizes = SIZES.pack(self._size_bytes, self._size_bytes_packed())
+        return (
+            not self._is_wrong
+            and len(self._header) == HEADER.size
+            and not self._left_bytes
+            and self._plain_bytes == self._size_bytes
+            and zlib.crc32(sizes, self._crc) == self._expected
+            and self._hash.hexdigest() == self._object_id
+        )
+
+    def _read_header(self) -> None:
+        packed_bytes = self._size_bytes_packed()
+        try:
+            found = parse_header(self._header, HEADER.size + packed_bytes, self._object_id)
+        except CorruptObjectError:
+            self._is_wrong = True
+        else:
+            self._size_bytes, self._left_bytes, self._expected = found
+
+    def _size_bytes_packed(self) -> int:
+        """Return how many compressed bytes the header announces."""
+        if len(self._header) < HEADER.size:
+            return 0
+        packed_bytes: int = HEADER.unpack(self._header)[3]
+        return packed_bytes
+
+    def _take(self, data: bytes) -> None:
+        self._plain_bytes += len(data)
+        if self._plain_bytes > self._size_bytes:
+            raise corrupt(self._object_id)
+        self._hash.update(data)
+
+
+class _Sink:
+    """A file that passes on what is written to it."""
+
+    def __init__(self, take: Callable[[bytes], None]) -> None:
+        self._take = take
+
+    def write(self, data: bytes) -> int:
+        """Pass it on."""
+        self._take(data)
+        return len(data)
 
 
 class _CheckedSource:

@@ -28,7 +28,7 @@ from jupyter_async_exec.objects.local_file import HEADER, parse_header, verify_f
 from jupyter_async_exec.objects.use_marks import GOING, USED, UseMarks, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from jupyter_async_exec.objects.bucket import Bucket
 
@@ -103,12 +103,13 @@ class RemoteObjectStore(ObjectStore):
         self._tidy()
 
     @override
-    def adopt(self, arrived: Mapping[str, Path]) -> None:
+    def adopt(self, arrived: Mapping[str, Path], *, verified: Collection[str] = ()) -> None:
         try:
             for object_id, path in arrived.items():
-                verify_file(object_id, path)
+                if object_id not in verified:
+                    verify_file(object_id, path)
             self._send({object_id: (str(path), True) for object_id, path in arrived.items()})
-            self._cache.adopt(arrived)
+            self._cache.adopt(arrived, verified=arrived)
         finally:
             for path in arrived.values():
                 path.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from jupyter_async_exec.backends.dask.protocol import PIECE_BYTES, Content
 from jupyter_async_exec.errors import InvalidRequestError, UnavailableError
 from jupyter_async_exec.objects.local_batch import write_all
+from jupyter_async_exec.objects.local_file import Verifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -150,6 +151,10 @@ class Arrivals:
     def __init__(self, store: ObjectStore, sender: str) -> None:
         self._store = store
         self._sender = sender
+        #: Of what has come from its beginning since this was made.
+        self._verifiers: dict[str, Verifier] = {}
+        #: Whole, and compared with their ids on the way.
+        self._verified: set[str] = set()
 
     def lacking(self, object_ids: Iterable[str]) -> list[Lacking]:
         """Return which of these are not here, and how much of each is; the others count as used."""
@@ -187,12 +192,13 @@ class Arrivals:
             path = self._store.arrival_path(piece.object_id, self._sender)
             if _size_bytes(path) != piece.offset or piece.n_bytes > len(view):
                 raise InvalidRequestError(f"A piece of {piece.object_id} is out of its order.")
+            part, view = view[: piece.n_bytes], view[piece.n_bytes :]
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:
-                write_all(descriptor, view[: piece.n_bytes])
+                write_all(descriptor, part)
             finally:
                 os.close(descriptor)
-            view = view[piece.n_bytes :]
+            self._look_at(piece, part)
             if piece.is_last:
                 whole[piece.object_id] = path
         return whole
@@ -208,7 +214,22 @@ class Arrivals:
             There is no room.
         """
         if whole:
-            self._store.adopt(whole)
+            verified = {each for each in whole if each in self._verified}
+            self._verified -= verified
+            self._store.adopt(whole, verified=verified)
+
+    def _look_at(self, piece: Piece, part: memoryview) -> None:
+        """Compare a piece with its object on the way; what is wrong is found when it is kept."""
+        if not piece.offset:
+            self._verifiers[piece.object_id] = Verifier(piece.object_id)
+        verifier = self._verifiers.get(piece.object_id)
+        if verifier is None:
+            return  # An earlier process had its beginning.
+        verifier.update(part)
+        if piece.is_last:
+            del self._verifiers[piece.object_id]
+            if verifier.is_right():
+                self._verified.add(piece.object_id)
 
 
 def _size_bytes(path: os.PathLike[str]) -> int:

@@ -51,7 +51,7 @@ from jupyter_async_exec.snapshots.working_tree import WorkingTree
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.objects.base import ObjectStore
@@ -95,7 +95,7 @@ class LocalBackend(Backend):
     patience_s
         How long what an attempt left may be unreadable before that is believed.
     results
-        Where results go; default where snapshots come from.
+        Where the results of an attempt go; default where snapshots come from. Called in threads.
     owner
         The process with which attempts end; without one they outlive whoever started them.
     gpus
@@ -113,7 +113,7 @@ class LocalBackend(Backend):
         spares: int = 0,
         mlflow_dir: Path | None = None,
         patience_s: float = PATIENCE_S,
-        results: ObjectStore | None = None,
+        results: Callable[[AttemptKey], ObjectStore] | None = None,
         owner: Process | None = None,
         gpus: Gpus | None = None,
     ) -> None:
@@ -122,7 +122,7 @@ class LocalBackend(Backend):
         self._directory = directory
         self._mlflow_dir = mlflow_dir
         self._objects = objects
-        self._results = objects if results is None else results
+        self._results = results or (lambda _: objects)
         self._nice = nice
         self._vault = Vault(directory.with_name(SECRETS))
         self._warm = WarmPool(directory.with_name(SPARES), nice=nice, spares=spares)
@@ -344,7 +344,7 @@ class LocalBackend(Backend):
         except OSError as error:
             if not self._harvest_patience.is_over(key, error):
                 raise
-        collected = self._collect(directory)
+        collected = self._collect(key)
         kept, lost = self._keep(key, directory)
         return Harvest(
             output_object=kept[files.OUTPUT],
@@ -359,7 +359,7 @@ class LocalBackend(Backend):
     ) -> tuple[dict[str, str | None], tuple[Remark, ...]]:
         """Keep notebook, journal and log; what cannot be read costs itself and no other."""
         try:
-            object_ids = self._results.put_files([directory / name for name in _KEPT])
+            object_ids = self._results(key).put_files([directory / name for name in _KEPT])
             return dict(zip(_KEPT, object_ids, strict=True)), ()
         except InvalidRequestError:
             pass  # The notebook put something else in the place of a file.
@@ -371,7 +371,7 @@ class LocalBackend(Backend):
         for name, what in _KEPT.items():
             kept[name] = None
             try:
-                (kept[name],) = self._results.put_files([directory / name])
+                (kept[name],) = self._results(key).put_files([directory / name])
             except (OSError, InvalidRequestError) as error:
                 why = error.strerror if isinstance(error, OSError) else error
                 sentence = f"{what} could not be kept: {str(why).rstrip('.')}."
@@ -383,10 +383,11 @@ class LocalBackend(Backend):
         if directory.exists():
             # First: a file somebody still writes would be kept torn.
             _end_processes(directory)
-        return self._collect(directory, late=True)
+        return self._collect(key, late=True)
 
-    def _collect(self, directory: Path, *, late: bool = False) -> Collected:
+    def _collect(self, key: AttemptKey, *, late: bool = False) -> Collected:
         """Keep the files it made, all or since; damage costs these, never the notebook."""
+        directory = self._path(key)
         path, late_path = directory / BASELINE, directory / LATE_BASELINE
         if not path.exists():
             return Collected(artifacts=(), remarks=())
@@ -403,7 +404,7 @@ class LocalBackend(Backend):
             # Before anything is read: what changes from here on is late.
             present = json.dumps(record_baseline(tree).to_json()).encode()
             files.write_whole(late_path, present, durable=False)
-        return collect(tree, baseline, objects=self._results)
+        return collect(tree, baseline, objects=self._results(key))
 
     def _read_notebook(self, key: AttemptKey) -> bytes | None:
         return read_notebook(self._path(key))

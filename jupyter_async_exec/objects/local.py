@@ -36,7 +36,7 @@ from jupyter_async_exec.objects.local_file import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
 PLACE = re.compile(r"[0-9a-f]{2}")
 NAME = re.compile(r"[0-9a-f]{62}")
@@ -64,14 +64,25 @@ class LocalObjectStore(ObjectStore):
         Created if it is missing, readable by its owner only.
     is_synced
         Whether the disk is waited for; a cache need not survive a power loss.
+    kept
+        Called with each new object, in the thread that put it, before its batch has ended; only
+        where the disk is not waited for.
 
     Notes
     -----
     Source: `docs/reference/snapshot-format.md`. The write order is restic's.
     """
 
-    def __init__(self, directory: Path, *, is_synced: bool = True) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        is_synced: bool = True,
+        kept: Callable[[str], None] | None = None,
+    ) -> None:
+        assert kept is None or not is_synced
         self._is_synced = is_synced
+        self._kept = kept
         self._directory = Path(directory).absolute()
         with translating(str(self._directory)):
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -99,7 +110,11 @@ class LocalObjectStore(ObjectStore):
     def make_batch(self) -> LocalBatch:
         """Return a batch; whoever takes it calls `sync` if all went well, and always `discard`."""
         return LocalBatch(
-            str(self._directory), self._syncers, self._durable, is_synced=self._is_synced
+            str(self._directory),
+            self._syncers,
+            self._durable,
+            is_synced=self._is_synced,
+            kept=self._kept,
         )
 
     @override

@@ -24,7 +24,7 @@ from jupyter_async_exec.objects.local_file import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import ThreadPoolExecutor
     from pathlib import Path
 
@@ -81,6 +81,9 @@ class LocalBatch:
         What is known to survive a power loss; added to here.
     is_synced
         Whether the disk is waited for; a cache need not survive a power loss.
+    kept
+        Called with each new object, in the thread that put it, which then has its name already;
+        only where the disk is not waited for.
     """
 
     def __init__(
@@ -90,7 +93,9 @@ class LocalBatch:
         durable: Durable,
         *,
         is_synced: bool = True,
+        kept: Callable[[str], None] | None = None,
     ) -> None:
+        self._kept = kept
         self._directory = directory
         self._syncers = syncers
         self._durable = durable
@@ -229,6 +234,10 @@ class LocalBatch:
         if not is_first:
             # Another thread was quicker with the same bytes.
             _remove(path)
+        elif self._kept is not None:
+            os.replace(path, f"{self._place_of(object_id)}/{object_id[2:]}")  # noqa: PTH105
+            del self._unnamed[object_id]
+            self._kept(object_id)
 
     def _place(self, object_id: str) -> str:
         """Return the folder of an object, which is there afterwards."""

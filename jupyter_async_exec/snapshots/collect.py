@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from jupyter_async_exec.core.execution import Artifact, Remark
 from jupyter_async_exec.errors import InvalidRequestError
 from jupyter_async_exec.snapshots.ignore import is_environment, is_junk
-from jupyter_async_exec.snapshots.portions import read_in_portions
+from jupyter_async_exec.snapshots.portions import N_READERS, read_in_portions
 from jupyter_async_exec.snapshots.tree import listed, relative_path
 
 if TYPE_CHECKING:
@@ -188,7 +188,11 @@ class _Gathering:
             return [self._keep(name, writer) for name in names]
 
         return read_in_portions(
-            list(self.found), size_bytes=lambda name: self.found[name][1], read=keep_all
+            list(self.found),
+            size_bytes=lambda name: self.found[name][1],
+            read=keep_all,
+            # Just written, they are in memory: more than there are processors end no earlier.
+            n_readers=min(N_READERS, os.cpu_count() or 1),
         )
 
     def _keep(self, name: str, writer: ObjectWriter) -> Artifact | None:

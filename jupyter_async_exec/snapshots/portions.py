@@ -23,6 +23,7 @@ def read_in_portions(
     *,
     size_bytes: Callable[[FileT], int],
     read: Callable[[Sequence[FileT]], list[ReadT]],
+    n_readers: int = N_READERS,
 ) -> list[ReadT]:
     """Return what `read` returns for `files`, in their order.
 
@@ -38,11 +39,13 @@ def read_in_portions(
         How large one seems to be.
     read
         Reads a portion; called in several threads.
+    n_readers
+        So many of them at most.
     """
     portions = list(_portions(files, size_bytes))
     if len(portions) < 2:  # noqa: PLR2004  nothing to share out
         return read(files) if files else []
-    with ThreadPoolExecutor(min(N_READERS, len(portions))) as pool:
+    with ThreadPoolExecutor(min(n_readers, len(portions))) as pool:
         return [each for portion in pool.map(read, portions) for each in portion]
 
 

@@ -18,12 +18,9 @@ import platform
 import secrets
 import socket
 from dataclasses import astuple
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import psutil
-
-from jupyter_async_exec.backends.base import AttemptKey, Harvest
+from jupyter_async_exec.backends.base import AttemptKey
 from jupyter_async_exec.backends.dask.news import (
     GROWING,
     await_news,
@@ -33,18 +30,17 @@ from jupyter_async_exec.backends.dask.news import (
 )
 from jupyter_async_exec.backends.dask.parcels import Arrivals, pack, pieces_from_json
 from jupyter_async_exec.backends.dask.protocol import (
-    OPERATION,
     PROTOCOL,
     decode,
     encode,
     error_to_json,
     execution_of,
+    harvest_to_json,
     installed_release,
 )
+from jupyter_async_exec.backends.dask.results import PATIENCE_S, Gathered
 from jupyter_async_exec.backends.dask.room import make_room
-from jupyter_async_exec.backends.gpus import Gpus, find_gpus
-from jupyter_async_exec.backends.local import GPUS
-from jupyter_async_exec.core.resources import GPU, MEMORY_GB, fits, take, total
+from jupyter_async_exec.core.resources import fits, take, total
 from jupyter_async_exec.errors import (
     AsyncExecError,
     ConflictError,
@@ -57,9 +53,11 @@ from jupyter_async_exec.snapshots.manifest import load_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
     from jupyter_async_exec.backends.dask.news import Answer
     from jupyter_async_exec.backends.dask.room import Room
+    from jupyter_async_exec.backends.gpus import Gpus
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.core.resources import Resources
     from jupyter_async_exec.objects.local_cache import Cache
@@ -71,8 +69,6 @@ LOOK_S = 1.0
 ENDING_LOOK_S = 0.05
 #: No watch takes longer, so that a broken connection is noticed.
 LONGEST_WATCH_S = 30.0
-#: Whoever asks for what is still being gathered or fetched is told so after this time (s).
-PATIENCE_S = 20.0
 
 _log = logging.getLogger(__name__)
 
@@ -255,26 +251,28 @@ class Agent:
 
     async def _harvest(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
         """Return what an attempt left, with as much of it as fits; or that this is under way."""
-        room, key = await self._room(store), _key(fields)
-        task = (key, bool(fields["is_late"]))
-        if task not in room.harvests:
-            if not room.attempt(key).exists():
-                raise NotFoundError(f"Nothing is left here of the attempt {key}.")
-            # Who asks again meanwhile waits for the same.
-            room.harvests[task] = asyncio.create_task(
-                _gather_harvest(room, *task, fields["way"], str(fields["probe"]))
-            )
-        harvesting = room.harvests[task]
-        await asyncio.wait([harvesting], timeout=PATIENCE_S)
-        if not harvesting.done():
-            return {"is_working": True}, b""
-        room.harvests.pop(task, None)
-        harvest, problem = harvesting.result()
-        found: JSONObject = {"harvest": _harvest_to_json(harvest), "pieces": [], "problem": problem}
-        if problem == "":
+        room, key, is_late = await self._room(store), _key(fields), bool(fields["is_late"])
+        if key not in room.results and not room.attempt(key).exists():
+            raise NotFoundError(f"Nothing is left here of the attempt {key}.")
+        results = await room.results_of(key)
+        n_known = None if fields["way"] else int(fields["n_ready"])
+        gathered = await results.gather(
+            lambda: _gather(room, key, is_late, fields["way"], str(fields["probe"])),
+            is_late=is_late,
+            n_known=n_known,
+        )
+        if gathered is None:
+            ready = [] if n_known is None else results.ready(n_known)
+            return {"is_working": True, "ready": ready}, b""
+        found: JSONObject = {
+            "harvest": harvest_to_json(gathered.harvest),
+            "pieces": [],
+            "problem": gathered.problem,
+        }
+        if gathered.problem == "":
             return found, b""
-        wanted = [(object_id, 0) for object_id in _travelling(harvest)]
-        pieces, content = await asyncio.to_thread(pack, room.results, wanted)
+        wanted = [(object_id, 0) for object_id in gathered.object_ids]
+        pieces, content = await asyncio.to_thread(pack, results.store, wanted)
         found["pieces"] = [astuple(piece) for piece in pieces]
         return found, content
 
@@ -284,14 +282,12 @@ class Agent:
         await room.backend.cancel(key)
         async with room.locks.setdefault(key, asyncio.Lock()):
             room.bar(key)
-            harvests = [room.harvests.pop((key, is_late), None) for is_late in (False, True)]
-            await asyncio.gather(*filter(None, harvests), return_exceptions=True)
+            results = room.results.pop(key, None)
+            if results is not None:
+                await results.discard()
             await room.backend.discard(key)
             room.vault.discard(key.execution_id)
             self._begun.pop((store, key), None)
-            mine = room.harvested.pop(key, set())
-            for object_id in mine.difference(*room.harvested.values()):
-                await asyncio.to_thread(room.results.delete, object_id)
         room.locks.pop(key, None)
         room.changed.set()
         return {}, b""
@@ -366,30 +362,30 @@ class Agent:
 
     async def _take(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
         room = await self._room(store)
+        key = _key(fields)
+        if key not in room.results:
+            raise NotFoundError(f"Nothing is gathered here of the attempt {key}.")
         wanted = [(str(object_id), int(offset)) for object_id, offset in fields["wanted"]]
-        pieces, content = await asyncio.to_thread(pack, room.results, wanted)
+        pieces, content = await asyncio.to_thread(pack, room.results[key].store, wanted)
         return {"pieces": [astuple(piece) for piece in pieces]}, content
 
 
-async def _gather_harvest(
+async def _gather(
     room: Room, key: AttemptKey, is_late: bool, way: JSONObject | None, probe: str
-) -> tuple[Harvest, str | None]:
-    """Return what an attempt left.
-
-    Its objects are where the server keeps them; or else the second says why not, or is None
-    where that is nowhere but with the server.
-    """
+) -> Gathered:
+    if not room.attempt(key).exists():
+        raise NotFoundError(f"Nothing is left here of the attempt {key}.")
     if is_late:
         harvest = await room.backend.harvest_late(key)
     else:
         # It uses nothing but the attempt's folder.
         harvest = await room.backend.harvest(key, execution=None)  # type: ignore[arg-type]
-    room.harvested.setdefault(key, set()).update(_ids(harvest))
-    shared = room.shared(way)
+    gathered, shared = Gathered(harvest), room.shared(way)
     if shared is None:
-        return harvest, None
-    ids = _travelling(harvest)
-    return harvest, await asyncio.to_thread(shared.send, ids, room.results, probe=probe)
+        return gathered
+    store = room.results[key].store
+    problem = await asyncio.to_thread(shared.send, gathered.object_ids, store, probe=probe)
+    return Gathered(harvest, problem)
 
 
 def _key(fields: JSONObject) -> AttemptKey:
@@ -406,30 +402,6 @@ def _touch(cache: Cache, snapshot_id: str) -> None:
             cache.touch(object_id)
 
 
-def _ids(harvest: Harvest) -> set[str]:
-    named = (harvest.output_object, harvest.journal_object, harvest.log_object)
-    return {each for each in named if each} | {each.object_id for each in harvest.artifacts}
-
-
-def _travelling(harvest: Harvest) -> list[str]:
-    """Return the objects of a harvest that are only here: journal and log are there already."""
-    ids = [harvest.output_object, *(each.object_id for each in harvest.artifacts)]
-    return [each for each in dict.fromkeys(ids) if each]
-
-
-def _harvest_to_json(harvest: Harvest) -> JSONObject:
-    return {
-        "output_object": harvest.output_object,
-        "journal_object": harvest.journal_object,
-        "log_object": harvest.log_object,
-        "artifacts": [
-            [each.name, each.object_id, each.size_bytes, each.media_type]
-            for each in harvest.artifacts
-        ],
-        "remarks": [[each.kind, each.message, each.cell_index] for each in harvest.remarks],
-    }
-
-
 def _read_place(base: Path) -> str:
     """Return what names this machine's folder, the same for all its workers, now and later."""
     path = base / "place.json"
@@ -441,47 +413,3 @@ def _read_place(base: Path) -> str:
             os.link(mine, path)
         mine.unlink()
     return str(json.loads(path.read_bytes())["place"])
-
-
-def _find_gpus(n: float | None) -> tuple[str, ...]:
-    """Return the GPUs of a worker: so many as its resources say, or all that it sees."""
-    found = find_gpus()
-    if n is None:
-        return found
-    return (found or tuple(str(number) for number in range(int(n))))[: int(n)]
-
-
-def _resources(declared: Resources, gpus: Gpus, memory_bytes: int | None) -> dict[str, float]:
-    """Return what attempts of a worker share: what it declares, and what it is known to have."""
-    known: dict[str, float] = {MEMORY_GB: (memory_bytes or psutil.virtual_memory().total) / 1e9}
-    if gpus.ids:
-        known[GPU] = len(gpus.ids)
-    given = {str(name): float(amount) for name, amount in declared.items() if name != GPU}
-    return known | given
-
-
-def install(dask_worker: Any = None) -> None:
-    """Add the agent to the Dask worker in whose process this is called; twice is once."""
-    from jupyter_async_exec.backends.dask.link import frame
-
-    if OPERATION in dask_worker.handlers:
-        return
-    # Beside the worker's own folder, which goes with the worker. The name keeps machines
-    # apart that share it.
-    base = Path(dask_worker.local_directory).parent / "jupyter-async-exec" / socket.gethostname()
-    declared = dask_worker.state.total_resources
-    limit_bytes = dask_worker.memory_manager.memory_limit
-    # Who declares GPUs wants them looked after.
-    gpus = Gpus(base / GPUS, lambda: _find_gpus(declared.get(GPU)), hides=GPU in declared)
-    agent = Agent(
-        base,
-        slots=dask_worker.state.nthreads,
-        find_resources=lambda: _resources(declared, gpus, limit_bytes),
-        gpus=gpus,
-    )
-
-    async def answer(verb: str, store: str, fields: bytes, content: bytes) -> JSONObject:
-        answer = await agent.answer(verb, store, fields, content)
-        return {**answer, "content": frame(answer.get("content", b""))}
-
-    dask_worker.handlers[OPERATION] = answer

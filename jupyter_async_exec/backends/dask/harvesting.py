@@ -15,7 +15,8 @@ from jupyter_async_exec.backends.dask.parcels import (
     choose_pieces,
     pieces_from_json,
 )
-from jupyter_async_exec.core.execution import Artifact, Remark
+from jupyter_async_exec.backends.dask.protocol import harvest_from_json
+from jupyter_async_exec.core.execution import Remark
 from jupyter_async_exec.errors import CorruptObjectError, NotFoundError, UnavailableError
 from jupyter_async_exec.runner import files
 
@@ -73,10 +74,9 @@ class Harvester:
         worker = self._follower.worker_of(mirror)
         try:
             # Journal and log are here already, if nothing went wrong on their way.
-            (found, first), here = await asyncio.gather(
-                self._ask_harvest(worker, key, probe=execution.snapshot_id),
-                asyncio.to_thread(self._keep_mirrored, mirror),
-            )
+            keeping = asyncio.create_task(asyncio.to_thread(self._keep_mirrored, mirror))
+            asking = self._ask_harvest(worker, key, keeping, probe=execution.snapshot_id)
+            (found, first), here = await asyncio.gather(asking, keeping)
         except NotFoundError:
             mirror.is_gone = True
             return await self._harvest_here(mirror)
@@ -123,14 +123,24 @@ class Harvester:
         return found
 
     async def _ask_harvest(
-        self, worker: Worker, key: AttemptKey, *, probe: str = "", is_late: bool = False
+        self,
+        worker: Worker,
+        key: AttemptKey,
+        here: asyncio.Task[set[str]] | None = None,
+        *,
+        probe: str = "",
+        is_late: bool = False,
     ) -> tuple[Harvest, Parcel]:
-        """Return what an attempt left, and what of it came at once."""
+        """Return what an attempt left, and what of it came with the answer.
+
+        Large files come while the worker still gathers the others; those that are `here` do not.
+        """
         fields: JSONObject = {
             "key": str(key),
             "is_late": is_late,
             "way": self._way and asdict(self._way),
             "probe": probe,
+            "n_ready": 0,
         }
         while True:
             answer, content = await self._connection.ask(worker, "harvest", fields)
@@ -138,7 +148,13 @@ class Harvester:
             if not answer.get("is_working"):
                 self._connection.note_problem(worker, answer["problem"])
                 pieces = pieces_from_json(answer["pieces"])
-                return _harvest_from_json(answer["harvest"]), (pieces, content)
+                return harvest_from_json(answer["harvest"]), (pieces, content)
+            ready = [str(object_id) for object_id in answer["ready"]]
+            fields["n_ready"] += len(ready)
+            if ready:
+                known = set() if here is None else await here
+                wanted = [each for each in ready if each not in known]
+                await self._fetch(worker, key, wanted, ([], b""))
 
     async def _fetch(
         self, worker: Worker, key: AttemptKey, object_ids: Sequence[str], first: Parcel
@@ -152,14 +168,16 @@ class Harvester:
                 if first[0]:
                     await asyncio.to_thread(arrivals.add, *first)
                 else:
-                    await self._carry(worker, arrivals, lacking)
+                    await self._carry(worker, key, arrivals, lacking)
             except CorruptObjectError:
                 n_damaged += 1
                 if n_damaged >= N_TRIES:
                     raise
             first = [], b""
 
-    async def _carry(self, worker: Worker, arrivals: Arrivals, lacking: Sequence[Lacking]) -> None:
+    async def _carry(
+        self, worker: Worker, key: AttemptKey, arrivals: Arrivals, lacking: Sequence[Lacking]
+    ) -> None:
         """Bring what is lacking: pieces travel while others are written, and those verified."""
         asking = Asking(lacking)
         under_way: deque[asyncio.Task[tuple[JSONObject, Content]]] = deque()
@@ -167,7 +185,8 @@ class Harvester:
         try:
             while True:
                 while len(under_way) < N_UNDER_WAY and (wanted := asking.choose()):
-                    question = self._connection.ask(worker, "take", {"wanted": wanted})
+                    fields: JSONObject = {"key": str(key), "wanted": wanted}
+                    question = self._connection.ask(worker, "take", fields)
                     under_way.append(asyncio.create_task(question))
                 if not under_way:
                     break
@@ -188,25 +207,3 @@ class Harvester:
                 each.cancel()
             left = [*under_way, *([keeping] if keeping else [])]
             await asyncio.gather(*left, return_exceptions=True)
-
-
-def _harvest_from_json(fields: JSONObject) -> Harvest:
-    """Read what an agent says of a harvest; it comes from a machine that is not ours."""
-    return Harvest(
-        output_object=fields["output_object"],
-        journal_object=fields["journal_object"],
-        log_object=fields["log_object"],
-        artifacts=tuple(
-            Artifact(
-                name=str(name),
-                object_id=str(object_id),
-                size_bytes=int(size_bytes),
-                media_type=str(media_type),
-            )
-            for name, object_id, size_bytes, media_type in fields["artifacts"]
-        ),
-        remarks=tuple(
-            Remark(kind=str(kind), message=str(message), cell_index=cell_index)
-            for kind, message, cell_index in fields["remarks"]
-        ),
-    )

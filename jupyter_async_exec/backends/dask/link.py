@@ -14,7 +14,7 @@ from distributed.core import ConnectionPool, send_recv
 from distributed.protocol.serialize import Serialized
 from distributed.security import Security
 
-from jupyter_async_exec.backends.dask import agent
+from jupyter_async_exec.backends.dask import installing
 from jupyter_async_exec.backends.dask.protocol import (
     CALL_TIMEOUT_S,
     OPERATION,
@@ -46,7 +46,7 @@ CLOSE_S = 2.0
 #: What is longer travels beside the message and not within it, where it would be copied.
 FRAME_BYTES = 64 * 1024
 #: Only its name, which the worker looks up in its own installation.
-_INSTALL: bytes = pickle.dumps(agent.install)
+_INSTALL: bytes = pickle.dumps(installing.install)
 
 
 class Link:

@@ -8,8 +8,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from jupyter_async_exec import errors
+from jupyter_async_exec.backends.base import Harvest
 from jupyter_async_exec.core.clock import utc_now
-from jupyter_async_exec.core.execution import Execution, Limits, Status
+from jupyter_async_exec.core.execution import Artifact, Execution, Limits, Remark, Status
 from jupyter_async_exec.errors import AsyncExecError, UnavailableError
 
 if TYPE_CHECKING:
@@ -121,6 +122,42 @@ def execution_of(order: JSONObject) -> Execution:
         limits=Limits(**order["limits"]),
         provenance={"linked": order["linked"], "handed": order["handed"]},
         created_at=utc_now(),
+    )
+
+
+def harvest_to_json(harvest: Harvest) -> JSONObject:
+    """Return what an attempt left, for the other side."""
+    return {
+        "output_object": harvest.output_object,
+        "journal_object": harvest.journal_object,
+        "log_object": harvest.log_object,
+        "artifacts": [
+            [each.name, each.object_id, each.size_bytes, each.media_type]
+            for each in harvest.artifacts
+        ],
+        "remarks": [[each.kind, each.message, each.cell_index] for each in harvest.remarks],
+    }
+
+
+def harvest_from_json(fields: JSONObject) -> Harvest:
+    """Read what an agent says of a harvest; it comes from a machine that is not ours."""
+    return Harvest(
+        output_object=fields["output_object"],
+        journal_object=fields["journal_object"],
+        log_object=fields["log_object"],
+        artifacts=tuple(
+            Artifact(
+                name=str(name),
+                object_id=str(object_id),
+                size_bytes=int(size_bytes),
+                media_type=str(media_type),
+            )
+            for name, object_id, size_bytes, media_type in fields["artifacts"]
+        ),
+        remarks=tuple(
+            Remark(kind=str(kind), message=str(message), cell_index=cell_index)
+            for kind, message, cell_index in fields["remarks"]
+        ),
     )
 
 

@@ -8,9 +8,9 @@ import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from jupyter_async_exec.backends.dask.results import Results
 from jupyter_async_exec.backends.dask.shared import SharedObjects, Way
 from jupyter_async_exec.backends.local import LocalBackend
-from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.objects.local_cache import Cache
 from jupyter_async_exec.runner.processes import identify
 from jupyter_async_exec.runner.vault import SECRETS, Vault
@@ -18,7 +18,7 @@ from jupyter_async_exec.runner.vault import SECRETS, Vault
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jupyter_async_exec.backends.base import AttemptKey, Harvest
+    from jupyter_async_exec.backends.base import AttemptKey
     from jupyter_async_exec.backends.gpus import Gpus
     from jupyter_async_exec.core.json_types import JSONObject
 
@@ -34,7 +34,9 @@ class Room:
     directory: Path
     backend: LocalBackend
     cache: Cache
-    results: LocalObjectStore
+    #: What attempts left, and where it is kept until it has travelled.
+    results: dict[AttemptKey, Results]
+    results_directory: Path
     vault: Vault
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     locks: dict[AttemptKey, asyncio.Lock] = field(default_factory=dict)
@@ -42,12 +44,6 @@ class Room:
     beginning: set[AttemptKey] = field(default_factory=set)
     #: Attempts that were thrown away, or never came: a begin that comes late finds them here.
     discarded: dict[AttemptKey, None] = field(default_factory=dict)
-    #: Harvests under way, of each attempt, also late ones.
-    harvests: dict[tuple[AttemptKey, bool], asyncio.Task[tuple[Harvest, str | None]]] = field(
-        default_factory=dict
-    )
-    #: Objects that the harvest of each attempt put here.
-    harvested: dict[AttemptKey, set[str]] = field(default_factory=dict)
     #: What is being fetched, by the snapshot it belongs to; why not all of it could be.
     fetches: dict[str, asyncio.Task[str]] = field(default_factory=dict)
     _shared: dict[str, SharedObjects] = field(default_factory=dict)
@@ -55,6 +51,14 @@ class Room:
     def attempt(self, key: AttemptKey) -> Path:
         """Return the folder of an attempt."""
         return self.directory / ATTEMPTS / str(key)
+
+    async def results_of(self, key: AttemptKey) -> Results:
+        """Return where what an attempt left is gathered."""
+        if key not in self.results:
+            directory = self.results_directory / str(key)
+            made = await asyncio.to_thread(Results, directory, asyncio.get_running_loop())
+            self.results.setdefault(key, made)
+        return self.results[key]
 
     def shared(self, way: JSONObject | None) -> SharedObjects | None:
         """Return the objects that the server says this machine may reach itself, if it does."""
@@ -90,30 +94,28 @@ def make_room(base: Path, store: str, options: JSONObject, gpus: Gpus | None) ->
     directory = base / "stores" / store
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     cache = Cache(base / "objects")
-    results = _make_results(directory / "results")
+    results: dict[AttemptKey, Results] = {}
     backend = LocalBackend(
         directory / ATTEMPTS,
         objects=cache,
-        results=results,
+        results=lambda key: results[key].store,
         nice=int(options.get("nice", 0)),
         spares=int(options.get("spares", 0)),
         owner=identify(os.getpid()),
         gpus=gpus,
     )
-    return Room(directory, backend, cache, results, Vault(directory / SECRETS))
+    results_directory = _clear_results(directory / "results")
+    return Room(directory, backend, cache, results, results_directory, Vault(directory / SECRETS))
 
 
-def _make_results(directory: Path) -> LocalObjectStore:
-    """Make where this process keeps results until they have travelled.
-
-    They need not survive it: the attempts' folders do, and are harvested again then.
-    """
+def _clear_results(directory: Path) -> Path:
+    """Return where this process keeps results; those of processes that are gone are removed."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in directory.iterdir():
         pid, _, _ = path.name.partition("-")
         if not (pid.isdecimal() and path.name == _process_name(int(pid))):
             shutil.rmtree(path, ignore_errors=True)
-    return LocalObjectStore(directory / _process_name(os.getpid()), is_synced=False)
+    return directory / _process_name(os.getpid())
 
 
 def _process_name(pid: int) -> str:

@@ -17,7 +17,9 @@ from jupyter_async_exec.backends.dask.parcels import (
     rest_of,
 )
 from jupyter_async_exec.errors import CorruptObjectError, InvalidRequestError
+from jupyter_async_exec.objects import local
 from jupyter_async_exec.objects.local import LocalObjectStore
+from jupyter_async_exec.objects.local_file import verify_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,6 +88,25 @@ def test_an_interrupted_transfer_goes_on_where_it_stopped(
 
     assert n_sent == 4
     assert there.get(object_id) == content
+
+
+def test_only_what_an_earlier_process_began_to_take_in_is_read_again(
+    here: LocalObjectStore, there: LocalObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_again: list[str] = []
+
+    def verify(object_id: str, path: Path) -> None:
+        read_again.append(object_id)
+        verify_file(object_id, path)
+
+    monkeypatch.setattr(local, "verify_file", verify)
+    at_once, interrupted = here.put(os.urandom(3_500)), here.put(os.urandom(3_500))
+    carry(here, there, [interrupted], n_messages=2)
+
+    carry(here, there, [at_once, interrupted])
+
+    assert read_again == [interrupted]
+    assert all(there.contains(each) for each in (at_once, interrupted))
 
 
 def test_a_damaged_object_is_refused_and_can_be_sent_again(

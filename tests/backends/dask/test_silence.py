@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jupyter_async_exec.backends.base import AttemptKey
-from jupyter_async_exec.backends.dask import agent as agent_module
-from jupyter_async_exec.backends.dask import following, harvesting, parcels
+from jupyter_async_exec.backends.dask import following, harvesting, parcels, results
 from jupyter_async_exec.backends.dask import roster as roster_module
 from jupyter_async_exec.backends.local import LocalBackend
 from jupyter_async_exec.core.execution import Reason, Status
@@ -247,7 +246,7 @@ async def test_results_that_take_long_to_gather_are_gathered_once(
             await asyncio.sleep(0.01)
         return await harvest_there(self, key, execution)
 
-    monkeypatch.setattr(agent_module, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(results, "PATIENCE_S", 0.01)
     monkeypatch.setattr(LocalBackend, "harvest", harvest_slowly)
     async with scene(tmp_path, objects) as (backend, link):
         quick = claimed(objects, "open('made', 'w').write('it')")
@@ -259,6 +258,35 @@ async def test_results_that_take_long_to_gather_are_gathered_once(
         assert n_harvests == 1
         assert [objects.get(each.object_id) for each in harvest.artifacts] == [b"it"]
         assert "take" not in link.asked
+
+
+async def test_large_files_travel_while_others_are_gathered(
+    objects: LocalObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harvest_there = LocalBackend.harvest
+
+    async def harvest_and_linger(
+        self: LocalBackend, key: AttemptKey, execution: Execution
+    ) -> Harvest:
+        harvest = await harvest_there(self, key, execution)
+        async with asyncio.timeout(30):
+            while "take" not in link.asked:
+                await asyncio.sleep(0.01)
+        return harvest
+
+    monkeypatch.setattr(results, "EARLY_BYTES", 10_000)
+    monkeypatch.setattr(LocalBackend, "harvest", harvest_and_linger)
+    async with scene(tmp_path, objects) as (backend, link):
+        made = "import os\nfor i in range(2): open(f'{i}', 'wb').write(os.urandom(20_000))"
+        large = claimed(objects, made)
+        await backend.start(large)
+        await wait_for_end(backend, large)
+
+        harvest = await backend.harvest(key_of(large), large)
+        await backend.discard(key_of(large))
+
+        assert [len(objects.get(each.object_id)) for each in harvest.artifacts] == [20_000] * 2
+        assert list((tmp_path / "machine").rglob("results/*/*")) == []
 
 
 async def test_large_files_come_in_pieces_several_of_which_are_under_way(

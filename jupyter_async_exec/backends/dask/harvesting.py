@@ -173,6 +173,9 @@ class Harvester:
                 n_damaged += 1
                 if n_damaged >= N_TRIES:
                     raise
+            except NotFoundError as error:
+                # Its process is another one now; what the attempt left is gathered again.
+                raise UnavailableError(f"{worker.address} begins anew: {error}") from error
             first = [], b""
 
     async def _carry(

@@ -19,6 +19,7 @@ from jupyter_async_exec.backends.dask.protocol import (
 )
 from jupyter_async_exec.backends.dask.roster import Roster
 from jupyter_async_exec.backends.dask.settings import DaskSettings
+from jupyter_async_exec.errors import NotFoundError
 from jupyter_async_exec.runner.vault import Vault
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class NearLink:
         self.is_cut = False
         #: Verbs that do not get there.
         self.unheard: set[str] = set()
+        #: Verbs about something that is not there.
+        self.unknown: set[str] = set()
         #: Verbs that are done without an answer.
         self.unanswered: set[str] = set()
         #: Verbs that are done, and whoever asked waits for ever.
@@ -100,6 +103,8 @@ class NearLink:
         self.asked.append(verb)
         if self._fails(self.unheard, verb):
             raise UnreachableError(f"{worker} does not answer.")
+        if verb in self.unknown:
+            raise NotFoundError("Nothing is gathered here.")
         if verb in self.delayed:
             self._under_way.append((verb, fields, content))
             raise UnansweredError(f"{worker} does not answer.")

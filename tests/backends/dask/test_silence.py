@@ -289,6 +289,25 @@ async def test_large_files_travel_while_others_are_gathered(
         assert list((tmp_path / "machine").rglob("results/*/*")) == []
 
 
+async def test_what_a_worker_began_to_send_before_it_was_started_anew_is_not_lost(
+    objects: LocalObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parcels, "PIECE_BYTES", 10_000)
+    async with scene(tmp_path, objects) as (backend, link):
+        large = claimed(objects, "import os\nopen('made', 'wb').write(os.urandom(20_000))")
+        await backend.start(large)
+        await wait_for_end(backend, large)
+        link.unknown = {"take"}
+
+        with pytest.raises(UnavailableError, match="begins anew"):
+            await backend.harvest(key_of(large), large)
+        link.unknown = set()
+        harvest = await backend.harvest(key_of(large), large)
+
+        assert [len(objects.get(each.object_id)) for each in harvest.artifacts] == [20_000]
+        assert harvest.remarks == ()
+
+
 async def test_large_files_come_in_pieces_several_of_which_are_under_way(
     objects: LocalObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

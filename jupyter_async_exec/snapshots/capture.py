@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.errors import InvalidRequestError, SnapshotTooBigError
+from jupyter_async_exec.snapshots.found import N_TREES, FoundFile, FoundFiles
 from jupyter_async_exec.snapshots.git import GitFacts, GitState, ask_git
 from jupyter_async_exec.snapshots.manifest import (
     CapturedFile,
@@ -23,7 +24,6 @@ from jupyter_async_exec.snapshots.notebook import normalise
 from jupyter_async_exec.snapshots.portions import read_in_portions
 from jupyter_async_exec.snapshots.stat_cache import StatCache
 from jupyter_async_exec.snapshots.tree import (
-    FoundFile,
     Notes,
     Tree,
     find_files,
@@ -78,8 +78,6 @@ CODE_SUFFIXES = frozenset(
 #: More linked files than this are counted, not listed.
 N_LINKED_LISTED = 1_000
 N_NAMED_TOO_BIG = 10
-#: So many trees are known as they were last; each takes a megabyte for 5,000 files.
-N_TREES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +89,15 @@ class CaptureLimits:
     #: Of all files together, the notebook not counted.
     total_bytes: int = 200_000_000
     n_files: int = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shares:
+    """What of a tree is captured and what is linked."""
+
+    limits: CaptureLimits
+    linked: tuple[LinkedFile, ...]
+    files: CapturedFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,8 +182,7 @@ def capture(
     notes = Notes()
     tree = _tree_of(folder, server_root)
     if tree is None:
-        chosen: list[FoundFile] = []
-        linked: list[LinkedFile] = []
+        found = FoundFiles()
         facts = GitFacts()
         path = name
     else:
@@ -189,16 +195,19 @@ def capture(
             excluded=_own_folders(objects, tree),
             notes=notes,
         )
-        chosen, linked = choose(found, limits or CaptureLimits(), notes)
+    limits = limits or CaptureLimits()
+    shares: _Shares | None = found.made_of_them
     cache = stat_cache or StatCache()
     # One batch, so that the disk is waited for once. Nobody knows the snapshot
     # before the batch ends.
     with objects.batch() as batch:
-        reader = _Reader(objects, batch, cache, notes, is_cache_trusted=not is_kept)
+        if is_kept or shares is None or shares.limits != limits:
+            reader = _Reader(objects, batch, cache, notes, is_cache_trusted=not is_kept)
+            shares = _share_out(found, limits, reader, notes)
         manifest = Manifest(
             notebook_path=path,
             notebook_object=batch.put(source) if is_kept else sha256(source).hexdigest(),
-            files=reader.read(chosen),
+            files=shares.files,
             kernel_name=kernel_name,
             language=language,
         )
@@ -208,13 +217,23 @@ def capture(
     return Capture(
         snapshot_id=manifest.snapshot_id,
         manifest=manifest,
-        linked=tuple(linked),
+        linked=shares.linked,
         tree_root=tree.root if tree else None,
         root_path=_root_path(tree, server_root),
         git=facts.state,
         notes=_sentences(tree, facts, notes),
         has_unknown=notes.has_unknown,
     )
+
+
+def _share_out(found: FoundFiles, limits: CaptureLimits, reader: _Reader, notes: Notes) -> _Shares:
+    """Capture or link each file; remembered as long as none changes, see `FoundFiles`."""
+    chosen, linked = choose(found, limits, notes)
+    files = reader.read(chosen)
+    shares = _Shares(limits=limits, linked=tuple(linked), files=files)
+    if not reader.n_unknown:
+        found.made_of_them = shares
+    return shares
 
 
 def is_code(path: str) -> bool:
@@ -342,6 +361,8 @@ class _Reader:
         self._batch = batch
         self._cache = stat_cache
         self._notes = notes
+        #: Files that had to be read.
+        self.n_unknown = 0
 
     def read(self, files: Sequence[FoundFile]) -> CapturedFiles:
         known: list[tuple[FoundFile, str]] = []
@@ -355,6 +376,7 @@ class _Reader:
                 known.append((file, object_id))
             else:
                 unknown.append(file)
+        self.n_unknown += len(unknown)
         read = read_in_portions(
             unknown, size_bytes=lambda file: file.status.st_size, read=self._read_all
         )

@@ -24,6 +24,8 @@ LINE_CHARACTERS = 4_096
 N_STARS = 8
 #: Names that were judged lately; at each submission most are the same again.
 N_NAMES = 16_384
+#: Ignore files that were read lately; equal ones are one object, and soon compared.
+N_SPECS = 64
 _STARS = re.compile(r"\*+")
 
 #: Made by tools and of no use to an execution; neither captured nor linked.
@@ -155,8 +157,11 @@ def _last_verdict(layers: tuple[_Layer, ...], path: str) -> bool | None:
 def _read_spec(path: Path) -> pathspec.GitIgnoreSpec | None:
     """Read an ignore file; lines that make no sense are passed over, as git does."""
     data = read_small(path, limit_bytes=IGNORE_FILE_BYTES)
-    if data is None:
-        return None
+    return None if data is None else _spec_of(data)
+
+
+@lru_cache(N_SPECS)
+def _spec_of(data: bytes) -> pathspec.GitIgnoreSpec | None:
     lines = [
         line
         for line in data.decode("utf-8-sig", "surrogateescape").splitlines()

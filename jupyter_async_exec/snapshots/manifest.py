@@ -77,9 +77,14 @@ class CapturedFiles(tuple[CapturedFile, ...]):
         return made
 
     @cached_property
-    def canonical(self) -> str:
-        """The JSON that stands in a manifest."""
-        return _dumps([_file_to_json(file) for file in self])
+    def canonical(self) -> bytes:
+        """What a manifest begins with, because `files` is the first of its keys."""
+        return f'{{"files":{_dumps([_file_to_json(file) for file in self])},'.encode()
+
+    @cached_property
+    def digest(self) -> hashlib._Hash:
+        """SHA-256 of `canonical`, to be copied and gone on with."""
+        return hashlib.sha256(self.canonical)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +108,7 @@ class Manifest:
     format: int = FORMAT
 
     def __post_init__(self) -> None:
-        files = self.files if isinstance(self.files, CapturedFiles) else CapturedFiles(self.files)
+        files = self._files
         object.__setattr__(self, "files", files)
         check_object_id(self.notebook_object)
         for text in (self.kernel_name, self.language):
@@ -119,20 +124,28 @@ class Manifest:
     @cached_property
     def canonical(self) -> bytes:
         """The bytes that are stored and hashed: sorted keys, no white space, UTF-8."""
-        rest = _dumps(self._rest_to_json())
-        # `files` is the first of the keys.
-        files = self.files if isinstance(self.files, CapturedFiles) else CapturedFiles(self.files)
-        return f'{{"files":{files.canonical},{rest[1:]}'.encode()
+        return self._files.canonical + self._rest
 
-    @property
+    @cached_property
     def snapshot_id(self) -> str:
         """SHA-256 of `canonical`."""
-        return hashlib.sha256(self.canonical).hexdigest()
+        digest = self._files.digest.copy()
+        digest.update(self._rest)
+        return digest.hexdigest()
 
     @property
     def object_ids(self) -> list[str]:
         """Every object it names, the notebook first."""
         return [self.notebook_object, *(file.object_id for file in self.files)]
+
+    @property
+    def _files(self) -> CapturedFiles:
+        return self.files if isinstance(self.files, CapturedFiles) else CapturedFiles(self.files)
+
+    @property
+    def _rest(self) -> bytes:
+        """What follows the files in `canonical`."""
+        return _dumps(self._rest_to_json())[1:].encode()
 
     def _rest_to_json(self) -> JSONObject:
         """Return all of it but the files."""

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from jupyter_async_exec.objects.base import OBJECT_ID
+from jupyter_async_exec.snapshots.found import Fingerprint, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,9 +26,7 @@ FILE_BYTES = 64_000_000
 #: A file changed this lately may change again within one tick of its clock.
 RACY_NS = 2_000_000_000
 
-#: Size, mtime, ctime (ns), device and inode.
-_Fingerprint: TypeAlias = tuple[int, int, int, int, int]
-_Entry: TypeAlias = tuple[_Fingerprint, str]
+_Entry: TypeAlias = tuple[Fingerprint, str]
 
 
 class StatCache:
@@ -68,7 +67,7 @@ class StatCache:
             entries = self._loaded()
             known = [(entries.get(path), status) for path, status in files]
         return [
-            entry[1] if entry is not None and entry[0] == _fingerprint(status) else None
+            entry[1] if entry is not None and entry[0] == fingerprint(status) else None
             for entry, status in known
         ]
 
@@ -77,7 +76,7 @@ class StatCache:
         if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < RACY_NS:
             return
         with self._lock:
-            entry = (_fingerprint(status), object_id)
+            entry = (fingerprint(status), object_id)
             _remember(self._loaded(), path, entry)
             _remember(self._unsaved, path, entry)
 
@@ -157,13 +156,3 @@ def _replace(path: Path, entries: dict[str, _Entry]) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _fingerprint(status: os.stat_result) -> _Fingerprint:
-    return (
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-        status.st_dev,
-        status.st_ino,
-    )

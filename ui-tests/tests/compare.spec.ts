@@ -204,6 +204,18 @@ test('the best go into a notebook that collects them, and metrics are drawn', as
   await executions.expectStatus(number, 'Succeeded');
   await executions.rowButton(number).click();
   await expect(executions.cells.last()).toContainText('collected [0.2, 0.3]');
+
+  // All of them, from the row of the sweep.
+  await executions.chooseFor(
+    executions.sweepRow(last - 2, last),
+    'Collect Its Results…'
+  );
+  const all = await executions.accepted(() =>
+    page.getByRole('dialog').getByRole('button', { name: 'Collect' }).click()
+  );
+  await executions.expectStatus(all.number, 'Succeeded');
+  await executions.rowButton(all.number).click();
+  await expect(executions.cells.last()).toContainText('collected [0.1, 0.2, 0.3]');
 });
 
 test('a failure says what changed since the last success, and shows it', async ({

@@ -265,7 +265,7 @@ function addOtherCommands(parts: IParts): void {
         const { askAndRerun } = await import('../submit/ask');
         return askAndRerun(
           execution,
-          changed => submitter.rerun(execution.id, changed),
+          (changed, place) => submitter.rerun(execution.id, changed, place),
           { client: model.client, documents, trans, translator }
         );
       })

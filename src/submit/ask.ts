@@ -84,7 +84,7 @@ export async function askAndSubmit(
 }
 
 /**
- * Ask for other parameters for a snapshot, then run it again.
+ * Ask for other parameters for a snapshot, and where it runs; then run it again.
  *
  * @param execution - The execution whose snapshot it is.
  * @param send - Runs it again with the values that differ from its defaults.
@@ -92,17 +92,22 @@ export async function askAndSubmit(
  */
 export async function askAndRerun(
   execution: Execution,
-  send: (changed: Parameters) => Promise<Execution>,
+  send: Send,
   options: IAskOptions
 ): Promise<Execution | null> {
   const { client, trans } = options;
+  const place = new PlaceForm({
+    find: () => client.getBackends(execution.kernel_name),
+    last: execution.backend,
+    resources: execution.resources
+  });
   const source: NotebookJSON = await client.getNotebook(execution.id, 'source');
   const list = await client.findParameters(execution.notebook_path, source);
   return show(
     trans.__('Run #%1 again with parameters', execution.number),
     execution.parameters,
-    { list, path: execution.notebook_path, notebook: source },
-    send,
+    { list, path: execution.notebook_path, notebook: source, place },
+    changed => send(changed, place.whole),
     options
   );
 }
@@ -112,8 +117,8 @@ interface INotebook {
   list: ParameterList;
   path: string;
   notebook: NotebookJSON;
-  /** Left out where that is settled. */
-  place?: PlaceForm;
+  /** Where it runs. */
+  place: PlaceForm;
 }
 
 async function show(
@@ -127,7 +132,7 @@ async function show(
     list,
     values,
     submit: send,
-    sweep: sweep && place ? at(place, sweep) : sweep,
+    sweep: sweep && at(place, sweep),
     trans
   });
   const secrets = list.parameters
@@ -143,10 +148,10 @@ async function show(
   });
   // The form does not wait for them.
   void presets.refresh();
-  void place?.watch();
+  void place.watch();
   const shown = { model, presets, place, title, trans, translator };
   await showForm(shown, path, documents);
-  place?.stop();
+  place.stop();
   return model.execution;
 }
 

@@ -84,6 +84,12 @@ export class PlaceForm {
     };
   }
 
+  /** The same in full, for what would otherwise run where it ran; empty without a choice. */
+  get whole(): PlaceOptions {
+    const { chosen, isShown, resources } = this;
+    return isShown ? { backend: chosen, resources } : {};
+  }
+
   /**
    * Choose a backend.
    *

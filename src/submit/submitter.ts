@@ -135,10 +135,16 @@ export class Submitter {
    *
    * @param id - Full id of the execution.
    * @param parameters - What differs from the defaults of the notebook.
+   * @param options - Where it runs, unless where it ran.
    */
-  rerun(id: string, parameters: Parameters): Promise<Execution> {
-    return this._once(id, JSON.stringify(parameters), request_id =>
-      this._client.rerun(id, { parameters, request_id })
+  rerun(
+    id: string,
+    parameters: Parameters,
+    options: PlaceOptions = {}
+  ): Promise<Execution> {
+    const rerun = { parameters, options };
+    return this._once(id, JSON.stringify(rerun), request_id =>
+      this._client.rerun(id, { ...rerun, request_id })
     );
   }
 

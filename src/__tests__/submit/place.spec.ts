@@ -74,6 +74,16 @@ describe('PlaceForm', () => {
     expect(n).toBe(1);
   });
 
+  it('takes what ran elsewhere back to this machine', async () => {
+    const alone = await watched('local', make('local'));
+    const form = await watched('gpu box', make('local'), make('gpu box'));
+
+    form.choose('local');
+
+    expect(form.whole).toEqual({ backend: 'local', resources: {} });
+    expect(alone.whole).toEqual({});
+  });
+
   it('asks for what is offered there, and not for more', async () => {
     const gpus = { resources: { GPU: 2, memory_gb: 64 } };
     const form = await watched('local', make('local'), make('gpu box', gpus));

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from bench import machine, report
 from bench.context import USUAL_ROUNDS, Context
-from bench.topics import ORDER, TOPICS
+from bench.topics import TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,11 +29,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit code."""
     options = _parser().parse_args(arguments)
     sections = report.read_results(options.results)
-    if options.add:
-        text = sys.stdin.read().strip()
-        sections[options.add] = _described(report.Section(options.add, options.title, text))
-        _write(options, sections)
-        return 0
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     rounds = options.rounds or (QUICK_ROUNDS if options.quick else USUAL_ROUNDS)
     context = Context(folder, rounds=rounds, quick=options.quick)
@@ -69,21 +64,17 @@ def _measure(context: Context, names: Sequence[str]) -> tuple[dict[str, report.S
             failed.append(name)
             continue
         section.command = f"make bench ARGS='--only {name}'"
-        found[name] = _described(section)
+        section.measured_at = machine.today()
+        section.machine = machine.describe()
+        found[name] = section
         print(f"{section.to_markdown()}\n", flush=True)
         print(f"  {name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
     return found, failed
 
 
-def _described(section: report.Section) -> report.Section:
-    section.measured_at = machine.today()
-    section.machine = machine.describe()
-    return section
-
-
 def _write(options: argparse.Namespace, sections: dict[str, report.Section]) -> None:
     report.write_results(options.results, sections)
-    options.page.write_text(report.page(sections, ORDER), encoding="utf-8")
+    options.page.write_text(report.page(sections, tuple(TOPICS)), encoding="utf-8")
     print(f"Written: {options.page}", file=sys.stderr)
 
 
@@ -98,10 +89,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rounds", type=int, help=f"how often; {USUAL_ROUNDS}, quick {QUICK_ROUNDS}"
     )
-    parser.add_argument(
-        "--add", metavar="NAME", help="take in a section measured elsewhere: Markdown on stdin"
-    )
-    parser.add_argument("--title", default="The sidebar", help="its heading")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks.md")
     parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results.json")
     return parser

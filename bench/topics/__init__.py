@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.topics import (
+    browser,
     burst,
     cells,
     cluster,
@@ -40,8 +41,8 @@ TOPICS: dict[str, Callable[[Context], Section]] = {
     "cluster": cluster.measure,
     "idle": idle.measure,
     "responsiveness": responsiveness.measure,
+    "sidebar": browser.measure_sidebar,
+    "live": browser.measure_live,
     # Last: it tells what the servers of all others did.
     "stalls": stalls.measure,
 }
-#: The order of the page, with what is measured elsewhere and taken in with `--add`.
-ORDER = (*TOPICS, "sidebar")

@@ -139,6 +139,7 @@ class Connection:
                     slots=settings.slots,
                     options={"nice": settings.nice, "spares": settings.spares},
                     arrived=self.arrived,
+                    grows=self._scheduler_file is not None,
                 )
                 self.opened = link, roster
             return self.opened[0]

@@ -30,14 +30,15 @@ from jupyter_async_exec.backends.dask.cluster import (
 )
 from jupyter_async_exec.backends.dask.growth import Growth
 from jupyter_async_exec.backends.dask.link import Link
-from jupyter_async_exec.backends.dask.managers import Manager, find_left, start
 from jupyter_async_exec.backends.dask.roster import Roster
 from jupyter_async_exec.backends.dask.settings import DaskSettings
+from jupyter_async_exec.backends.dask.starting import find_left, start
 from jupyter_async_exec.errors import AsyncExecError, InvalidRequestError
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.lock import try_lock
 
 if TYPE_CHECKING:
+    from jupyter_async_exec.backends.dask.managers import Manager
     from jupyter_async_exec.core.json_types import JSONObject
 
 #: How often it looks what is wanted, in seconds.
@@ -59,7 +60,7 @@ async def keep(directory: Path, manager: Manager, settings: DaskSettings) -> Non
     there = replace(settings, cluster=None, scheduler_file=str(directory / SCHEDULER))
     _note(directory, manager)
     link = await asyncio.to_thread(Link, there, store_id=_STORE_ID)
-    roster = Roster(link, name="", slots=None, options={}, arrived=lambda _: None)
+    roster = Roster(link, name="the cluster", slots=None, options={}, arrived=lambda _: None)
     growth = Growth(manager, described)
     ending = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

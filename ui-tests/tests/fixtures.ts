@@ -28,6 +28,12 @@ interface IFixtures {
 /** A test in JupyterLab. */
 export const test = base.extend<IFixtures>({
   mockSettings: TELL_ALL,
+  // Of the servers that the configuration starts, each worker has one for itself.
+  baseURL: async ({ baseURL }, use, { parallelIndex }) => {
+    const own = new URL(baseURL ?? '');
+    own.port = String(Number(own.port) + parallelIndex);
+    await use(own.origin);
+  },
   executions: async ({ page }, use) => {
     await use(new Executions(page));
   },

@@ -34,7 +34,7 @@ test('one click runs the notebook elsewhere, and the result is one click away', 
   const focused = await page.evaluateHandle(() => document.activeElement);
   await executions.button.click();
 
-  await expect(executions.row(1)).toBeVisible({ timeout: 1000 });
+  await expect(executions.row(1)).toBeVisible();
   await page.keyboard.type('\nnext = "idea"');
   await expect(executions.editor).toContainText('next = "idea"');
   expect(

@@ -255,7 +255,8 @@ class Agent:
         if key not in room.results and not room.attempt(key).exists():
             raise NotFoundError(f"Nothing is left here of the attempt {key}.")
         results = await room.results_of(key)
-        n_known = None if fields["way"] else int(fields["n_ready"])
+        # What is late is little.
+        n_known = None if fields["way"] or is_late else int(fields["n_ready"])
         gathered = await results.gather(
             lambda: _gather(room, key, is_late, fields["way"], str(fields["probe"])),
             is_late=is_late,

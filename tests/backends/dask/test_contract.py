@@ -142,3 +142,20 @@ async def test_who_collects_others_has_their_files_there_and_its_metrics_are_liv
         assert end.result.status is Status.SUCCEEDED
         # What it was handed is none of its own files.
         assert harvest.artifacts == ()
+
+
+async def test_what_only_the_scheduler_reaches_gives_its_files_through_it(
+    cluster: Cluster, objects: LocalObjectStore, tmp_path: Path
+) -> None:
+    made = claimed(objects, "import os\nopen('made', 'wb').write(os.urandom(200_000))")
+    async with opened(tmp_path, cluster, objects, slots=8) as backend:
+        for worker in backend._connection.roster.workers:
+            worker.is_direct = False
+
+        await backend.start(made)
+        await wait_for_end(backend, made)
+        harvest = await backend.harvest(key_of(made), made)
+        await backend.discard(key_of(made))
+
+        (artifact,) = harvest.artifacts
+        assert len(objects.get(artifact.object_id)) == 200_000

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 #: Pieces of results that are asked for before the first of them has come.
 N_UNDER_WAY = 3
+#: Transfers of large files at the same time, while others are gathered: one is being written to
+#: the disk when the next has begun.
+N_EARLY = 2
 #: What arrives damaged is asked for so often before it is given up.
 N_TRIES = 4
 
@@ -142,19 +145,29 @@ class Harvester:
             "probe": probe,
             "n_ready": 0,
         }
-        while True:
-            answer, content = await self._connection.ask(worker, "harvest", fields)
-            # However much it is to hash: no call stays open for long.
-            if not answer.get("is_working"):
-                self._connection.note_problem(worker, answer["problem"])
-                pieces = pieces_from_json(answer["pieces"])
-                return harvest_from_json(answer["harvest"]), (pieces, content)
-            ready = [str(object_id) for object_id in answer["ready"]]
-            fields["n_ready"] += len(ready)
-            if ready:
+        early: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                answer, content = await self._connection.ask(worker, "harvest", fields)
+                # However much it is to hash: no call stays open for long.
+                if not answer.get("is_working"):
+                    await asyncio.gather(*early)
+                    self._connection.note_problem(worker, answer["problem"])
+                    pieces = pieces_from_json(answer["pieces"])
+                    return harvest_from_json(answer["harvest"]), (pieces, content)
+                ready = [str(object_id) for object_id in answer["ready"]]
+                fields["n_ready"] += len(ready)
                 known = set() if here is None else await here
                 wanted = [each for each in ready if each not in known]
-                await self._fetch(worker, key, wanted, ([], b""))
+                if len(early) >= N_EARLY:
+                    done, early = await asyncio.wait(early, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.gather(*done)
+                fetching = self._fetch(worker, key, wanted, ([], b""))
+                early.add(asyncio.create_task(fetching))
+        finally:
+            for task in early:
+                task.cancel()
+            await asyncio.gather(*early, return_exceptions=True)
 
     async def _fetch(
         self, worker: Worker, key: AttemptKey, object_ids: Sequence[str], first: Parcel

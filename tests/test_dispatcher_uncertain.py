@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import tempfile
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 from typing_extensions import override
@@ -30,16 +32,19 @@ from jupyter_async_exec.core.execution import (
 from jupyter_async_exec.dispatcher import Dispatcher, clearing, following, loop
 from jupyter_async_exec.errors import RefusedError, StartCancelledError, UnavailableError
 from jupyter_async_exec.store import ExecutionStore
+from jupyter_async_exec.store.postgres import database
 from jupyter_async_exec.testing.factories import make_submission
 from jupyter_async_exec.testing.scripted_backend import ScriptedBackend
+from tests.store.cutting import Cutter
 from tests.uncertain import Fate, Uncertain
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from jupyter_async_exec.core.execution import Submission
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.errors import AsyncExecError
+    from tests.postgres import Cluster
 
 #: In place of fractions of a second.
 QUICK_S = 0.002
@@ -262,3 +267,58 @@ def _told(store: ExecutionStore, number: int, backend: Acting) -> JSONObject:
         "handed": len(execution.provenance.get("handed", {}).get("value", ())),
         "wrong": backend.wrong,
     }
+
+
+class CutOff(ExecutionStore):
+    """Loses its database when it claims something."""
+
+    #: What is cut then.
+    between: Cutter | None = None
+
+    @override
+    def claim(self, **options: Any) -> Execution | None:
+        if self.between is not None:
+            self.between.cut("after")
+            self.between.is_closed = True
+            self.between = None
+        return super().claim(**options)
+
+
+async def test_what_was_claimed_when_the_network_swallowed_the_answer_runs_once(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "FATE_LIMIT_S", 0.1)
+    url = cluster.create("uncertain")
+    # Names of sockets are short: not below pytest's folder.
+    folder = Path(tempfile.mkdtemp(prefix="cut-"))
+    between = Cutter(folder, cluster.folder)
+    through = f"postgresql://postgres@/uncertain?host={folder}"
+    with closing(ExecutionStore(url)) as certain, closing(CutOff(through)) as store:
+        backend = Acting(Story(), certain, first_number=1)
+        part = dispatcher.Dispatcher(
+            store=store,
+            backends={"local": backend},
+            lock_path=tmp_path / "lock",
+            slots=lambda: 1,
+        )
+        certain.accept(make_submission())
+        store.between = between
+
+        part.start()
+        await _until(lambda: part._may_have_claimed)
+        between.is_closed = False
+        await _until(lambda: certain.get(1).is_final and not part._followers)
+        await part.stop()
+
+        ended = certain.get(1)
+        assert (ended.status, ended.attempt) == (Status.SUCCEEDED, 1)
+        assert (backend.begun, backend.wrong) == ({1: [1]}, [])
+    between.close()
+    shutil.rmtree(folder)
+    cluster.drop("uncertain")
+
+
+async def _until(check: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not check():
+            await asyncio.sleep(QUICK_S)

@@ -47,6 +47,10 @@ _WORDS = sa.select(
     _table.c.number, sa.func.tsvector_to_array(_table.c.words, type_=ARRAY(sa.Text)).label("words")
 ).where(_table.c.number > sa.bindparam("a"), _table.c.number <= sa.bindparam("b"))
 _LAST = sa.select(sa.func.max(_table.c.number)).scalar_subquery()
+_BLOCKS_NAME, _ORDERED_NAME = "blocks", "ordered"
+_ITS_BLOCK = sa.literal_column(f"{_BLOCKS_NAME}.block", sa.BigInteger)
+#: What is found in a block, before conditions are looked at.
+_ORDERED = sa.literal_column(f"{_ORDERED_NAME}.number", sa.BigInteger)
 _TOKEN = re.compile(r'"([^"]+)"(\*?)')
 
 
@@ -56,7 +60,7 @@ class PostgresFullText(FullText):
     @property
     @override
     def number(self) -> sa.ColumnElement[int]:
-        return _table.c.number
+        return _ORDERED
 
     @override
     def has(self, rows: sa.Select[int]) -> sa.ColumnElement[bool]:
@@ -73,21 +77,20 @@ class PostgresFullText(FullText):
         with_rows: bool,
     ) -> sa.Select[int]:
         block = _blocks(stretch)
-        in_block = sa.func.replace(as_tsquery(question), _BLOCK, sa.cast(block, sa.Text))
+        in_block = sa.func.replace(as_tsquery(question), _BLOCK, sa.cast(_ITS_BLOCK, sa.Text))
         # The + 0 keeps PostgreSQL from walking by number, which it thinks is shorter.
         number = _table.c.number + 0
-        found: sa.Select[Any] = sa.select(_table.c.number).where(
-            _table.c.words.bool_op("@@")(sa.cast(in_block, TSQUERY)), *conditions
+        found: sa.Select[Any] = sa.select(number.label("number")).where(
+            _table.c.words.bool_op("@@")(sa.cast(in_block, TSQUERY))
         )
-        if with_rows:
-            rows = sa.table("executions", sa.column("number"))
-            found = found.join_from(_table, rows, rows.c.number == _table.c.number)
         if stretch.after is not None:
             found = found.where(
                 number < stretch.after if stretch.newest_first else number > stretch.after
             )
-        ordered = number.desc() if stretch.newest_first else number.asc()
-        of_block = found.order_by(ordered).limit(stretch.at_most).lateral("found")
+        found = found.order_by(number.desc() if stretch.newest_first else number.asc())
+        if conditions:
+            found = _sifted(found, conditions, stretch, with_rows=with_rows)
+        of_block = found.limit(stretch.at_most).lateral("found")
         newest: list[Any] = [block.desc(), of_block.c.number.desc()]
         oldest: list[Any] = [block, of_block.c.number]
         return (
@@ -128,6 +131,26 @@ class PostgresFullText(FullText):
         connection.execute(sa.delete(_table))
 
 
+def _sifted(
+    found: sa.Select[Any],
+    conditions: Sequence[sa.ColumnElement[bool]],
+    stretch: Stretch,
+    *,
+    with_rows: bool,
+) -> sa.Select[Any]:
+    """Return those of `found`, in its order, for which the conditions hold.
+
+    They are looked at one after the other until the page is full, not all at once.
+    """
+    ordered = found.subquery(_ORDERED_NAME)
+    sifted = sa.select(ordered.c.number).where(*conditions)
+    if with_rows:
+        rows = sa.table("executions", sa.column("number"))
+        sifted = sifted.join_from(ordered, rows, rows.c.number == ordered.c.number)
+    number = ordered.c.number
+    return sifted.order_by(number.desc() if stretch.newest_first else number.asc())
+
+
 def as_tsquery(question: str) -> str:
     """Return a question of `search.question` as PostgreSQL reads it, `_BLOCK` for the block."""
 
@@ -153,7 +176,7 @@ def _blocks(stretch: Stretch) -> sa.ColumnElement[int]:
     found = series.render_derived().c.block
     ordered = found.desc() if stretch.newest_first else found.asc()
     # Sorted here too, so that PostgreSQL sees that one block after the other is enough.
-    return sa.select(found).order_by(ordered).subquery("blocks").c.block
+    return sa.select(found).order_by(ordered).subquery(_BLOCKS_NAME).c.block
 
 
 def _block_of(number: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:

@@ -1,4 +1,4 @@
-"""What one store carries: executions accepted, lived through and listed, by several servers at once.
+"""What one store carries: executions accepted, lived through and listed, by several servers.
 
 ``python -m bench.capacity [EXECUTIONS] [--store sqlite|postgresql|URL] [--servers 1,2,8]``
 prints the figures of docs/explanation/capacity.md. Each server is a process with the
@@ -148,7 +148,7 @@ class _Stretch:
         self.cpu_ms = (self._place.cpu_s() - self._cpu_s) * 1e3 / self._n
 
 
-def serve(url: str, index: int, n: int, gate: Barrier, is_one_of_many: bool) -> None:  # noqa: FBT001  for another process
+def serve(url: str, index: int, n: int, gate: Barrier, is_one_of_many: bool) -> None:
     """Be one server: accept so many, then let them live, each time when all are ready."""
     is_machine = is_one_of_many and not url.startswith("sqlite")
     store = ExecutionStore(url, machine=f"machine-{index}" if is_machine else None)

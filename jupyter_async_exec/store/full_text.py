@@ -49,6 +49,7 @@ class FullText(ABC):
         conditions: Sequence[sa.ColumnElement[bool]],
         *,
         with_rows: bool,
+        among: Sequence[int] | None = None,
     ) -> sa.Select[int]:
         """Return the statement whose results are the numbers that are found, in order.
 
@@ -62,7 +63,17 @@ class FullText(ABC):
             What else has to hold.
         with_rows
             Whether conditions name columns of `executions`.
+        among
+            What `find_few` returned.
         """
+
+    def find_few(
+        self,
+        connection: sa.Connection,  # noqa: ARG002  for those who need it
+        question: str,  # noqa: ARG002
+    ) -> Sequence[int] | None:
+        """Return the only numbers that can be found, if they are few and that helps."""
+        return None
 
     @abstractmethod
     def add(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:

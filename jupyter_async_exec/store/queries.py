@@ -54,11 +54,13 @@ def find(connection: sa.Connection, query: ExecutionQuery) -> ExecutionPage:
         raise InvalidRequestError(f"'limit' must be from 1 to {MAX_LIMIT}.")
     _check_grouping(query)
     index = full_text.of(connection)
-    statements = [
-        statement
-        for each in _by_owner(query)
-        for statement in number_lists(each, index, rare=_find_rare(connection, each))
-    ]
+    statements: list[Numbers] = []
+    rare = few = None
+    for place, each in enumerate(_by_owner(query)):
+        if place == 0:
+            # What they ask for besides the owner is the same.
+            rare, few = _find_rare(connection, each), _find_few(connection, each, index)
+        statements += number_lists(each, index, rare=rare, few=few)
     lists = [connection.execute(statement).scalars().all() for statement in statements]
     merged = heapq.merge(*lists, reverse=query.newest_first)
     numbers = list(islice(merged, query.limit + 1))
@@ -96,18 +98,33 @@ def _by_owner(query: ExecutionQuery) -> Iterable[ExecutionQuery]:
 
 
 def _find_rare(connection: sa.Connection, query: ExecutionQuery) -> Comparison | None:
-    comparisons, _ = split((query.text or "")[: search.MAX_TEXT_LENGTH])
+    comparisons, text = split((query.text or "")[: search.MAX_TEXT_LENGTH])
+    if text or any(_facet_expressions(query)):
+        return None  # Found by words, and looked at one by one.
     return next((each for each in comparisons if each.is_rare(connection)), None)
 
 
+def _find_few(
+    connection: sa.Connection, query: ExecutionQuery, index: FullText
+) -> Sequence[int] | None:
+    _, text = split((query.text or "")[: search.MAX_TEXT_LENGTH])
+    expression = search.question(codec.clean(text)) if text else None
+    return None if expression is None else index.find_few(connection, expression)
+
+
 def number_lists(
-    query: ExecutionQuery, index: FullText, *, rare: Comparison | None = None
+    query: ExecutionQuery,
+    index: FullText,
+    *,
+    rare: Comparison | None = None,
+    few: Sequence[int] | None = None,
 ) -> list[Numbers]:
     """Return statements whose results, merged, are the numbers on the page and one more.
 
     Each is one walk along one index. A single condition has an index of its
     own; stars (few) and any mixture are an intersection in the full-text index.
-    `rare` is a comparison of the query that holds for few, which are sorted.
+    `rare` is a comparison of the query that holds for few, which are sorted;
+    `few` are the only ones that can have all words, as far as that is known.
     """
     if query.grouped or query.single or query.with_reused:
         return list(_about_sweeps(query))
@@ -116,19 +133,22 @@ def number_lists(
     if text and expression is None and text != "#":
         return []
     if comparisons:
-        return [_compared(query, index, comparisons, expression, rare)]
+        if expression is None and not any(_facet_expressions(query)):
+            return [_compared(query, comparisons, rare)]
+        held = [index.has(each.rows_of(index.number)) for each in comparisons]
+        return [_searched(query, index, expression, held, few=few)]
     is_owned_tag = query.tag is not None and query.owners
     if expression is not None or query.starred or is_owned_tag or _n_conditions(query) > 1:
-        return [_searched(query, index, expression)]
+        return [_searched(query, index, expression, few=few)]
+    return _of_one_condition(query)
+
+
+def _of_one_condition(query: ExecutionQuery) -> list[Numbers]:
+    """Return the lists that have an index of their own."""
     if query.tag is not None:
         column = execution_tags.c.number
-        return [
-            _paged(
-                sa.select(column).where(execution_tags.c.tag == codec.clean(query.tag)),
-                query,
-                column,
-            )
-        ]
+        tagged = sa.select(column).where(execution_tags.c.tag == codec.clean(query.tag))
+        return [_paged(tagged, query, column)]
     if query.statuses and query.statuses != frozenset(Status):
         return [
             _listed(query, executions.c.status == status.value) for status in sorted(query.statuses)
@@ -172,16 +192,9 @@ def _about_sweeps(query: ExecutionQuery) -> Iterable[Numbers]:
 
 
 def _compared(
-    query: ExecutionQuery,
-    index: FullText,
-    comparisons: Sequence[Comparison],
-    expression: str | None,
-    rare: Comparison | None,
+    query: ExecutionQuery, comparisons: Sequence[Comparison], rare: Comparison | None
 ) -> Numbers:
-    """Return those for which all `comparisons` hold, besides everything else that is asked."""
-    if expression is not None or any(_facet_expressions(query)):
-        held = [index.has(each.rows_of(index.number)) for each in comparisons]
-        return _searched(query, index, expression, held)
+    """Return those for which all `comparisons` hold, where no words are asked for."""
     first = comparisons[0] if rare is None else rare
     number: sa.ColumnElement[int] = execution_numbers.c.number
     if rare is not None:
@@ -254,6 +267,8 @@ def _searched(
     index: FullText,
     expression: str | None,
     held: Sequence[sa.ColumnElement[bool]] = (),
+    *,
+    few: Sequence[int] | None = None,
 ) -> Numbers:
     wanted = list(_facet_expressions(query))
     if expression is not None:
@@ -265,7 +280,11 @@ def _searched(
         at_most=query.limit + 1,
     )
     return index.matching(
-        " AND ".join(wanted), stretch, [*conditions, *held], with_rows=bool(conditions)
+        " AND ".join(wanted),
+        stretch,
+        [*conditions, *held],
+        with_rows=bool(conditions),
+        among=few,
     )
 
 

@@ -7,7 +7,7 @@ import tempfile
 import threading
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -28,7 +28,7 @@ from jupyter_async_exec.errors import (
     UnavailableError,
 )
 from jupyter_async_exec.store import ExecutionQuery, ExecutionStore, tables
-from jupyter_async_exec.store.postgres import database
+from jupyter_async_exec.store.postgres import database, full_text
 from jupyter_async_exec.store.postgres.connect import STORE_LOCK, name_of
 from jupyter_async_exec.store.postgres.errors import explain
 from jupyter_async_exec.store.postgres.full_text import as_tsquery
@@ -186,6 +186,40 @@ def test_several_processes_may_make_one_store_at_once(cluster: Cluster) -> None:
         assert cluster.sql("SELECT count(*) FROM alembic_version", "fresh") == "1"
     finally:
         cluster.drop("fresh")
+
+
+# ---------------------------------------------------------------- searching
+
+
+@pytest.mark.parametrize("few", [-1, 3, 200])
+def test_words_are_found_whether_few_have_one_of_them_or_many(
+    store: ExecutionStore, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(full_text, "FEW", few)
+    monkeypatch.setattr(full_text, "BLOCK_BITS", 2)
+    for number in range(1, 14):
+        store.accept(
+            make_submission(
+                title="common rare" if number % 4 == 0 else "common",
+                notebook_path="a.ipynb" if number % 3 == 0 else "b.ipynb",
+                parameters={"x": number},
+            )
+        )
+
+    def found(text: str, **options: Any) -> list[int]:
+        page = store.find(ExecutionQuery(text=text, **options))
+        return [each.number for each in page.executions]
+
+    assert found("common rare") == [12, 8, 4]
+    assert found("rare comm", newest_first=False) == [4, 8, 12]
+    assert found("common rare", cursor="12", limit=1) == [8]
+    assert found("common rare", cursor="4", newest_first=False) == [8, 12]
+    assert found("common rare", notebook="a.ipynb") == [12]
+    assert found("common rare x < 10") == [8, 4]
+    assert found("x > 3 common x <= 6", newest_first=False) == [4, 5, 6]
+    assert found("common", notebook="a.ipynb", cursor="12") == [9, 6, 3]
+    assert found("common rare", owners=frozenset({"ada"})) == [12, 8, 4]
+    assert found("common nowhere") == []
 
 
 # ---------------------------------------------------------------- several at once

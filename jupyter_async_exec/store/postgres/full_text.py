@@ -16,16 +16,16 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, TSVECTOR
 from typing_extensions import override
 
-from jupyter_async_exec.store.full_text import FullText
+from jupyter_async_exec.store.full_text import FullText, Stretch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jupyter_async_exec.store.full_text import Stretch
-
 #: A block holds 2^12 numbers: a full one is found and sorted in about 1 ms, and
 #: a million executions are 245 blocks to look into.
 BLOCK_BITS = 12
+#: So many are looked at one by one; of words that more have, few blocks fill a page.
+FEW = 200
 #: Stands in a question for the block; no word holds it.
 _BLOCK = "~"
 #: Between the block and the word; no block holds it.
@@ -75,7 +75,10 @@ class PostgresFullText(FullText):
         conditions: Sequence[sa.ColumnElement[bool]],
         *,
         with_rows: bool,
+        among: Sequence[int] | None = None,
     ) -> sa.Select[int]:
+        if among is not None:
+            return _found_among(among, question, stretch, conditions, with_rows=with_rows)
         block = _blocks(stretch)
         in_block = sa.func.replace(as_tsquery(question), _BLOCK, sa.cast(_ITS_BLOCK, sa.Text))
         # The + 0 keeps PostgreSQL from walking by number, which it thinks is shorter.
@@ -99,6 +102,24 @@ class PostgresFullText(FullText):
             .order_by(*(newest if stretch.newest_first else oldest))
             .limit(stretch.at_most)
         )
+
+    @override
+    def find_few(self, connection: sa.Connection, question: str) -> Sequence[int] | None:
+        """Look for a word that few have: with a common one GIN reads all that have either.
+
+        Where no word is so rare, a page of those that have all is full soon.
+        """
+        terms = question.split(" AND ")
+        if len(terms) == 1:
+            return None
+        stretch = Stretch(at_most=FEW + 1)
+        # Longer ones are more often rare.
+        for term in sorted(terms, key=len, reverse=True):
+            statement = self.matching(term, stretch, (), with_rows=False)
+            found = connection.execute(statement).scalars().all()
+            if len(found) <= FEW:
+                return found
+        return None
 
     @override
     def add(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -129,6 +150,32 @@ class PostgresFullText(FullText):
     @override
     def clear(self, connection: sa.Connection) -> None:
         connection.execute(sa.delete(_table))
+
+
+def _found_among(
+    numbers: Sequence[int],
+    question: str,
+    stretch: Stretch,
+    conditions: Sequence[sa.ColumnElement[bool]],
+    *,
+    with_rows: bool,
+) -> sa.Select[Any]:
+    """Return those of few executions that have the words, and for which the conditions hold."""
+    number = _table.c.number
+    its_block = sa.cast(_block_of(number), sa.Text)
+    in_block = sa.func.replace(as_tsquery(question), _BLOCK, its_block)
+    found: sa.Select[Any] = sa.select(number).where(
+        number == sa.func.any(sa.literal(list(numbers), ARRAY(sa.BigInteger))),
+        _table.c.words.bool_op("@@")(sa.cast(in_block, TSQUERY)),
+    )
+    if stretch.after is not None:
+        found = found.where(
+            number < stretch.after if stretch.newest_first else number > stretch.after
+        )
+    found = found.order_by(number.desc() if stretch.newest_first else number.asc())
+    if conditions:
+        found = _sifted(found, conditions, stretch, with_rows=with_rows)
+    return found.limit(stretch.at_most)
 
 
 def _sifted(

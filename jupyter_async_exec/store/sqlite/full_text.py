@@ -40,6 +40,7 @@ class SQLiteFullText(FullText):
         conditions: Sequence[sa.ColumnElement[bool]],
         *,
         with_rows: bool,
+        among: Sequence[int] | None = None,
     ) -> sa.Select[int]:
         number = self.number
         match = sa.text(f"{_TABLE} MATCH :question").bindparams(question=question)

@@ -1,10 +1,10 @@
 """What one store carries: executions accepted, lived through and listed, by several servers.
 
-``python -m bench.capacity [EXECUTIONS] [--store sqlite|postgresql|URL] [--servers 1,2,8]``
-prints the figures of docs/explanation/capacity.md. Each server is a process with the
-store opened as a Jupyter server opens it; on PostgreSQL each is a machine of its own,
-whose executions it alone claims. PostgreSQL is started in a folder of its own with the
-settings its makers chose, thus durably.
+``python -m bench.capacity [EXECUTIONS] [--store sqlite|postgresql|URL] [--servers 1,2,8]
+[--at-once N]`` prints the figures of docs/explanation/capacity.md. Each server is a process
+with the store opened as a Jupyter server opens it, which does so many things at once; on
+PostgreSQL each is a machine of its own, whose executions it alone claims. PostgreSQL is
+started in a folder of its own with the settings its makers chose, thus durably.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ import resource
 import statistics
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import psutil
 
@@ -26,6 +28,7 @@ from bench.machine import describe
 from jupyter_async_exec.core.clock import utc_now
 from jupyter_async_exec.core.events import CellFinished, ExecutionFinished, ExecutionStarted
 from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.errors import UnavailableError
 from jupyter_async_exec.store import ExecutionQuery, ExecutionStore
 from jupyter_async_exec.testing.factories import make_submission
 from tests.postgres import Cluster
@@ -33,6 +36,10 @@ from tests.postgres import Cluster
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from multiprocessing.synchronize import Barrier
+
+    from jupyter_async_exec.core.events import Event
+
+ResultT = TypeVar("ResultT")
 
 #: Reports of progress between the first cell and the end; more would be less than a second apart.
 N_REPORTS = 3
@@ -63,12 +70,14 @@ def main() -> None:
     parser.add_argument("n", type=int, nargs="?", default=2_000, metavar="EXECUTIONS")
     parser.add_argument("--store", default="sqlite", metavar="sqlite|postgresql|URL")
     parser.add_argument("--servers", default="1", metavar="1,2,8")
+    parser.add_argument("--at-once", type=int, default=1, metavar="N")
     chosen = parser.parse_args()
     print(describe())
-    print(f"{chosen.store}, {chosen.n} executions")
+    print(f"{chosen.store}, {chosen.n} executions, {chosen.at_once} at once in each server")
     with _open_place(chosen.store) as place:
         for n_servers in map(int, chosen.servers.split(",")):
-            for name, value in measure(place, chosen.n, n_servers=n_servers).items():
+            found = measure(place, chosen.n, n_servers=n_servers, n_at_once=chosen.at_once)
+            for name, value in found.items():
                 print(f"{n_servers} servers: {name}: {value:.2f}")
 
 
@@ -95,7 +104,7 @@ def _open_place(store: str) -> Iterator[Place]:
         yield Place(store, lambda: 0, lambda: 0.0)
 
 
-def measure(place: Place, n: int, *, n_servers: int) -> dict[str, float]:
+def measure(place: Place, n: int, *, n_servers: int, n_at_once: int) -> dict[str, float]:
     """Return rates per second, milliseconds of processor and of pages, and bytes."""
     context = get_context("spawn")
     gate = context.Barrier(n_servers + 1)
@@ -103,7 +112,7 @@ def measure(place: Place, n: int, *, n_servers: int) -> dict[str, float]:
         before_bytes = place.size_bytes()
         each = n // n_servers
         servers = [
-            context.Process(target=serve, args=(place.url, index, each, gate, n_servers > 1))
+            context.Process(target=serve, args=(place.url, index, each, n_at_once, gate))
             for index in range(n_servers)
         ]
         for server in servers:
@@ -148,35 +157,50 @@ class _Stretch:
         self.cpu_ms = (self._place.cpu_s() - self._cpu_s) * 1e3 / self._n
 
 
-def serve(url: str, index: int, n: int, gate: Barrier, is_one_of_many: bool) -> None:
+def serve(url: str, index: int, n: int, n_at_once: int, gate: Barrier) -> None:
     """Be one server: accept so many, then let them live, each time when all are ready."""
-    is_machine = is_one_of_many and not url.startswith("sqlite")
+    is_machine = not url.startswith("sqlite")
     store = ExecutionStore(url, machine=f"machine-{index}" if is_machine else None)
     people = [f"user-{person}" for person in range(N_PEOPLE)]
     # Its connections are open when it begins.
     store.get_setting("slots")
-    gate.wait()
-    for place in range(n):
+
+    def accept(place: int) -> None:
         person = people[place % N_PEOPLE]
-        store.accept(make_submission(submitted_by=person, parameters={"n": place, "lr": 0.01}))
-    gate.wait()
-    gate.wait()
-    for _ in range(n):
-        _live(store)
+        made = make_submission(submitted_by=person, parameters={"n": place, "lr": 0.01})
+        _insist(lambda: store.accept(made))
+
+    with ThreadPoolExecutor(n_at_once) as threads:
+        gate.wait()
+        list(threads.map(accept, range(n)))
+        gate.wait()
+        gate.wait()
+        list(threads.map(lambda _: _live(store), range(n)))
     store.close()
     used = resource.getrusage(resource.RUSAGE_SELF)
     print(f"server {index}: {(used.ru_utime + used.ru_stime) * 1e3 / n:.2f} ms of its own each")
 
 
 def _live(store: ExecutionStore) -> None:
-    claimed = store.claim(backend="local")
+    claimed = _insist(lambda: store.claim(backend="local"))
     assert claimed is not None
-    key = claimed.id, claimed.attempt
-    store.record(*key, [ExecutionStarted(at=utc_now(), cells_total=N_REPORTS)])
-    for index in range(N_REPORTS):
-        store.record(*key, [CellFinished(at=utc_now(), cell_index=index)])
-    end = ExecutionFinished(at=utc_now(), status=Status.SUCCEEDED, output_object="0" * 64)
-    store.record(*key, [end])
+    now = utc_now()
+    events: list[Event] = [
+        ExecutionStarted(at=now, cells_total=N_REPORTS),
+        *(CellFinished(at=now, cell_index=index) for index in range(N_REPORTS)),
+        ExecutionFinished(at=now, status=Status.SUCCEEDED, output_object="0" * 64),
+    ]
+    for event in events:
+        _insist(partial(store.record, claimed.id, claimed.attempt, [event]))
+
+
+def _insist(work: Callable[[], ResultT]) -> ResultT:
+    """Return what `work` returns, tried again when others held the lock for too long."""
+    while True:
+        try:
+            return work()
+        except UnavailableError as error:
+            print(f"refused once: {error}")
 
 
 def _pages_ms(

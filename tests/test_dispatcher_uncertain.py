@@ -295,7 +295,7 @@ async def test_what_was_claimed_when_the_network_swallowed_the_answer_runs_once(
     through = f"postgresql://postgres@/uncertain?host={folder}"
     with closing(ExecutionStore(url)) as certain, closing(CutOff(through)) as store:
         backend = Acting(Story(), certain, first_number=1)
-        part = dispatcher.Dispatcher(
+        part = Dispatcher(
             store=store,
             backends={"local": backend},
             lock_path=tmp_path / "lock",

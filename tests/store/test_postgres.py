@@ -255,6 +255,16 @@ def test_a_lock_held_too_long_is_said_and_nothing_lost(store_url: str) -> None:
         assert store.accept(make_submission())[0].number == 1
 
 
+def test_who_waits_for_the_lock_keeps_its_place_as_long_as_anybody_waits(store_url: str) -> None:
+    with (
+        closing(ExecutionStore(store_url, busy_timeout_s=7.0)) as store,
+        store._database.write_engine.connect() as connection,
+    ):
+        limit = connection.exec_driver_sql("SHOW lock_timeout").scalar_one()
+
+    assert limit == "7s"
+
+
 def test_what_changed_nothing_leaves_no_trace(store: ExecutionStore) -> None:
     store.accept(make_submission())
     before = store.data_version()

@@ -11,7 +11,7 @@ from sqlalchemy import exc
 from typing_extensions import override
 
 from jupyter_async_exec.errors import AsyncExecError, OutcomeUnknownError
-from jupyter_async_exec.store.database import LOCK_POLL_S, N_READERS, Database
+from jupyter_async_exec.store.database import N_READERS, Database
 from jupyter_async_exec.store.full_text import FullText
 from jupyter_async_exec.store.postgres import errors
 from jupyter_async_exec.store.postgres.connect import make_engine, name_of, read_url
@@ -92,8 +92,9 @@ class Postgres(Database):
             self._url,
             writes=True,
             n_connections=1,
-            # The writer itself asks again.
-            lock_timeout_s=min(self._busy_timeout_s, LOCK_POLL_S),
+            # Not shorter: whoever asks again goes to the end of the queue, and of many servers
+            # one would never have its turn.
+            lock_timeout_s=self._busy_timeout_s,
             pool_timeout_s=self._busy_timeout_s,
         )
 

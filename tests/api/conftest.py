@@ -66,7 +66,7 @@ class Client:
         return await self.call("POST", path, body, **options)
 
     async def until(
-        self, number: int, wanted: Callable[[dict[str, Any]], bool], *, limit_s: float = 40.0
+        self, number: int, wanted: Callable[[dict[str, Any]], bool], *, limit_s: float = 120.0
     ) -> dict[str, Any]:
         """Ask for an execution again until it is as `wanted`."""
         async with asyncio.timeout(limit_s):

@@ -34,7 +34,7 @@ ALLOWED = {
     ("runner/warm", "run_module"),
     ("runner/warm", "import_module"),
     ("backends/dask/link.py", "pickle"),
-    ("backends/dask/keeper.py", "import_module"),
+    ("backends/dask/starting.py", "import_module"),
 }
 
 

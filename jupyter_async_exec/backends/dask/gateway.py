@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import re
 import warnings
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -122,7 +121,9 @@ def _use_gateway(options: dict[str, Any], use: Callable[[Any], _T]) -> _T:
     where = {name: options.pop(name) for name in _GATEWAY_OPTIONS if name in options}
     with contextlib.ExitStack() as stack:
         try:
-            gateway = importlib.import_module("dask_gateway").Gateway(**where)
+            from dask_gateway import Gateway
+
+            gateway = Gateway(**where)
             stack.callback(gateway.close)
             found = use(gateway)
         except Exception as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import pickle
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -293,7 +292,7 @@ def _learn_protocol(address: str) -> None:
     if not address.startswith("gateway://"):
         return
     try:
-        importlib.import_module("dask_gateway")
+        import dask_gateway  # noqa: F401
     except ImportError as error:
         raise UnavailableError(
             f"{address} is reached through a Gateway: pip install dask-gateway beside this server."

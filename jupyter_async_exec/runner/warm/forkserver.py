@@ -42,8 +42,8 @@ _HARMLESS = frozenset(
     [
         "IPython", "__main__", "_distutils_hack", "_pydev_bundle", "_pydev_runfiles",
         "_pydevd_bundle", "_pydevd_frame_eval", "_pydevd_sys_monitoring", "_virtualenv",
-        "appnope", "asttokens", "backcall", "comm", "cython_runtime", "dateutil", "debugpy",
-        "decorator", "exceptiongroup", "executing", "ipykernel", "ipykernel_launcher",
+        "appnope", "asttokens", "backcall", "colorama", "comm", "cython_runtime", "dateutil",
+        "debugpy", "decorator", "exceptiongroup", "executing", "ipykernel", "ipykernel_launcher",
         "ipython_pygments_lexers", "jedi", "jupyter_client", "jupyter_core", "matplotlib_inline",
         "msgpack", "nest_asyncio", "orjson", "packaging", "parso", "pexpect", "pickleshare",
         "platformdirs", "prompt_toolkit", "psutil", "ptyprocess", "pure_eval", "pydev_ipython",

@@ -27,7 +27,8 @@ module.exports = {
     actionTimeout: 30000,
     // Recording needs Playwright's own ffmpeg, which a system browser lacks.
     video: 'off',
-    // Without pictures: they cost more than a quarter of all processor time, and the page is in it anyway.
+    // Without pictures: they cost a quarter of all processor time, and the
+    // page is in it anyway.
     trace: process.env.CI
       ? { mode: 'retain-on-failure', screenshots: false, sources: false }
       : 'off',

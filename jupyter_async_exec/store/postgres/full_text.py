@@ -86,14 +86,8 @@ class PostgresFullText(FullText):
         found: sa.Select[Any] = sa.select(number.label("number")).where(
             _table.c.words.bool_op("@@")(sa.cast(in_block, TSQUERY))
         )
-        if stretch.after is not None:
-            found = found.where(
-                number < stretch.after if stretch.newest_first else number > stretch.after
-            )
-        found = found.order_by(number.desc() if stretch.newest_first else number.asc())
-        if conditions:
-            found = _sifted(found, conditions, stretch, with_rows=with_rows)
-        of_block = found.limit(stretch.at_most).lateral("found")
+        page = _page_of(found, number, conditions, stretch, with_rows=with_rows)
+        of_block = page.lateral("found")
         newest: list[Any] = [block.desc(), of_block.c.number.desc()]
         oldest: list[Any] = [block, of_block.c.number]
         return (
@@ -168,6 +162,18 @@ def _found_among(
         number == sa.func.any(sa.literal(list(numbers), ARRAY(sa.BigInteger))),
         _table.c.words.bool_op("@@")(sa.cast(in_block, TSQUERY)),
     )
+    return _page_of(found, number, conditions, stretch, with_rows=with_rows)
+
+
+def _page_of(
+    found: sa.Select[Any],
+    number: sa.ColumnElement[int],
+    conditions: Sequence[sa.ColumnElement[bool]],
+    stretch: Stretch,
+    *,
+    with_rows: bool,
+) -> sa.Select[Any]:
+    """Return the next of `found`, as many as a page holds, for which the conditions hold."""
     if stretch.after is not None:
         found = found.where(
             number < stretch.after if stretch.newest_first else number > stretch.after

@@ -96,18 +96,18 @@ class Growth:
         n = manager.n_asked
         if manager.can_grow:
             # Who asks for fewer than there are has some of them ended.
-            n = max(n, n_wanted, self._count(workers))
+            n = max(n, n_wanted, len(self._staying(workers)))
         if self._asked_s is None:
             # Those that the cluster began with are on their way.
             self._asked_s = now_s
-        is_late = self._count(workers) < n and now_s - self._asked_s >= REPEAT_S
+        is_late = len(self._staying(workers)) < n and now_s - self._asked_s >= REPEAT_S
         if n > manager.n_asked or is_late:
             _log.info("%d workers are asked for; there are %d.", n, len(workers))
             self._asked_s = now_s
             await manager.ask(n)
 
-    def _count(self, workers: Sequence[Worker]) -> int:
-        return sum(worker.address not in self._ending for worker in workers)
+    def _staying(self, workers: Sequence[Worker]) -> list[Worker]:
+        return [worker for worker in workers if worker.address not in self._ending]
 
     # ------------------------------------------------------------ fewer of them
 
@@ -121,7 +121,7 @@ class Growth:
     ) -> None:
         """End whoever is idle and not needed, the one that has been for longest first."""
         manager = self._manager
-        staying = [worker for worker in workers if worker.address not in self._ending]
+        staying = self._staying(workers)
         groups = [
             group
             for group in manager.group(staying)

@@ -193,7 +193,7 @@ def test_environments_caches_and_secrets_are_left_out(take: Take) -> None:
 def test_our_own_data_inside_the_tree_is_left_out(take: Take) -> None:
     data = take.home / "data_dir"
     take.objects = LocalObjectStore(data / "objects")
-    tree(take.home, "keep.py", "data_dir/store.sqlite", "data_dir/work/1/x.py")
+    tree(take.home, "keep.py", "data_dir/store.sqlite", "data_dir/attempts/1/x.py")
 
     assert paths(take(take.home)) == ["keep.py"]
     assert paths(take(take.home)) == ["keep.py"]

@@ -163,7 +163,7 @@ def serve(url: str, index: int, n: int, n_at_once: int, gate: Barrier) -> None:
     store = ExecutionStore(url, machine=f"machine-{index}" if is_machine else None)
     people = [f"user-{person}" for person in range(N_PEOPLE)]
     # Its connections are open when it begins.
-    store.get_setting("slots")
+    store.settings.get("slots")
 
     def accept(place: int) -> None:
         person = people[place % N_PEOPLE]

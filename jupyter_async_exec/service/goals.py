@@ -30,11 +30,11 @@ class Goals:
 
     def get(self, path: str) -> Goal | None:
         """Return the goal of the notebook at `path`; `None` while nobody named one."""
-        return _read(self._store.get_setting(f"{PREFIX}{path}"))
+        return _read(self._store.settings.get(f"{PREFIX}{path}"))
 
     def all(self) -> dict[str, Goal]:
         """Return all goals by path of their notebooks."""
-        kept = self._store.find_settings(PREFIX)
+        kept = self._store.settings.find(PREFIX)
         goals = {name.removeprefix(PREFIX): _read(value) for name, value in kept.items()}
         return {path: goal for path, goal in goals.items() if goal is not None}
 
@@ -53,7 +53,7 @@ class Goals:
         kept: JSONValue = None
         if goal is not None:
             kept = {"metric": goal.metric, "direction": goal.direction.value}
-        self._store.set_setting(f"{PREFIX}{path}", kept)
+        self._store.settings.put(f"{PREFIX}{path}", kept)
 
     def move(self, old_path: str, new_path: str) -> None:
         """Let the goal of a notebook, or those of all in a folder, follow to another path."""

@@ -602,14 +602,14 @@ class ExecutionService:
 
     def slots(self) -> int:
         """Return how many executions may run at once (>= 1); reads the store."""
-        chosen = self._store.get_setting(SLOTS_SETTING)
+        chosen = self._store.settings.get(SLOTS_SETTING)
         return chosen if isinstance(chosen, int) and chosen >= 1 else self._default_slots
 
     async def set_slots(self, slots: int) -> None:
         """Change how many executions may run at once; running ones are not disturbed."""
         if slots < 1:
             raise InvalidRequestError(f"There must be at least one slot, not {slots}.")
-        await asyncio.to_thread(self._store.set_setting, SLOTS_SETTING, int(slots))
+        await asyncio.to_thread(self._store.settings.put, SLOTS_SETTING, int(slots))
         self._has_changed()
 
     async def status(self) -> JSONObject:

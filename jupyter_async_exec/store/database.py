@@ -1,4 +1,4 @@
-"""What a store needs of the database it is kept in; `sqlite.py` and `postgres.py` give it."""
+"""What a store needs of the database it is kept in; `sqlite/` and `postgres/` give it."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -18,15 +18,13 @@ from jupyter_async_exec.store.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from jupyter_async_exec.core.execution import Artifact, Execution, Remark
     from jupyter_async_exec.store.database import Database
+    from jupyter_async_exec.store.reader import Reader
+    from jupyter_async_exec.store.writer import Writer
 
-ResultT = TypeVar("ResultT")
-
-#: Rows per short read when all are walked through.
-WALK_BATCH = 500
 #: More complaints than this say nothing new.
 MAX_COMPLAINTS = 20
 
@@ -40,13 +38,6 @@ _NUMBERS = sa.select(execution_numbers).where(
 )
 
 
-class Run(Protocol):
-    """Does a piece of work in a transaction of the store."""
-
-    def __call__(self, work: Callable[[sa.Connection], ResultT]) -> ResultT:
-        """Return what `work` returns."""
-
-
 class StoreHealth:
     """Checks of one store, and repairs; `ExecutionStore.health` gives it.
 
@@ -54,14 +45,14 @@ class StoreHealth:
     ----------
     database
         Where it is kept.
-    read, write
+    reader, writer
         Run work in a transaction that only reads, or one that may write.
     """
 
-    def __init__(self, database: Database, *, read: Run, write: Run) -> None:
+    def __init__(self, database: Database, *, reader: Reader, writer: Writer) -> None:
         self._database = database
-        self._read = read
-        self._write = write
+        self._read = reader.run
+        self._write = writer.run
 
     # ------------------------------------------------------------ looking
 
@@ -140,7 +131,7 @@ class StoreHealth:
             rows = connection.execute(
                 sa.select(executions).where(executions.c.deleted_at.is_(None))
             ).mappings()
-            for row in rows.yield_per(WALK_BATCH):
+            for row in rows.yield_per(records.WALK_BATCH):
                 execution = _load(connection, row)
                 if not isinstance(execution, str):
                     records.index(connection, execution)
@@ -204,20 +195,14 @@ def _load(connection: sa.Connection, row: sa.RowMapping) -> Execution | str:
 
 
 def _rows_after(connection: sa.Connection, number: int) -> list[tuple[int, Execution | str]]:
-    statement = (
-        sa.select(executions)
-        .where(executions.c.number > number)
-        .order_by(executions.c.number)
-        .limit(WALK_BATCH)
-    )
-    rows = connection.execute(statement).mappings().all()
+    rows = records.rows_after(connection, number).mappings().all()
     return [(row["number"], _load(connection, row)) for row in rows]
 
 
 def _misindexed(connection: sa.Connection, after: int) -> tuple[int | None, list[int]]:
     """Return how far it looked, None for to the end, and what is wrong there."""
     batch = _rows_after(connection, after)
-    end = batch[-1][0] if len(batch) == WALK_BATCH else None
+    end = batch[-1][0] if len(batch) == records.WALK_BATCH else None
     span = {"a": after, "b": records.LARGEST_NUMBER if end is None else end}
     known = full_text.of(connection).words(connection, after=span["a"], up_to=span["b"])
     tags: dict[int, set[str]] = {}

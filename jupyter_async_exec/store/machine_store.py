@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
-
-import sqlalchemy as sa
 
 from jupyter_async_exec.errors import UnavailableError
 from jupyter_async_exec.store import codec
 from jupyter_async_exec.store.part import StorePart
-from jupyter_async_exec.store.tables import settings
+from jupyter_async_exec.store.settings_store import find_rows, put_row
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from jupyter_async_exec.core.json_types import JSONObject
 
 #: Before the name of a machine, among the store-wide choices.
@@ -41,8 +40,9 @@ class MachineStore(StorePart):
         """
 
         def work(connection: sa.Connection) -> None:
-            known = _read(connection)
-            own = known.pop(machine, None)
+            known = find_rows(connection, PREFIX)
+            name = PREFIX + codec.clean(machine)
+            own = known.pop(name, None)
             if own is not None and own["folder"] != folder_id:
                 raise UnavailableError(
                     f"Another data folder is called {machine!r} in this store: give this server "
@@ -50,24 +50,14 @@ class MachineStore(StorePart):
                 )
             for other, facts in known.items():
                 if facts["objects"] != objects_url or not objects_url:
+                    who = other.removeprefix(PREFIX)
                     where = facts["objects"] or "its own data folder"
                     raise UnavailableError(
-                        f"{other!r} shares this store and keeps objects in {where}: let all "
+                        f"{who!r} shares this store and keeps objects in {where}: let all "
                         "machines keep them in one place, with AsyncExecApp.objects_url."
                     )
             row: JSONObject = {"folder": folder_id, "objects": objects_url}
-            if own == row:
-                return
-            name = PREFIX + codec.clean(machine)
-            connection.execute(sa.delete(settings).where(settings.c.name == name))
-            connection.execute(sa.insert(settings).values(name=name, value=codec.dump_json(row)))
+            if own != row:
+                put_row(connection, name, row)
 
         self._writer.run(work)
-
-
-def _read(connection: sa.Connection) -> dict[str, JSONObject]:
-    statement = sa.select(settings.c.name, settings.c.value).where(
-        settings.c.name.startswith(PREFIX, autoescape=True)
-    )
-    rows = connection.execute(statement).all()
-    return {name.removeprefix(PREFIX): json.loads(value) for name, value in rows}

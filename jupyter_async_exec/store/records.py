@@ -35,6 +35,8 @@ MAX_NUMBER_LENGTH = 18
 LARGEST_NUMBER = 2**63 - 1
 #: Old releases of SQLite take 999 values in a statement.
 MOST_KEYS = 900
+#: Rows per short read when all are walked through.
+WALK_BATCH = 500
 #: A change elsewhere leaves the full-text row as it is.
 SEARCHED_COLUMNS = frozenset(
     {"status", "message", "error", "title", "note", "tags", "starred", "deleted_at"}
@@ -48,6 +50,12 @@ ENDING_COLUMNS = (
 # Built once: building a statement costs more than running it.
 _SELECT_BY_ID = sa.select(executions).where(executions.c.id == sa.bindparam("value"))
 _SELECT_BY_NUMBER = sa.select(executions).where(executions.c.number == sa.bindparam("value"))
+_SELECT_AFTER = (
+    sa.select(executions)
+    .where(executions.c.number > sa.bindparam("after"))
+    .order_by(executions.c.number)
+    .limit(WALK_BATCH)
+)
 _INSERT = sa.insert(executions)
 _UPDATE = sa.update(executions).where(executions.c.number == sa.bindparam("its_number"))
 _UPDATE_END = _UPDATE.values({name: sa.bindparam(name) for name in ENDING_COLUMNS})
@@ -141,6 +149,11 @@ def read_all(
         if key not in found and not skip_missing:
             raise _absent(ref)
     return [found[key] for key in keys if key in found]
+
+
+def rows_after(connection: sa.Connection, number: int) -> sa.CursorResult[Any]:
+    """Return the next `WALK_BATCH` rows, the trash included, by number."""
+    return connection.execute(_SELECT_AFTER, {"after": number})
 
 
 def insert(connection: sa.Connection, submission: Submission) -> Execution:

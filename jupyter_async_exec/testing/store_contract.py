@@ -561,12 +561,12 @@ class ExecutionStoreContract:
 
     def test_a_setting_is_what_was_set_last(self, store: ExecutionStore) -> None:
         """None before."""
-        assert store.get_setting("slots") is None
+        assert store.settings.get("slots") is None
 
-        store.set_setting("slots", 4)
-        store.set_setting("slots", {"local": 2})
+        store.settings.put("slots", 4)
+        store.settings.put("slots", {"local": 2})
 
-        assert store.get_setting("slots") == {"local": 2}
+        assert store.settings.get("slots") == {"local": 2}
 
     # ------------------------------------------------------------ presets
 

@@ -41,7 +41,7 @@ def test_an_older_store_opens_with_everything_in_it(kept: Path, tmp_path: Path) 
         assert failed.limits == Limits(memory_bytes=2**34)
         assert failed.provenance == {"git": {"commit": "abc"}}
         assert len(store.history(1)) == 4
-        assert store.get_setting("slots") == 3
+        assert store.settings.get("slots") == 3
         if kept.stem >= "format-0002":
             _, (loss,), _ = store.metrics(2)
             assert (list(loss.steps), list(loss.values)) == ([1, 2, 3], [0.5, 0.25, 0.125])

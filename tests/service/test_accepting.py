@@ -64,7 +64,7 @@ class ForgetfulCollectStore(CollectStore):
 async def test_a_sweep_that_was_accepted_is_no_error_though_a_use_cannot_be_noted(
     store: ExecutionStore, tmp_path: Path
 ) -> None:
-    store.collect = ForgetfulCollectStore(store._writer, store._read, clock=store._clock)
+    store.collect = ForgetfulCollectStore(store._writer, store._reader, clock=store._clock)
     service = make_service(store, tmp_path)
     request = SweepRequest(
         base=SubmitRequest(

@@ -102,7 +102,7 @@ def test_an_older_store_is_upgraded_after_a_backup(
     store: ExecutionStore, store_file: Path, later: Callable[[str], Path]
 ) -> None:
     store.accept(make_submission())
-    store.set_setting("slots", 3)
+    store.settings.put("slots", 3)
     store.close()
 
     migrate(store_file, mode="WAL", busy_timeout_s=5.0, migrations=later("pass"))
@@ -114,7 +114,7 @@ def test_an_older_store_is_upgraded_after_a_backup(
     assert _query(store_file, "SELECT value FROM settings") == [("0",)]
     with closing(ExecutionStore(f"sqlite:///{backup}")) as before:
         assert before.get(1).title == "train"
-        assert before.get_setting("slots") == 3
+        assert before.settings.get("slots") == 3
 
 
 @pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGKILL)", "raise RuntimeError"])
@@ -122,7 +122,7 @@ def test_an_upgrade_that_dies_leaves_nothing_half(
     store: ExecutionStore, store_file: Path, later: Callable[[str], Path], end: str
 ) -> None:
     accepted, _ = store.accept(make_submission())
-    store.set_setting("slots", 3)
+    store.settings.put("slots", 3)
     store.close()
     schema = _query(store_file, "SELECT name, sql FROM sqlite_master ORDER BY name")
 
@@ -138,7 +138,7 @@ def test_an_upgrade_that_dies_leaves_nothing_half(
     assert _query(store_file, "PRAGMA integrity_check") == [("ok",)]
     with closing(ExecutionStore(f"sqlite:///{store_file}")) as again:
         assert again.get(1) == accepted
-        assert again.get_setting("slots") == 3
+        assert again.settings.get("slots") == 3
 
 
 def test_a_first_start_that_dies_is_no_store_and_the_next_makes_one(

@@ -23,13 +23,8 @@ from jupyter_async_exec.snapshots.manifest import (
 from jupyter_async_exec.snapshots.notebook import normalise
 from jupyter_async_exec.snapshots.portions import read_in_portions
 from jupyter_async_exec.snapshots.stat_cache import StatCache
-from jupyter_async_exec.snapshots.tree import (
-    Notes,
-    Tree,
-    find_files,
-    locate_tree,
-    relative_path,
-)
+from jupyter_async_exec.snapshots.tree import Notes, Tree, locate_tree, relative_path
+from jupyter_async_exec.snapshots.walk import find_files
 
 if TYPE_CHECKING:
     import os
@@ -162,7 +157,8 @@ def capture(
         Whether `notebook` comes from `normalise`, which is not asked again then.
     is_kept
         False to learn only which snapshot it would be. Its notebook and manifest
-        are not stored then, and nobody looks whether the files still are.
+        are not stored then, nobody looks whether the files still are, and git is
+        not asked where it stands.
 
     Raises
     ------
@@ -186,7 +182,10 @@ def capture(
         facts = GitFacts()
         path = name
     else:
-        facts = ask_git(tree.root) if tree.git_top is not None else GitFacts()
+        if tree.git_top is not None:
+            facts = ask_git(tree.root, is_state_wanted=is_kept)
+        else:
+            facts = GitFacts()
         path = f"{tree.folder_path}/{name}" if tree.folder_path else name
         found = find_files(
             tree,

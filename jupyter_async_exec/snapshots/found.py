@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable, Mapping
 
     from jupyter_async_exec.snapshots.ignore import IgnoreRules
 
@@ -40,18 +41,27 @@ class FoundFiles(list[FoundFile]):
 
     def is_still(self, before: FoundFiles) -> bool:
         """Whether these are the files of `before`, with the very same status."""
+        if self is before:
+            return True
         return len(self) == len(before) and all(
             new is old or (new[:2] == old[:2] and new.status is old.status)
             for new, old in zip(self, before, strict=True)
         )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class SeenFolder:
-    """The files of one folder that belong to the tree, by name, and under which rules."""
+    """One folder, and what of it belongs to the tree; equal to nothing but itself."""
 
     rules: IgnoreRules
-    files: dict[str, tuple[Fingerprint, FoundFile]] = field(default_factory=dict)
+    #: By name: everything in it, as it was.
+    marks: Mapping[str, Fingerprint]
+    #: By name: the files that belong to the tree.
+    files: dict[str, FoundFile] = field(default_factory=dict)
+    #: Names and paths of the folders to be looked into.
+    folders: list[tuple[str, str]] = field(default_factory=list)
+    #: Whether nothing but `marks` decides what is made of it; a link leads elsewhere.
+    is_plain: bool = True
 
 
 @dataclass(slots=True)
@@ -85,12 +95,7 @@ class SeenTrees:
                 self._trees.popitem(last=False)
 
 
-def fingerprint(status: os.stat_result) -> Fingerprint:
-    """Return what tells that a file is as it was."""
-    return (
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-        status.st_dev,
-        status.st_ino,
-    )
+#: Returns what tells that a file is as it was; asked thousands of times at every click.
+fingerprint: Callable[[os.stat_result], Fingerprint] = attrgetter(
+    "st_size", "st_mtime_ns", "st_ctime_ns", "st_dev", "st_ino"
+)

@@ -59,28 +59,16 @@ def find_exclude_file(top: Path) -> Path:
     return top / ".git" / "info" / "exclude"
 
 
-def ask_git(folder: Path) -> GitFacts:
-    """Ask the `git` command about a folder; the repository is not touched."""
+def ask_git(folder: Path, *, is_state_wanted: bool = True) -> GitFacts:
+    """Ask the `git` command about a folder; the repository is not touched.
+
+    Without the state, which is no part of what a snapshot is, it answers sooner.
+    """
     command = shutil.which("git")
     if command is None:
         return GitFacts(note="Git is not installed, so the commit was not recorded.")
     try:
-        state = _read_state(
-            _run(
-                command,
-                folder,
-                [
-                    *_without_filters(command, folder),
-                    "status",
-                    "--porcelain=v2",
-                    "--branch",
-                    "-z",
-                    "--untracked-files=no",
-                    # A submodule is asked with the options of its own configuration.
-                    "--ignore-submodules=dirty",
-                ],
-            )
-        )
+        state = _ask_state(command, folder) if is_state_wanted else None
         tracked = _run(command, folder, ["ls-files", "-z", "-i", "-c", "--exclude-standard"])
     except subprocess.TimeoutExpired:
         return GitFacts(note="Git did not answer in time, so the commit was not recorded.")
@@ -88,6 +76,24 @@ def ask_git(folder: Path) -> GitFacts:
         return GitFacts(note="Git could not read the repository, so the commit was not recorded.")
     names = (os.fsdecode(name) for name in tracked.split(b"\0") if name)
     return GitFacts(state=state, tracked_ignored=frozenset(names))
+
+
+def _ask_state(command: str, folder: Path) -> GitState | None:
+    output = _run(
+        command,
+        folder,
+        [
+            *_without_filters(command, folder),
+            "status",
+            "--porcelain=v2",
+            "--branch",
+            "-z",
+            "--untracked-files=no",
+            # A submodule is asked with the options of its own configuration.
+            "--ignore-submodules=dirty",
+        ],
+    )
+    return _read_state(output)
 
 
 def _without_filters(command: str, folder: Path) -> list[str]:

@@ -12,7 +12,7 @@ import pathspec
 from jupyter_async_exec.snapshots.plain_file import read_small
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
     from pathlib import Path
 
 GITIGNORE = ".gitignore"
@@ -117,10 +117,10 @@ class IgnoreRules:
         own = _last_verdict(self.own_layers, path)
         return own is not False and _SECRET.fullmatch(path.rpartition("/")[2]) is not None
 
-    def entering(self, folder: Path, path: str, names: Iterable[str]) -> IgnoreRules:
+    def entering(self, folder: Path, path: str, names: Container[str]) -> IgnoreRules:
         """Return the rules inside `folder`, which is at `path` and holds `names`."""
         n_cut = len(path) + 1 if path else 0
-        return self._with(folder, set(names), n_cut=n_cut, prefix="")
+        return self._with(folder, names, n_cut=n_cut, prefix="")
 
     def above(self, folder: Path, prefix: str) -> IgnoreRules:
         """Return the rules with those of `folder`, from where the tree root is at `prefix`."""
@@ -135,7 +135,7 @@ class IgnoreRules:
         layer = _Layer(0, f"{prefix}/" if prefix else "", spec)
         return IgnoreRules((layer, *self.git_layers), self.own_layers)
 
-    def _with(self, folder: Path, names: set[str], *, n_cut: int, prefix: str) -> IgnoreRules:
+    def _with(self, folder: Path, names: Container[str], *, n_cut: int, prefix: str) -> IgnoreRules:
         git_layers, own_layers = self.git_layers, self.own_layers
         if GITIGNORE in names and (spec := _read_spec(folder / GITIGNORE)):
             git_layers = (*git_layers, _Layer(n_cut, prefix, spec))

@@ -25,7 +25,8 @@ from jupyter_async_exec.snapshots.capture import (
 from jupyter_async_exec.snapshots.linked import linked_from_json, linked_to_json
 from jupyter_async_exec.snapshots.manifest import LinkedFile, load_manifest
 from jupyter_async_exec.snapshots.stat_cache import StatCache
-from jupyter_async_exec.snapshots.tree import Notes, find_files, locate_tree
+from jupyter_async_exec.snapshots.tree import Notes, locate_tree
+from jupyter_async_exec.snapshots.walk import find_files
 
 if TYPE_CHECKING:
     import random
@@ -307,6 +308,8 @@ def test_commit_branch_and_dirtiness_are_recorded(take: Take) -> None:
     assert (clean.git.branch, clean.git.dirty) == ("work", False)
     assert dirty.git.dirty
     assert clean.snapshot_id != dirty.snapshot_id
+    # Who only asks which snapshot it would be needs no commit, but the tracked files.
+    assert take(take.home, is_kept=False).snapshot_id == dirty.snapshot_id
 
 
 @needs_git

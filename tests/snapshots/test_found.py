@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,12 @@ import pytest
 from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.snapshots import found as found_module
 from jupyter_async_exec.snapshots import stat_cache as stat_cache_module
-from jupyter_async_exec.snapshots import tree as tree_module
+from jupyter_async_exec.snapshots import walk as walk_module
 from jupyter_async_exec.snapshots.capture import Capture, CaptureLimits, capture
 from jupyter_async_exec.snapshots.found import FoundFiles, SeenTrees
 from jupyter_async_exec.snapshots.stat_cache import StatCache
-from jupyter_async_exec.snapshots.tree import Notes, find_files, locate_tree
+from jupyter_async_exec.snapshots.tree import Notes, locate_tree
+from jupyter_async_exec.snapshots.walk import find_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +29,7 @@ NAMES = ("a.py", "b.csv", ".env", "__pycache__", "data", "data/c.csv", "data/d.p
 @pytest.fixture(autouse=True)
 def seen(monkeypatch: pytest.MonkeyPatch) -> SeenTrees:
     trees = SeenTrees()
-    monkeypatch.setattr(tree_module, "_SEEN", trees)
+    monkeypatch.setattr(walk_module, "_SEEN", trees)
     return trees
 
 
@@ -97,13 +99,14 @@ def test_whatever_changes_is_seen_as_by_somebody_who_looks_for_the_first_time(
 
     n_same = 0
     for change in _changes(random.Random(seed), home):
-        take(cache, is_kept=True)
+        kept = take(cache, is_kept=True)
         before = take(cache)
         remembered = take(cache)
         with monkeypatch.context() as patch:
-            patch.setattr(tree_module, "_SEEN", SeenTrees())
+            patch.setattr(walk_module, "_SEEN", SeenTrees())
             anew = take(None)
-        for each in (before, remembered):
+        assert kept.notes == anew.notes, change
+        for each in (kept, before, remembered):
             assert each.snapshot_id == anew.snapshot_id, change
             assert each.linked == anew.linked
             assert each.has_unknown == anew.has_unknown
@@ -118,7 +121,10 @@ def _changes(generator: random.Random, home: Path) -> Iterator[str]:
         name = generator.choice(NAMES)
         path = home / name
         what = generator.choice(
-            ("write", "write", "delete", "rename", "rule", "link", "big", "mode")
+            (
+                *("write", "write", "delete", "rename", "rule", "link", "big", "mode"),
+                *("pipe", "repository", "environment", "name"),
+            )
         )
         path.parent.mkdir(exist_ok=True)
         if what == "big" and path.suffix == ".py":
@@ -137,7 +143,20 @@ def _changes(generator: random.Random, home: Path) -> Iterator[str]:
             (home / "link").symlink_to(name)
         elif what == "mode" and path.is_file():
             path.chmod(generator.choice((0o644, 0o755)))
+        else:
+            _make_odd(what, path, home)
         yield f"{what} {name}"
+
+
+def _make_odd(what: str, path: Path, home: Path) -> None:
+    """Make something that belongs to no snapshot, or take it away again."""
+    if what == "pipe" and not (home / "pipe").exists():
+        os.mkfifo(home / "pipe")
+    elif what in {"repository", "environment"} and path.is_dir():
+        mark = path / (".git" if what == "repository" else "pyvenv.cfg")
+        mark.unlink() if mark.exists() else mark.touch()
+    elif what == "name":
+        (home / os.fsdecode(b"\xff.csv")).touch()
 
 
 def _write(path: Path, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,10 @@ _watched: list[str] | None = None
 
 
 def _note_open(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "open" and _watched is not None and isinstance(arguments[0], str):
+    if event != "open" or _watched is None or not isinstance(arguments[0], str):
+        return
+    # Folders are looked into at every submission.
+    if not arguments[2] & os.O_DIRECTORY:
         _watched.append(arguments[0])
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
 import json
+from http.client import METHOD_NOT_ALLOWED
 from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_server.base.handlers import APIHandler
@@ -13,6 +13,7 @@ from tornado import web
 from jupyter_async_exec.api import wire
 from jupyter_async_exec.api.contract import check_body, read_query
 from jupyter_async_exec.api.encoding import encode
+from jupyter_async_exec.api.problems import reason_of, sentence_of, verbs_of
 from jupyter_async_exec.errors import AsyncExecError
 from jupyter_async_exec.service.places import NO_REASONS
 from jupyter_async_exec.snapshots.reader import read_json
@@ -176,8 +177,9 @@ class AsyncExecHandler(APIHandler):
             status_code, reason = error.http_status, error.reason
             message, details = error.message, error.details
         elif isinstance(error, web.HTTPError):
-            reason = http.client.responses.get(status_code, "error").lower().replace(" ", "_")
-            message, details = _sentence(error, status_code), {}
+            reason, message, details = reason_of(status_code), sentence_of(error, self), {}
+            if status_code == METHOD_NOT_ALLOWED:
+                self.set_header("Allow", ", ".join(verbs_of(type(self))))
         else:
             reason, details = "internal", {}
             message = "The server met something unexpected; its log says more."
@@ -196,9 +198,3 @@ class AsyncExecHandler(APIHandler):
             self.log.debug("%s %s: %s", self.request.method, self.request.path, value)
             return
         super().log_exception(typ, value, tb)
-
-
-def _sentence(error: web.HTTPError, status_code: int) -> str:
-    if error.log_message:
-        return f"{str(error.log_message).rstrip('.')}."
-    return f"The server answers {status_code}: {http.client.responses.get(status_code, 'error')}."

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from jupyter_async_exec.api.refusals import refusal
 from jupyter_async_exec.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 #: A request nested deeper than any sensible one is refused before it is read further.
 MAX_DEPTH_SENTENCE = "The request is nested too deeply."
-#: The schema's own words may quote a whole notebook.
-LONGEST_REASON = 200
 #: Whole numbers of more digits than SQLite holds are refused.
 MAX_DIGITS = 18
 
@@ -77,12 +75,8 @@ def check_body(path: str, method: str, body: Any) -> None:
         error = best_match(_validator(path, method).iter_errors(body))
     except RecursionError:
         raise InvalidRequestError(MAX_DEPTH_SENTENCE) from None
-    if error is None:
-        return
-    place = ".".join(str(part) for part in error.absolute_path)
-    message = textwrap.shorten(error.message, LONGEST_REASON, placeholder="…")
-    where = f"The field {place!r} is wrong" if place else "The request is wrong"
-    raise InvalidRequestError(f"{where}: {message}.", {"field": place})
+    if error is not None:
+        raise refusal(error)
 
 
 def read_query(path: str, arguments: Mapping[str, str]) -> dict[str, Any]:

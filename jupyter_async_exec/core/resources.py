@@ -57,11 +57,15 @@ def _read_amount(name: str, given: object) -> float:
         raise InvalidRequestError(
             f"{name[:60]!r} cannot name a resource; write a name such as GPU or memory_gb."
         )
-    is_number = isinstance(given, int | float) and not isinstance(given, bool)
-    amount = float(given) if is_number else math.nan  # type: ignore[arg-type]
-    if not 0 < amount <= LARGEST_AMOUNT:
-        raise InvalidRequestError(f"The amount of {name} must be a number above 0.")
-    if name == GPU and amount != int(amount):
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        given = math.nan
+    # Before it is made a float, which not every whole number can be.
+    if not 0 < given <= LARGEST_AMOUNT:
+        raise InvalidRequestError(
+            f"The amount of {name} must be a number above 0, and at most {LARGEST_AMOUNT:,.0f}."
+        )
+    amount = float(given)
+    if name == GPU and not amount.is_integer():
         raise InvalidRequestError("GPUs can only be asked for in whole numbers.")
     return amount
 

@@ -69,7 +69,7 @@ class Presets:
                 return preset
         names = ", ".join(repr(preset.name) for preset in found[:N_NAMED])
         hint = f"it has {names}." if names else "it has none."
-        raise NotFoundError(f"{path} has no preset {name[:NAME_CHARACTERS]!r}; {hint}")
+        raise NotFoundError(f"{path[:100]} has no preset {name[:NAME_CHARACTERS]!r}; {hint}")
 
     async def put(
         self,

@@ -62,8 +62,11 @@ def parse_json(data: bytes) -> Any:
         raise InvalidRequestError("It is nested too deeply to be read.") from None
     except UnicodeDecodeError:
         raise InvalidRequestError("It is not UTF-8 text, therefore not JSON.") from None
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise InvalidRequestError(f"It is not JSON: {error}.") from None
+    except ValueError:
+        # What Python itself refuses to read.
+        raise InvalidRequestError("It holds a number of thousands of digits.") from None
 
 
 def drop_outputs(document: Any) -> Any:
@@ -86,7 +89,7 @@ def _drop_cell_outputs(part: Any) -> None:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+    raise InvalidRequestError(f"It is not JSON, which has no {name}.")
 
 
 def _spooled(data: bytes) -> Any:

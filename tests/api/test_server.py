@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from jupyter_async_exec.api.contents import ContentsHandler
 from jupyter_async_exec.api.contract import contract
+from jupyter_async_exec.api.problems import verbs_of
 from jupyter_async_exec.api.routes import routes
+from jupyter_async_exec.api.status import NowhereHandler
 from tests.api.test_executions import submit
 from tests.conftest import make_notebook
 
 if TYPE_CHECKING:
+    from jupyter_async_exec.api.base import AsyncExecHandler
     from tests.api.conftest import Client
 
+VERBS = {"get", "put", "post", "patch", "delete"}
 SCHEMA_ID = "https://schema.jupyter.org/jupyter_async_exec/execution/v1"
 
 
@@ -53,13 +60,39 @@ async def test_the_contract_is_served(client: Client) -> None:
     assert yaml.safe_load(answer.body) == contract()
 
 
-async def test_every_address_of_the_contract_is_routed_and_the_other_way_round() -> None:
-    described = {path.count("/") for path in contract()["paths"]}
+def test_the_handlers_answer_to_what_the_contract_says_and_to_nothing_else() -> None:
+    described = {
+        template: sorted(verb.upper() for verb in item if verb in VERBS)
+        for template, item in contract()["paths"].items()
+    }
 
-    assert described
-    internal = {r"/async-exec/contents/?(.*)", r"/async-exec(?:/.*)?"}
-    public = [pattern for pattern, _ in routes() if pattern not in internal]
-    assert len(public) == len(contract()["paths"])
+    handlers = {template: _handler_of(template) for template in described}
+
+    answered = {template: sorted(verbs_of(each)) for template, each in handlers.items()}
+    internal = {ContentsHandler, NowhereHandler}
+    assert answered == described
+    assert {each for _, each in routes()} - set(handlers.values()) == internal
+
+
+def _handler_of(template: str) -> type[AsyncExecHandler]:
+    path = re.sub(r"\{\w+\}", "x", template)
+    return next(each for pattern, each in routes() if re.fullmatch(pattern, f"/async-exec{path}"))
+
+
+async def test_what_tornado_refuses_is_said_in_our_words(
+    client: Client, http_server_client: Any, jp_base_url: str, jp_auth_header: dict[str, str]
+) -> None:
+    fetch = functools.partial(http_server_client.fetch, raise_error=False)
+    base = f"{jp_base_url}async-exec"
+
+    verb = await client.call("PUT", "executions/1", {})
+    strange = await fetch(f"{base}/executions/%ff", headers=jp_auth_header)
+    stranger = await fetch(f"{base}/status")
+
+    assert verb.headers["Allow"] == "GET, DELETE, PATCH"
+    assert verb.json["message"].endswith("PUT here, only with GET, DELETE, PATCH.")
+    assert json.loads(strange.body)["message"].startswith("The request cannot be read: Invalid")
+    assert json.loads(stranger.body)["message"].startswith("Log in first")
 
 
 async def test_parameters_are_found_in_the_notebook_in_memory(client: Client) -> None:

@@ -33,6 +33,7 @@ def test_what_is_asked_for_reads_as_it_was_written() -> None:
     [
         ({"GPU": 0}, "above 0"),
         ({"GPU": -1}, "above 0"),
+        ({"GPU": 10**400}, "at most 1,000,000,000"),
         ({"GPU": True}, "above 0"),
         ({"GPU": "1"}, "above 0"),
         ({"GPU": float("nan")}, "above 0"),

@@ -6,6 +6,9 @@ import { ServerConnection } from '@jupyterlab/services';
 
 import { ProblemError, readProblem } from './problem';
 
+/** What is small is there within this time, or never. */
+const LIMIT_MS = 60_000;
+
 /** How the server extension is reached, and what its clock says. */
 export class Connection {
   /**
@@ -38,14 +41,16 @@ export class Connection {
    * @param method - GET, POST, …
    * @param path - where it is.
    * @param body - what is sent.
+   * @param signal - ends the wait for an answer.
    * @returns What the server answers; nothing for 204.
    */
   protected async send<T>(
     method: string,
     path: string,
-    body?: unknown
+    body?: unknown,
+    signal?: AbortSignal
   ): Promise<T> {
-    const init: RequestInit = { method };
+    const init: RequestInit = { method, signal };
     if (body !== undefined) {
       init.body = JSON.stringify(body);
     }
@@ -59,6 +64,26 @@ export class Connection {
       throw new ProblemError(response.status, await readProblem(response));
     }
     return (response.status === 204 ? undefined : await response.json()) as T;
+  }
+
+  /**
+   * Ask for something small.
+   *
+   * @param path - where it is.
+   * @returns What the server answers.
+   *
+   * #### Notes
+   * A network that goes away, as when a laptop sleeps, may say nothing. Whoever
+   * asks one thing after the other would wait for ever.
+   */
+  protected async ask<T>(path: string): Promise<T> {
+    const abort = new AbortController();
+    const timer = window.setTimeout(() => abort.abort(), LIMIT_MS);
+    try {
+      return await this.send('GET', path, undefined, abort.signal);
+    } finally {
+      window.clearTimeout(timer);
+    }
   }
 
   private _readClock(response: Response): void {

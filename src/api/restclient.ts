@@ -61,11 +61,11 @@ export class ExecutionsClient extends Connection implements IExecutionsClient {
   }
 
   list(query: IListQuery = {}): Promise<ExecutionPage> {
-    return this.send('GET', `executions${toQueryString({ ...query })}`);
+    return this.ask(`executions${toQueryString({ ...query })}`);
   }
 
   get(id: ExecutionKey): Promise<Execution> {
-    return this.send('GET', `executions/${id}`);
+    return this.ask(`executions/${id}`);
   }
 
   edit(id: ExecutionKey, edit: ExecutionEdit): Promise<Execution> {
@@ -225,8 +225,7 @@ export class ExecutionsClient extends Connection implements IExecutionsClient {
   }
 
   async listSweeps(ids: readonly string[]): Promise<SweepSummary[]> {
-    const { sweeps } = await this.send<{ sweeps: SweepSummary[] }>(
-      'GET',
+    const { sweeps } = await this.ask<{ sweeps: SweepSummary[] }>(
       `sweeps?ids=${ids.join(',')}`
     );
     return sweeps;

@@ -23,11 +23,13 @@ import type {
 import { Catalogue } from './catalogue';
 import { Coalescer, Pace } from './coalescer';
 import { PAGE_SIZE } from './executionlist';
+import type { IAnswers } from './fetching';
 import { fetchExecutions } from './fetching';
 import { isGrouped, matches, NO_FILTER, sameFilter, toQuery } from './filter';
 import { GroupedRows } from './groupedrows';
 import { PagedList } from './pagedlist';
 import { Sweeps } from './sweeps';
+import { Trash } from './trash';
 
 /**
  * What ends together is fetched together; in a burst of news the server is
@@ -163,6 +165,7 @@ export class ExecutionsModel implements IExecutionsModel {
     const old = this._forget(id);
     try {
       await this.client.delete(id);
+      this._trash.settle(id);
     } catch (error) {
       this._trash.delete(id);
       if (old !== undefined) {
@@ -184,6 +187,9 @@ export class ExecutionsModel implements IExecutionsModel {
     }
     this._isDisposed = true;
     this._poll.dispose();
+    this._fetcher.dispose();
+    this._refresher.dispose();
+    this.sweeps.dispose();
     this._options.events.disconnect(this._onEvent, this);
     this._options.reconnected?.disconnect(this._onReconnected, this);
     document.removeEventListener('visibilitychange', this._onVisibility);
@@ -203,7 +209,7 @@ export class ExecutionsModel implements IExecutionsModel {
       this.sweeps.hear(emission.sweep, emission.status);
     }
     if (emission.deleted) {
-      this._forget(emission.id);
+      this._lose(emission.id);
     } else {
       this._hear(emission, missed);
     }
@@ -227,7 +233,7 @@ export class ExecutionsModel implements IExecutionsModel {
     }
     if (stale || missed) {
       this._wanted.set(event.number, event.id);
-      void this._fetcher.run();
+      void this._fetcher.run().catch(() => undefined);
     }
   }
 
@@ -241,7 +247,7 @@ export class ExecutionsModel implements IExecutionsModel {
     }
   };
 
-  /** Fetch what events spoke of. Failures wait for the next poll. */
+  /** Fetch what events spoke of. */
   private async _fetchWanted(): Promise<void> {
     const wanted = new Map(this._wanted);
     this._wanted.clear();
@@ -250,15 +256,18 @@ export class ExecutionsModel implements IExecutionsModel {
       if (this._catalogue.hasQueued) {
         await this._fetchLive(wanted);
       }
-      await fetchExecutions(this.client, wanted, this._answers);
-    } catch {
+      await fetchExecutions(this.client, wanted, this._answers());
+    } catch (error) {
       // The poll says why the server does not answer.
+      wanted.forEach((id, number) => this._wanted.set(number, id));
+      throw error;
     }
   }
 
   /** Fetch what is alive, and take it off what else is wanted. */
   private async _fetchLive(wanted: Map<number, string>): Promise<void> {
     const status = 'queued,running';
+    const { learn } = this._answers();
     const page = await this.client.list({
       status,
       single: true,
@@ -266,9 +275,7 @@ export class ExecutionsModel implements IExecutionsModel {
     });
     for (const row of page.executions) {
       wanted.delete(row.number);
-      if (!this._trash.has(row.id)) {
-        this._learn(row);
-      }
+      learn(row);
     }
   }
 
@@ -283,7 +290,7 @@ export class ExecutionsModel implements IExecutionsModel {
         (await members.refresh()).forEach(row => wanted.delete(row.number));
       }
       await this._fetchLive(wanted);
-      await fetchExecutions(this.client, wanted, this._answers);
+      await fetchExecutions(this.client, wanted, this._answers());
       this.sweeps.refresh();
       this._error = null;
       this._resolveReady();
@@ -311,8 +318,7 @@ export class ExecutionsModel implements IExecutionsModel {
   ): PagedList {
     return new PagedList(
       {
-        list: page => this.client.list({ ...query, ...page }),
-        note: page => this._notePage(page),
+        list: page => this._fetchPage({ ...query, ...page }),
         find: number => this._catalogue.find(number),
         changed: error => {
           if (isShown()) {
@@ -380,13 +386,14 @@ export class ExecutionsModel implements IExecutionsModel {
     return !isGrouped(this._filter) || this._opened.has(sweepId);
   }
 
-  /**
-   * Note the records of a page. It may have been made before something on it
-   * went to the trash.
-   */
-  private _notePage(page: ExecutionPage): ExecutionPage {
+  /** Fetch a page and note its records, without those in the trash. */
+  private async _fetchPage(query: IListQuery): Promise<ExecutionPage> {
+    const asked = this._trash.ask();
+    const page = await this.client.list(query);
     page.sweeps.forEach(sweep => this.sweeps.learn(sweep));
-    const rows = page.executions.filter(row => !this._trash.has(row.id));
+    const rows = page.executions.filter(
+      ({ id }) => !this._trash.hides(id, asked)
+    );
     const executions = rows.map(row => {
       const wasLive = this._catalogue.isLive(row.id);
       const { execution, ended } = this._catalogue.learn(row);
@@ -441,15 +448,30 @@ export class ExecutionsModel implements IExecutionsModel {
     return old;
   }
 
+  /** The server says that it is gone. */
+  private _lose(id: string): void {
+    this._forget(id);
+    this._trash.settle(id);
+  }
+
+  /** What becomes of answers to what is asked now. */
+  private _answers(): IAnswers {
+    const asked = this._trash.ask();
+    return {
+      learn: execution => {
+        if (!this._trash.hides(execution.id, asked)) {
+          this._learn(execution);
+        }
+      },
+      gone: id => this._lose(id)
+    };
+  }
+
   private _setLoading(isLoading: boolean): void {
     this._isLoading = isLoading;
     this._changed.emit({ type: 'list' });
   }
 
-  private _answers = {
-    learn: (execution: Execution) => void this._learn(execution),
-    gone: (id: string) => void this._forget(id)
-  };
   private _bootId: string | null = null;
   private _catalogue = new Catalogue();
   private _changed = new Signal<this, ExecutionsChange>(this);
@@ -472,7 +494,7 @@ export class ExecutionsModel implements IExecutionsModel {
   private _refresher = new Coalescer(() => this._fetchList());
   private _resolveReady: () => void = () => undefined;
   private _rev = 0;
-  private _trash = new Set<string>();
+  private _trash = new Trash();
   private _wanted = new Map<number, string>();
 }
 

@@ -21,11 +21,8 @@ const REST_MS = 80;
 
 /** Where rows come from. */
 export interface IRowSource {
-  /** Ask the server, with the filter of this list. */
+  /** Ask the server, with the filter of this list, and note the answer. */
   list(query: IListQuery): Promise<ExecutionPage>;
-
-  /** Note the records of a page; returns those that are not in the trash. */
-  note(page: ExecutionPage): ExecutionPage;
 
   /** What is known of an execution. */
   find(number: number): Execution | undefined;
@@ -107,7 +104,7 @@ export class PagedList {
     const isFirst = !this._hasTop;
     const newestThen = isFirst ? 0 : this._list.newest;
     const limit = PAGE_SIZE / 2;
-    const page = this._source.note(await this._source.list({ limit }));
+    const page = await this._source.list({ limit });
     if (isFirst) {
       this._hasTop = true;
       this._list.reset([]);
@@ -152,7 +149,7 @@ export class PagedList {
   private async _findOldest(): Promise<void> {
     const request: IPageRequest = { sort: 'number', after: 0 };
     const answer = await this._source.list({ sort: 'number', limit: 1 });
-    this._list.coverPage(request, this._source.note(answer));
+    this._list.coverPage(request, answer);
     this._revision += 1;
   }
 
@@ -178,7 +175,7 @@ export class PagedList {
   private async _fetch(request: IPageRequest): Promise<void> {
     const { after, sort } = request;
     const query = { sort, cursor: String(after), limit: PAGE_SIZE };
-    const page = this._source.note(await this._source.list(query));
+    const page = await this._source.list(query);
     this._list.coverPage(request, page);
     this._revision += 1;
   }

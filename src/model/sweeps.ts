@@ -151,6 +151,12 @@ export class Sweeps implements ISweeps {
     this.learn(sweep);
   }
 
+  /** Ask for nothing any more. */
+  dispose(): void {
+    this._fetcher.dispose();
+    Signal.clearData(this);
+  }
+
   private _keep(fresh: SweepSummary): void {
     const old = this._known.get(fresh.id);
     this._known.set(fresh.id, fresh);
@@ -167,7 +173,7 @@ export class Sweeps implements ISweeps {
 
   private _fetch(): void {
     if (this._wanted.size > 0) {
-      // The poll says why the server does not answer, and asks again.
+      // The poll says why the server does not answer.
       void this._fetcher.run().catch(() => undefined);
     }
   }
@@ -175,10 +181,16 @@ export class Sweeps implements ISweeps {
   private async _fetchWanted(): Promise<void> {
     const ids = [...this._wanted];
     this._wanted.clear();
-    while (ids.length > 0) {
-      const piece = ids.splice(0, MAX_IDS);
-      const found = await this._options.client.listSweeps(piece);
-      found.forEach(sweep => this.learn(sweep));
+    try {
+      while (ids.length > 0) {
+        const piece = ids.slice(0, MAX_IDS);
+        const found = await this._options.client.listSweeps(piece);
+        found.forEach(sweep => this.learn(sweep));
+        ids.splice(0, MAX_IDS);
+      }
+    } catch (error) {
+      ids.forEach(id => this._wanted.add(id));
+      throw error;
     }
   }
 

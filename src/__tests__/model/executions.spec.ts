@@ -1,4 +1,5 @@
-import type { Execution } from '../../api/types';
+import { ProblemError } from '../../api/problem';
+import type { Execution, ExecutionPage } from '../../api/types';
 import { ExecutionsModel } from '../../model/executions';
 import { FakeServer, makeExecution, makeRunning } from '../fakes';
 
@@ -282,6 +283,72 @@ describe('ExecutionsModel', () => {
       expect(numbers()).toEqual([3, 2, 1]);
     });
 
+    it('are asked about again soon when the answer failed', async () => {
+      await start();
+      await settle();
+      server.client.failure = new Error('no server');
+      server.change(makeRunning(1));
+      server.change(makeExecution(2));
+      await jest.advanceTimersByTimeAsync(GATHERED_MS);
+
+      server.client.failure = null;
+      await jest.advanceTimersByTimeAsync(2000);
+
+      expect(numbers()).toEqual([2, 1]);
+      expect(server.client.calls).toHaveLength(2);
+    });
+
+    it('with a gap before them fetch the list again soon when that failed', async () => {
+      await start(makeRunning(1));
+      await settle();
+      server.client.failure = new Error('no server');
+      server.put(makeExecution(1));
+      server.rev += 1;
+      server.change(makeExecution(2));
+      await jest.advanceTimersByTimeAsync(GATHERED_MS);
+
+      server.client.failure = null;
+      await jest.advanceTimersByTimeAsync(2000);
+
+      expect(numbers()).toEqual([2, 1]);
+      expect(known()[1].status).toBe('succeeded');
+      expect(model.error).toBeNull();
+    });
+
+    it('cause no storm while the server is away', async () => {
+      await start();
+      await settle();
+      server.client.failure = new Error('no server');
+
+      server.change(makeRunning(1));
+      await jest.advanceTimersByTimeAsync(25_000);
+
+      expect(server.client.calls.length).toBeLessThan(8);
+    });
+
+    it('that the server refuses to answer keep nothing else back', async () => {
+      await start();
+      await settle();
+      const { client } = server;
+      const get = client.get.bind(client);
+      client.get = async id => {
+        if (id === makeExecution(999).id) {
+          throw new ProblemError(500, {
+            message: 'The record cannot be read.',
+            reason: 'internal',
+            details: {}
+          });
+        }
+        return get(id);
+      };
+
+      server.change(makeExecution(999));
+      server.change(makeExecution(1));
+      await jest.advanceTimersByTimeAsync(GATHERED_MS);
+
+      expect(numbers()).toEqual([1]);
+    });
+
     it('of a deletion take the row away', async () => {
       await start(makeExecution(1), makeExecution(2));
 
@@ -299,6 +366,20 @@ describe('ExecutionsModel', () => {
 
       expect(known()[0].status).toBe('succeeded');
     });
+  });
+
+  it('shows again what the server has after all', async () => {
+    await start();
+    await settle();
+    // Not there yet when it is asked for.
+    server.emit(makeRunning(1));
+    await jest.advanceTimersByTimeAsync(GATHERED_MS);
+    expect(numbers()).toEqual([]);
+
+    server.put(makeRunning(1));
+    await jest.advanceTimersByTimeAsync(31_000);
+
+    expect(numbers()).toEqual([1]);
   });
 
   describe('#finished', () => {
@@ -383,6 +464,33 @@ describe('ExecutionsModel', () => {
       await model.refresh();
 
       expect(numbers()).toEqual([2]);
+    });
+
+    it('is not undone by an answer that was on its way', async () => {
+      await start(makeExecution(1), makeExecution(2));
+      const { client } = server;
+      const answer = await client.list({ limit: 100 });
+      const list = client.list.bind(client);
+      let arrive: (page: ExecutionPage) => void = () => undefined;
+      client.list = () => new Promise(resolve => (arrive = resolve));
+      const refresh = model.refresh();
+      await model.remove(makeExecution(1).id);
+
+      client.list = list;
+      arrive(answer);
+      await refresh;
+
+      expect(numbers()).toEqual([2]);
+    });
+
+    it('is undone when somebody takes it out of the trash unheard', async () => {
+      await start(makeExecution(1), makeExecution(2));
+      await model.remove(makeExecution(1).id);
+
+      server.put(makeExecution(1));
+      await model.refresh();
+
+      expect(numbers()).toEqual([2, 1]);
     });
 
     it('puts the row back when the server refuses', async () => {

@@ -52,6 +52,18 @@ afterEach(() => {
 });
 
 describe('ExecutionsModel, sweeps', () => {
+  it('asks about a sweep again soon when the answer failed', async () => {
+    await start(running(1), member(2));
+    server.client.failure = new Error('no server');
+    server.change(member(1));
+    await jest.advanceTimersByTimeAsync(GATHERED_MS);
+
+    server.client.failure = null;
+    await jest.advanceTimersByTimeAsync(4000);
+
+    expect(over.map(({ id }) => id)).toEqual([SWEEP]);
+  });
+
   it('lists a sweep as one row', async () => {
     await start(makeExecution(1), member(2), member(3), makeExecution(4));
 

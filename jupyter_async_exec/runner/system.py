@@ -53,6 +53,12 @@ def prefer_as_victim() -> None:
             Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE))
 
 
+def end_successfully() -> None:
+    """End this process as C does: what libraries do at the end is done, Python's own end not."""
+    # Without letting other threads run Python meanwhile, as `CDLL` would.
+    ctypes.PyDLL(None).exit(0)
+
+
 def count_threads() -> int | None:
     """Return how many threads this process has, native ones included; `None` when unknown."""
     try:

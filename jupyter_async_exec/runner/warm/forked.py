@@ -11,7 +11,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 KERNEL_MODULE = "ipykernel_launcher"
 #: What Python itself may still ask for by name while it ends.
@@ -24,22 +24,34 @@ _NEEDED_LAST = frozenset(
 )  # fmt: skip
 
 
+#: Where Python keeps what the last error was, with all it held.
+_LAST_ERROR = ("last_exc", "last_traceback", "last_type", "last_value")
+
+
 class Leftovers:
     """Lets a kernel end without taking apart what it was given ready-made.
 
     When Python ends it takes every module apart, and each object of it that is
     touched becomes a page of memory of this process's own: half of what the end
-    costs. Modules the notebook brought are taken apart as ever.
+    costs. Modules the notebook brought are taken apart as ever; where all it
+    brought came with Python or the kernel, nobody is left who could tell, and
+    Python's own end, which touches every type and every name once more, is
+    left out.
     """
 
     def __init__(self) -> None:
         self._known: frozenset[str] = frozenset()
         # Part of a cycle that the collector is told to pass over (`gc.freeze`) is never freed.
         self._kept: list[object] = [self]
+        self._end: Callable[[], object] | None = None
 
     def keep(self, known: frozenset[str]) -> None:
         """Have these modules left as they are at the end of this process."""
         self._known = known
+
+    def end_by(self, end: Callable[[], object]) -> None:
+        """Have `end` end this process, with success, where Python's own end changes nothing."""
+        self._end = end
 
     def __call__(self) -> None:
         """Set them aside; the last thing to be done at exit, so the first to be registered."""
@@ -47,6 +59,27 @@ class Leftovers:
         for name in self._known - _NEEDED_LAST:
             if name in modules and not name.startswith("encodings."):
                 self._kept.append(modules.pop(name))
+        brought = [name for name in modules if name not in self._known]
+        if self._end is None or not all(map(self._is_part_of_kernels, brought)):
+            return
+        # What follows is what Python does, as far as a notebook could tell.
+        for name in brought:
+            del modules[name]
+        for name in _LAST_ERROR:
+            vars(sys).pop(name, None)
+        import gc
+
+        gc.collect()
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (AttributeError, OSError, ValueError):
+                continue
+        self._end()
+
+    def _is_part_of_kernels(self, name: str) -> bool:
+        top = name.partition(".")[0]
+        return top in sys.stdlib_module_names or top in self._known
 
 
 def become_kernel(
@@ -81,8 +114,7 @@ def become_kernel(
     _close_descriptors()
     _restore_signals()
     system.overwrite_command(command)
-    os.environ.clear()
-    os.environ.update(env)
+    _set_environment(env)
     os.chdir(cwd)
     module = command.index(KERNEL_MODULE)
     sys.argv[:] = [KERNEL_MODULE, *command[module + 1 :]]
@@ -93,7 +125,9 @@ def become_kernel(
     from ipykernel.kernelapp import IPKernelApp
 
     IPKernelApp.instance(parent_handle=parent)
+    end = system.end_successfully
     runpy.run_module(KERNEL_MODULE, run_name="__main__", alter_sys=True)
+    leftovers.end_by(end)
     return 0
 
 
@@ -111,6 +145,15 @@ def _close_descriptors() -> None:
                 os.close(int(name))
             except OSError:  # the listing's own
                 continue
+
+
+def _set_environment(env: Mapping[str, str]) -> None:
+    # Most of it is there already.
+    for name in os.environ.keys() - env.keys():
+        del os.environ[name]
+    for name, value in env.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
 
 
 def _restore_signals() -> None:

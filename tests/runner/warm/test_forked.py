@@ -188,6 +188,40 @@ def test_what_a_kernel_does_as_it_ends_is_done(warm: Warm, start: Start) -> None
     assert sorted(ended) == ["cycle", "module", "name", "shown", "thread"]
 
 
+#: Written only at the very end: a file that an error holds, one in a circle, text in C's hands.
+UNWRITTEN = """
+import ctypes, sys
+def fail():
+    held = open("held", "w")
+    held.write("by an error")
+    raise ValueError
+try:
+    fail()
+except ValueError:
+    sys.last_type, sys.last_value, sys.last_traceback = sys.exc_info()
+circle = [open("circle", "w")]
+circle.append(circle)
+circle[0].write("in a circle")
+c = ctypes.CDLL(None)
+c.fopen.restype = ctypes.c_void_p
+c.fputs(b"by C", ctypes.c_void_p(c.fopen(b"c", b"w")))
+"""
+
+
+@each_way
+@pytest.mark.parametrize("brings", ["nothing", "a module"])
+def test_what_was_not_written_yet_is_written_at_the_end(
+    warm: Warm, start: Start, brings: str
+) -> None:
+    attempt = warm.attempt("import helper" if brings == "a module" else "", UNWRITTEN)
+    (attempt.work / "helper.py").write_text("NAME = 'mine'")
+
+    assert start(warm, attempt).wait().status is Status.SUCCEEDED, attempt.log
+
+    written = {name: (attempt.work / name).read_text() for name in ("held", "circle", "c")}
+    assert written == {"held": "by an error", "circle": "in a circle", "c": "by C"}
+
+
 @forked_or_spare
 def test_children_of_a_forked_kernel_carry_its_mark(warm: Warm, start: Start) -> None:
     attempt = start(

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyter_async_exec.runner import system
+from jupyter_async_exec.runner.processes import wait_for_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -138,9 +139,10 @@ class KernelProcess:
         """Wait for the end; `False` when it still runs after the time."""
         deadline = time.monotonic() + timeout_s
         while self._process.poll() is None:
-            if time.monotonic() >= deadline:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
                 return False
-            time.sleep(0.003)
+            wait_for_end(self._process.pid, left_s)
         return True
 
     def _signal(self, number: int) -> None:

@@ -79,6 +79,9 @@ class Watch:
         """Look after this kernel from now on, in a control group of its own if it has a limit."""
         self._family = Family(pid, self._adopter)
         limit = self._limits.memory_bytes
+        if limit is None:
+            # What a kernel needs before it has run anything says nothing.
+            self._next_measure = time.monotonic() + _MEASURE_UNLIMITED_S
         if limit is not None and self._cookie:
             self._group = make_group(self._cookie, limit)
             if self._group is not None:

@@ -8,6 +8,7 @@ carries the attempt's cookie in the environment under our user.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import time
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 COOKIE = "JUPYTER_ASYNC_EXEC_ATTEMPT"
+#: Between two looks where nobody tells.
+_LOOK_S = 0.003
 _SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 
@@ -81,6 +84,25 @@ def find_marked(cookie: str, *, not_before: float | None = None) -> list[Process
         and (not_before is None or row.process.started >= not_before)
         and _carries(row.process.pid, cookie)
     ]
+
+
+def wait_for_end(child: int, timeout_s: float) -> None:
+    """Wait until a child of ours, not yet reaped, may have ended; not longer than `timeout_s`.
+
+    It sleeps all the while where the system tells of ends (Linux: pidfd_open(2)).
+    """
+    try:
+        descriptor = os.pidfd_open(child)
+    except (AttributeError, OSError):
+        time.sleep(min(timeout_s, _LOOK_S))
+        return
+    try:
+        select.select([descriptor], [], [], timeout_s)
+    except (OSError, ValueError):
+        # A descriptor too high for `select`.
+        time.sleep(min(timeout_s, _LOOK_S))
+    finally:
+        os.close(descriptor)
 
 
 def send(process: Process, number: int) -> bool:

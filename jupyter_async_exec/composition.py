@@ -259,7 +259,18 @@ def compose(
         **make_backends(settings.backends, data_dir=data_dir, objects=objects, vault=vault),
     }
     forget_secrets(vault, store)
-    changes = ChangeFeed(store, _forgetting(vault, listener), sweep_listener)
+
+    def heard(changed: Sequence[Execution]) -> None:
+        # What is over may say what comes next.
+        if any(execution.sweep_id is not None for execution in changed):
+            service.searches.wake()
+        listener(changed)
+
+    def heard_sweeps(changed: Sequence[Sweep]) -> None:
+        service.searches.wake()
+        sweep_listener(changed)
+
+    changes = ChangeFeed(store, _forgetting(vault, heard), heard_sweeps)
     # Service and dispatcher need each other's ears; both listen through these.
     ears: list[Callable[[], None]] = [changes.wake]
 
@@ -286,21 +297,16 @@ def compose(
         changed=changed,
     )
 
-    def moved() -> None:
-        changes.wake()
-        # What is over may say what comes next.
-        service.searches.wake()
-
     dispatcher = Dispatcher(
         store=store,
         backends=backends,
         lock_path=data_dir / "dispatcher.lock",
         slots=service.slots,
-        changed=moved,
+        changed=changes.wake,
         vouch=Voucher(kernels, stat_cache, service.environments),
         hand_over=service.fan_in.hand_over,
     )
-    ears += [dispatcher.wake, service.searches.wake]
+    ears.append(dispatcher.wake)
     return House(
         store=store,
         objects=objects,

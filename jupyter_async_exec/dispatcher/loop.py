@@ -8,6 +8,7 @@ import fcntl
 import logging
 import os
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.backends.base import AttemptKey
@@ -19,7 +20,7 @@ from jupyter_async_exec.dispatcher.following import Following, Means
 from jupyter_async_exec.errors import AsyncExecError, OutcomeUnknownError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -40,6 +41,18 @@ SETTLE_LIMIT_S = 60.0
 STOP_LIMIT_S = 10.0
 
 LOGGER = logging.getLogger("jupyter_async_exec.dispatcher")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    """The store as it was at one moment, as far as the dispatcher acts on it."""
+
+    version: int
+    #: Id and attempt of what runs and was asked to end.
+    unwanted: Sequence[tuple[str, int]]
+    slots: int
+    #: The next moment that an execution in the queue waits for.
+    due_at: datetime | None
 
 
 class Dispatcher:
@@ -209,21 +222,32 @@ class Dispatcher:
         if self._due_at is not None and self._clock() >= self._due_at:
             await asyncio.to_thread(self._store.fan_in.consider_due)
             self.look_again()
-        version = await asyncio.to_thread(self._store.data_version)
-        if version == self._seen_version:
+        view = await asyncio.to_thread(self._look)
+        if view is None:
             return
         # Before acting: `look_again` may be called meanwhile and must not be lost.
-        self._seen_version = version
+        self._seen_version, self._due_at = view.version, view.due_at
         try:
             if self._may_have_claimed:
                 await self._start_unheard()
                 self._may_have_claimed = False
-            await self._notice_cancels()
-            await self._fill_slots()
-            self._due_at = await asyncio.to_thread(self._store.fan_in.next_due)
+            await self._cancel(view.unwanted)
+            await self._fill_slots(view.slots)
         except BaseException:
             self._seen_version = None
             raise
+
+    def _look(self) -> _View | None:
+        """Return what there is to act on, nothing when nothing changed; for a thread."""
+        version = self._store.data_version()
+        if version == self._seen_version:
+            return None
+        return _View(
+            version=version,
+            unwanted=self._store.find_unwanted(),
+            slots=self._slots(),
+            due_at=self._store.fan_in.next_due(),
+        )
 
     async def _pause(self, limit_s: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -292,14 +316,13 @@ class Dispatcher:
             if AttemptKey(execution.id, execution.attempt) not in before
         ]
 
-    async def _notice_cancels(self) -> None:
-        for execution_id, attempt in await asyncio.to_thread(self._store.find_unwanted):
+    async def _cancel(self, unwanted: Sequence[tuple[str, int]]) -> None:
+        for execution_id, attempt in unwanted:
             followed = self._followed.get(AttemptKey(execution_id, attempt))
             if followed is not None:
                 await followed.cancel()
 
-    async def _fill_slots(self) -> None:
-        slots = await asyncio.to_thread(self._slots)
+    async def _fill_slots(self, slots: int) -> None:
         for name, backend in self._backends.items():
             if time.monotonic() < self._claim_after_s.get(name, 0.0):
                 self._look_again_in(self._start_pause_s)

@@ -76,10 +76,12 @@ class Titles:
     def _part(
         self, before: Execution, parameters: Mapping[str, JSONValue], snapshot_id: str
     ) -> str:
-        new = self._sealed(snapshot_id)
         if before.snapshot_id == snapshot_id:
+            if _same(before.parameters, parameters):
+                return ""
+            new = self._sealed(snapshot_id)
             return sentence_part(_changes(new, before.parameters, new, parameters))
-        old = self._sealed(before.snapshot_id)
+        new, old = self._sealed(snapshot_id), self._sealed(before.snapshot_id)
         changes = _changes(old, before.parameters, new, parameters)
         cells = compare_cells(old.cells, new.cells, with_lines=False)
         if changes:
@@ -129,6 +131,11 @@ def default_title(path: str, parameters: Mapping[str, JSONValue]) -> str:
 def cut(title: str) -> str:
     """Return an automatic title no longer than such may be."""
     return title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1] + "…"
+
+
+def _same(before: Mapping[str, JSONValue], after: Mapping[str, JSONValue]) -> bool:
+    # As written: for Python 1, 1.0 and True are equal.
+    return json.dumps(before, sort_keys=True) == json.dumps(after, sort_keys=True)
 
 
 def _changes(

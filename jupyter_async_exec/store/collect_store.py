@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
@@ -127,9 +126,7 @@ class CollectStore(StorePart):
                 now = self._clock()
                 moved = _still(connection, batch, executions.c.deleted_at.is_(None))
                 for number in moved:
-                    old = records.read(connection, number)
-                    new = records.save(connection, old, replace(old, deleted_at=now))
-                    records.note_history(connection, new, "trashed", now)
+                    new = records.trash(connection, records.read(connection, number), now)
                     if new.sweep_id is not None:
                         sweep_rows.place(connection, new.sweep_id)
                 return len(moved)

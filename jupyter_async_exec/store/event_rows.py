@@ -19,8 +19,8 @@ from jupyter_async_exec.core.events import (
 )
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.core.transitions import apply
-from jupyter_async_exec.store import fan_in_rows, metric_points, records, sweep_rows
-from jupyter_async_exec.store.sweep_rows import CANCELLED_EARLY
+from jupyter_async_exec.store import fan_in_rows, metric_points, records, sweep_course
+from jupyter_async_exec.store.sweep_course import CANCELLED_EARLY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,7 +65,7 @@ def apply_all(
         records.note_history(connection, line, _NOTED[type(event)], event.at)
     if saved.is_final and not execution.is_final:
         if saved.sweep_id is not None:
-            saved = sweep_rows.member_ended(connection, saved)
+            saved = sweep_course.member_ended(connection, saved)
         assert saved.finished_at is not None
         fan_in_rows.sources_changed(connection, [saved], saved.finished_at)
     return saved

@@ -263,7 +263,8 @@ class ExecutionStore(AttemptStore, ListStore):
                 return old
             if not old.is_final:
                 raise ConflictError(f"#{old.number} is {old.status.value}. Cancel it first.")
-            return _move(connection, old, now := self._clock(), deleted_at=now)
+            now = self._clock()
+            return _moved(connection, records.trash(connection, old, now), now)
 
         return self._writer.run(work)
 
@@ -280,7 +281,8 @@ class ExecutionStore(AttemptStore, ListStore):
             old = records.read(connection, ref, include_deleted=True)
             if old.deleted_at is None:
                 return old
-            return _move(connection, old, self._clock(), deleted_at=None)
+            now = self._clock()
+            return _moved(connection, records.untrash(connection, old, now), now)
 
         return self._writer.run(work)
 
@@ -295,14 +297,9 @@ class ExecutionStore(AttemptStore, ListStore):
                 yield from self.fan_in.handed_objects(execution)
 
 
-def _move(
-    connection: sa.Connection, old: Execution, at: datetime, *, deleted_at: datetime | None
-) -> Execution:
-    """Move an execution to the trash or out of it, and draw the consequences."""
-    new = records.save(connection, old, replace(old, deleted_at=deleted_at))
-    what = "untrashed" if deleted_at is None else "trashed"
-    records.note_history(connection, new, what, at)
-    fan_in_rows.sources_changed(connection, [new], at)
-    if new.sweep_id is not None:
-        sweep_rows.place(connection, new.sweep_id)
-    return new
+def _moved(connection: sa.Connection, moved: Execution, at: datetime) -> Execution:
+    """Draw the consequences of a move to the trash, or out of it."""
+    fan_in_rows.sources_changed(connection, [moved], at)
+    if moved.sweep_id is not None:
+        sweep_rows.place(connection, moved.sweep_id)
+    return moved

@@ -252,6 +252,20 @@ def save(connection: sa.Connection, old: Execution, new: Execution) -> Execution
     return new
 
 
+def trash(connection: sa.Connection, old: Execution, at: datetime) -> Execution:
+    """Move an execution to the trash; return it as it is then."""
+    new = save(connection, old, replace(old, deleted_at=at))
+    note_history(connection, new, "trashed", at)
+    return new
+
+
+def untrash(connection: sa.Connection, old: Execution, at: datetime) -> Execution:
+    """Take an execution out of the trash; return it as it is then."""
+    new = save(connection, old, replace(old, deleted_at=None))
+    note_history(connection, new, "untrashed", at)
+    return new
+
+
 def _handed(execution: Execution) -> dict[str, Any]:
     """Return the fields that hold what it was handed, which is large and never changes."""
     if "handed" not in execution.provenance:

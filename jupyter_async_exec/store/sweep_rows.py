@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from jupyter_async_exec.core.clock import format_at, parse_at
-from jupyter_async_exec.core.events import CancelRequested
 from jupyter_async_exec.core.execution import Execution, Hold, Status
-from jupyter_async_exec.core.search import goal_of, without_objective
 from jupyter_async_exec.core.sweeps import Best, Sweep, SweepCounts, parameters_key
-from jupyter_async_exec.core.transitions import apply
 from jupyter_async_exec.errors import ConflictError, NotFoundError
-from jupyter_async_exec.store import codec, fan_in_rows, numbers, records, turns
+from jupyter_async_exec.store import codec, numbers, records, turns
 from jupyter_async_exec.store.tables import (
     execution_numbers,
     executions,
@@ -26,44 +22,33 @@ from jupyter_async_exec.store.tables import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from jupyter_async_exec.core.execution import Submission
-    from jupyter_async_exec.core.goal import Goal
 
-CANCELLED_EARLY = "Cancelled before it started."
-
-_added = executions.alias("added")
-_live = (executions.c.sweep_id == sa.bindparam("sweep_id"), executions.c.deleted_at.is_(None))
+#: Belonging to a sweep, outside the trash.
+LIVE = (executions.c.sweep_id == sa.bindparam("sweep_id"), executions.c.deleted_at.is_(None))
 _SELECT = sa.select(sweeps).where(sweeps.c.id == sa.bindparam("sweep_id"))
 _UPDATE = sa.update(sweeps).where(sweeps.c.id == sa.bindparam("sweep_id"))
 _TO_COME = sa.select(sweeps.c.to_come).where(sweeps.c.id == sa.bindparam("sweep_id"))
-_COUNT = (
+#: How many executions of a sweep there are, by status.
+COUNT = (
     sa.select(executions.c.status, sa.func.count().label("n"))
-    .where(*_live, sa.text("replaced = 0"))
+    .where(*LIVE, sa.text("replaced = 0"))
     .group_by(executions.c.status)
 )
-_FIRST = sa.select(sa.func.min(executions.c.number)).where(*_live)
+_FIRST = sa.select(sa.func.min(executions.c.number)).where(*LIVE)
 _LAST = (
     sa.select(executions.c.number, executions.c.created_at)
-    .where(*_live)
+    .where(*LIVE)
     .order_by(executions.c.number.desc())
     .limit(1)
-)
-#: What went to the trash with the sweep, which is at the same moment.
-_IN_TRASH = sa.select(executions).where(
-    executions.c.deleted_at
-    == sa.select(sweeps.c.deleted_at)
-    .where(sweeps.c.id == sa.bindparam("sweep_id"))
-    .scalar_subquery(),
-    executions.c.sweep_id == sa.bindparam("sweep_id"),
 )
 _COUNT_REUSED = (
     sa.select(sa.func.count())
     .select_from(sweep_reuses)
     .where(sweep_reuses.c.sweep_id == sa.bindparam("sweep_id"))
 )
-_MEMBERS = sa.select(*listed_columns).where(*_live).order_by(executions.c.number)
+_MEMBERS = sa.select(*listed_columns).where(*LIVE).order_by(executions.c.number)
 _TAKEN_OVER = (
     sa.select(*listed_columns)
     .join(sweep_reuses, sweep_reuses.c.number == executions.c.number)
@@ -94,23 +79,6 @@ _BEST = sa.select(_THEIR_VALUES).limit(1)
 _BEST_LARGEST = _BEST.order_by(_THEIR_VALUES.c.value.desc(), _THEIR_VALUES.c.number)
 _BEST_SMALLEST = _BEST.order_by(_THEIR_VALUES.c.value, _THEIR_VALUES.c.number)
 _REPLACED = sa.select(executions.c.replaced).where(executions.c.id == sa.bindparam("its_id"))
-_COUNT_ALL_FAILED = (
-    sa.select(sa.func.count())
-    .select_from(executions)
-    .where(*_live, sa.text("replaced = 0"), executions.c.status == Status.FAILED.value)
-)
-#: Failures that came after the latest of its executions were added.
-_COUNT_FAILED = _COUNT_ALL_FAILED.where(
-    executions.c.finished_at
-    >= sa.select(sa.func.max(_added.c.created_at))
-    .where(_added.c.sweep_id == sa.bindparam("sweep_id"))
-    .scalar_subquery(),
-)
-_HELD = (
-    sa.select(executions.c.backend, sa.func.min(executions.c.turn).label("turn"))
-    .where(*_live, executions.c.status == Status.QUEUED.value, executions.c.hold.is_not(None))
-    .group_by(executions.c.backend)
-)
 
 
 def insert(connection: sa.Connection, sweep: Sweep) -> None:
@@ -136,6 +104,11 @@ def insert(connection: sa.Connection, sweep: Sweep) -> None:
     )
 
 
+def find_row(connection: sa.Connection, sweep_id: str) -> sa.RowMapping | None:
+    """Return the columns of a sweep, None if there is none of that id."""
+    return connection.execute(_SELECT, {"sweep_id": sweep_id}).mappings().first()
+
+
 def read(connection: sa.Connection, ref: str | int) -> Sweep:
     """Return the sweep with that id, or the one that the execution of that number belongs to.
 
@@ -145,13 +118,13 @@ def read(connection: sa.Connection, ref: str | int) -> Sweep:
         There is none.
     """
     text = str(ref).removeprefix("#")
-    row = connection.execute(_SELECT, {"sweep_id": codec.clean(text)}).mappings().first()
+    row = find_row(connection, codec.clean(text))
     if row is None:
         execution = _execution(connection, ref)
         if execution is None or execution.sweep_id is None:
             what = f"#{text} belongs to no sweep" if execution else f"There is no sweep {text[:40]}"
             raise NotFoundError(f"{what}.")
-        row = connection.execute(_SELECT, {"sweep_id": execution.sweep_id}).mappings().first()
+        row = find_row(connection, execution.sweep_id)
         if row is None:
             raise NotFoundError(f"The sweep of #{execution.number} is not recorded.")
     return load(connection, row)
@@ -167,7 +140,7 @@ def _execution(connection: sa.Connection, ref: str | int) -> Execution | None:
 def load(connection: sa.Connection, row: sa.RowMapping) -> Sweep:
     """Return the sweep whose columns are `row`, counted."""
     its = {"sweep_id": row["id"]}
-    counted: dict[str, Any] = {each.status: each.n for each in connection.execute(_COUNT, its)}
+    counted: dict[str, Any] = {each.status: each.n for each in connection.execute(COUNT, its)}
     last = connection.execute(_LAST, its).first()
     finished_at = row["finished_at"]
     return Sweep(
@@ -197,7 +170,7 @@ def read_all(connection: sa.Connection, ids: Sequence[str]) -> list[Sweep]:
     """Return the sweeps with those ids, in that order; those that are none are left out."""
     found = []
     for each in ids:
-        row = connection.execute(_SELECT, {"sweep_id": codec.clean(each)}).mappings().first()
+        row = find_row(connection, codec.clean(each))
         if row is not None:
             found.append(load(connection, row))
     return found
@@ -207,34 +180,6 @@ def place(connection: sa.Connection, sweep_id: str) -> None:
     """Note where it stands in lists: with the first of its executions outside the trash."""
     first = connection.execute(_FIRST, {"sweep_id": sweep_id}).scalar()
     connection.execute(_UPDATE.values(first_number=first), {"sweep_id": sweep_id})
-
-
-def trash(connection: sa.Connection, sweep_id: str, at: datetime) -> None:
-    """Move all of its executions to the trash; they are over."""
-    moved = []
-    for each in members(connection, sweep_id):
-        old = records.read(connection, each.id)
-        new = records.save(connection, old, replace(old, deleted_at=at))
-        records.note_history(connection, new, "trashed", at)
-        moved.append(new)
-    if not moved:
-        return  # Who asks again must not make those strangers that went together.
-    fan_in_rows.sources_changed(connection, moved, at)
-    place(connection, sweep_id)
-    change(connection, sweep_id, deleted_at=format_at(at))
-
-
-def untrash(connection: sa.Connection, sweep_id: str, at: datetime) -> None:
-    """Take out of the trash what went there together, and last."""
-    there = codec.load_all(connection.execute(_IN_TRASH, {"sweep_id": sweep_id}))
-    moved = []
-    for old in there:
-        new = records.save(connection, old, replace(old, deleted_at=None))
-        records.note_history(connection, new, "untrashed", at)
-        moved.append(new)
-    fan_in_rows.sources_changed(connection, moved, at)
-    place(connection, sweep_id)
-    change(connection, sweep_id, deleted_at=None)
 
 
 def members(connection: sa.Connection, sweep_id: str) -> list[Execution]:
@@ -317,55 +262,6 @@ def change(connection: sa.Connection, sweep_id: str, **values: object) -> None:
     connection.execute(_UPDATE.values(rev=rev, **values), {"sweep_id": sweep_id})
 
 
-def member_ended(connection: sa.Connection, ended: Execution) -> Execution:
-    """Draw the consequences of the end of one of its executions, in the same transaction.
-
-    Returns the execution, which may have got a remark.
-    """
-    assert ended.sweep_id is not None
-    row = connection.execute(_SELECT, {"sweep_id": ended.sweep_id}).mappings().first()
-    if row is None:
-        return ended
-    ended = _remarked(connection, ended, goal_of(json.loads(row["definition"])))
-    assert ended.sweep_id is not None
-    its = {"sweep_id": ended.sweep_id}
-    assert ended.finished_at is not None
-    if ended.id == row["canary_id"]:
-        if ended.status is Status.SUCCEEDED:
-            _release(connection, ended.sweep_id)
-        else:
-            what = "failed" if ended.status is Status.FAILED else "was cancelled"
-            _stop(connection, ended, f"the first execution of the sweep, #{ended.number}, {what}.")
-    elif ended.status is Status.FAILED and row["stop_after"] is not None:
-        # A search adds executions all the time.
-        is_search = "objective" in json.loads(row["definition"])
-        count = _COUNT_ALL_FAILED if is_search else _COUNT_FAILED
-        n_failed = connection.execute(count, its).scalar_one()
-        if n_failed >= row["stop_after"]:
-            executions_ = "execution" if n_failed == 1 else "executions"
-            _stop(connection, ended, f"{n_failed} {executions_} of the sweep failed.")
-    close_if_over(connection, ended.sweep_id, ended.finished_at)
-    return ended
-
-
-def _remarked(connection: sa.Connection, ended: Execution, goal: Goal | None) -> Execution:
-    """Note of what a search learned nothing from that it did not."""
-    remark = None if goal is None else without_objective(ended, goal)
-    if remark is None:
-        return ended
-    return records.save(connection, ended, replace(ended, remarks=(*ended.remarks, remark)))
-
-
-def close_if_over(connection: sa.Connection, sweep_id: str, at: datetime) -> None:
-    """Note the end of a sweep whose executions are all over, with none to come."""
-    counted = {each.status for each in connection.execute(_COUNT, {"sweep_id": sweep_id})}
-    is_waiting = counted & {Status.QUEUED.value, Status.RUNNING.value}
-    if not is_waiting and not to_come(connection, sweep_id):
-        change(connection, sweep_id, finished_at=format_at(at))
-        # Whatever made it end, perhaps only that nothing more is to come.
-        fan_in_rows.sweep_ended(connection, sweep_id, at)
-
-
 def to_come(connection: sa.Connection, sweep_id: str) -> int:
     """Return how many executions an adaptive sweep is still to choose; 0 for others."""
     found = connection.execute(_TO_COME, {"sweep_id": sweep_id}).scalar()
@@ -375,52 +271,3 @@ def to_come(connection: sa.Connection, sweep_id: str) -> int:
 def set_to_come(connection: sa.Connection, sweep_id: str, n: int) -> None:
     """Change how many executions it is still to choose; 0 ends the search."""
     connection.execute(_UPDATE.values(to_come=n), {"sweep_id": sweep_id})
-
-
-def cancel(
-    connection: sa.Connection, sweep_id: str, at: datetime, *, only_waiting: bool = False
-) -> None:
-    """Ask for the end of all that is not over; what waits is cancelled at once."""
-    if to_come(connection, sweep_id):
-        set_to_come(connection, sweep_id, 0)
-        # Why a search waited: it does no longer.
-        change(connection, sweep_id, message=None)
-    found = members(connection, sweep_id)
-    waiting = [each for each in found if each.status is Status.QUEUED]
-    records.end_unstarted(connection, waiting, at, CANCELLED_EARLY, was_asked=True)
-    fan_in_rows.sources_changed(connection, waiting, at)
-    for execution in [] if only_waiting else found:
-        if execution.status is Status.RUNNING and not execution.cancel_requested:
-            old = records.read(connection, execution.id)
-            saved = records.save(connection, old, apply(old, CancelRequested(at=at)))
-            records.note_history(connection, saved, "cancel_requested", at)
-    close_if_over(connection, sweep_id, at)
-
-
-def _release(connection: sa.Connection, sweep_id: str) -> None:
-    """Let those start that waited for the first one, no earlier than what is claimed now."""
-    for held in connection.execute(_HELD, {"sweep_id": sweep_id}).all():
-        (turn,) = turns.next_of_sweep(connection, held.backend, 1)
-        connection.execute(
-            sa.update(executions)
-            .where(
-                executions.c.sweep_id == sweep_id,
-                executions.c.backend == held.backend,
-                executions.c.hold == Hold.CANARY.value,
-            )
-            .values(hold=None, turn=executions.c.turn + max(0, turn - held.turn))
-        )
-
-
-def _stop(connection: sa.Connection, ended: Execution, why: str) -> None:
-    """Start nothing more of a sweep; what runs goes on."""
-    assert ended.sweep_id is not None
-    assert ended.finished_at is not None
-    waiting = [each for each in members(connection, ended.sweep_id) if each.status is Status.QUEUED]
-    n_waiting = len(waiting) + to_come(connection, ended.sweep_id)
-    if n_waiting:
-        records.end_unstarted(connection, waiting, ended.finished_at, f"Not started: {why}")
-        set_to_come(connection, ended.sweep_id, 0)
-        fan_in_rows.sources_changed(connection, waiting, ended.finished_at)
-        n = f"{n_waiting:,} of its executions were" if n_waiting > 1 else "One of them was"
-        change(connection, ended.sweep_id, message=f"{n} not started: {why}")

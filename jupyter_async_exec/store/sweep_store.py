@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from jupyter_async_exec.core.clock import format_at, parse_at
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.errors import ConflictError
-from jupyter_async_exec.store import codec, fan_in_rows, sweep_rows
+from jupyter_async_exec.store import codec, fan_in_rows, sweep_course, sweep_rows
 from jupyter_async_exec.store.part import StorePart
 from jupyter_async_exec.store.tables import CHOOSING, REUSABLE, executions, listed_columns, sweeps
 
@@ -211,7 +211,7 @@ class SweepStore(StorePart):
             if not submissions:
                 sweep_rows.set_to_come(connection, sweep_id, 0)
                 sweep_rows.change(connection, sweep_id, message=NOTHING_LEFT)
-                sweep_rows.close_if_over(connection, sweep_id, self._clock())
+                sweep_course.close_if_over(connection, sweep_id, self._clock())
                 return []
             sweep_rows.set_to_come(connection, sweep_id, to_come - len(submissions))
             sweep = sweep_rows.read(connection, sweep_id)
@@ -341,7 +341,7 @@ class SweepStore(StorePart):
         def work(connection: sa.Connection) -> Sweep:
             sweep = sweep_rows.read(connection, ref)
             if not sweep.status.is_final:
-                sweep_rows.cancel(connection, sweep.id, self._clock(), only_waiting=only_waiting)
+                sweep_course.cancel(connection, sweep.id, self._clock(), only_waiting=only_waiting)
             return sweep_rows.read(connection, sweep.id)
 
         return self._writer.run(work)
@@ -361,7 +361,7 @@ class SweepStore(StorePart):
             sweep = sweep_rows.read(connection, ref)
             if not sweep.status.is_final:
                 raise ConflictError("This sweep is not over yet. Cancel it first.")
-            sweep_rows.trash(connection, sweep.id, self._clock())
+            sweep_course.trash(connection, sweep.id, self._clock())
             return sweep_rows.read(connection, sweep.id)
 
         return self._writer.run(work)
@@ -377,7 +377,7 @@ class SweepStore(StorePart):
 
         def work(connection: sa.Connection) -> Sweep:
             sweep = sweep_rows.read(connection, ref)
-            sweep_rows.untrash(connection, sweep.id, self._clock())
+            sweep_course.untrash(connection, sweep.id, self._clock())
             return sweep_rows.read(connection, sweep.id)
 
         return self._writer.run(work)

@@ -151,7 +151,7 @@ def test_the_next_to_claim_is_found_by_an_index(store: ExecutionStore) -> None:
 
 def test_a_sweep_is_counted_without_its_rows(store: ExecutionStore) -> None:
     with store._database.read_engine.connect() as connection:
-        compiled = sweep_rows._COUNT.compile(dialect=sqlite.dialect())
+        compiled = sweep_rows.COUNT.compile(dialect=sqlite.dialect())
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", ("s1",)).all()
 
     assert [row[-1] for row in plan] == [

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import json
+import logging
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -75,6 +76,8 @@ _KEPT = {
     files.JOURNAL: "The journal",
     files.LOG: "The log",
 }
+
+_log = logging.getLogger(__name__)
 
 
 class LocalBackend(Backend):
@@ -233,7 +236,6 @@ class LocalBackend(Backend):
                 self._prepare(execution, directory, variables)
                 bell = spare.begin()
             self._gpus.keep(directory)
-            return bell
         except BaseException:
             if spare is not None:
                 spare.end()
@@ -243,6 +245,12 @@ class LocalBackend(Backend):
         finally:
             self._early_cancels.discard(key)
             self._warm.note_use(kernel_name)
+        # While the runner begins. It has computed nothing yet that a power cut could cost.
+        try:
+            files.make_durable(directory, (BASELINE, files.TASK))
+        except OSError as error:
+            _log.warning("#%d might not survive a power cut: %s", execution.number, error)
+        return bell
 
     def _check_cancel(self, key: AttemptKey) -> None:
         """Raise when an attempt that is being prepared need not be: that may take long."""
@@ -276,7 +284,7 @@ class LocalBackend(Backend):
         source = self._objects.get(manifest.notebook_object)
         files.write_whole(directory / files.SOURCE, source, durable=False)
         baseline = {"tree": tree.to_json(), "baseline": record_baseline(tree).to_json()}
-        files.write_whole(directory / BASELINE, json.dumps(baseline).encode())
+        files.write_whole(directory / BASELINE, json.dumps(baseline).encode(), durable=False)
         write_task(
             directory,
             Task(
@@ -293,6 +301,7 @@ class LocalBackend(Backend):
                 nice=self._nice,
                 owner=None if self._owner is None else (self._owner.pid, self._owner.started),
             ),
+            durable=False,
         )
 
     def _variables(self, execution: Execution) -> dict[str, str]:

@@ -64,6 +64,17 @@ def open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
+def make_durable(folder: Path, names: Iterable[str]) -> None:
+    """Let what `write_whole` wrote to `folder` without `durable` survive a power cut after all."""
+    for name in names:
+        descriptor = os.open(folder / name, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    sync_folder(folder)
+
+
 def sync_folder(folder: Path) -> None:
     """Make names created in `folder` survive a power cut, where the platform can."""
     if os.name != "posix":

@@ -56,10 +56,10 @@ class Task:
         }
 
 
-def write_task(directory: Path, task: Task) -> None:
-    """Write `task` into the attempt's directory, durably."""
+def write_task(directory: Path, task: Task, *, durable: bool = True) -> None:
+    """Write `task` into the attempt's directory."""
     text = json.dumps(asdict(task), ensure_ascii=True, allow_nan=True)
-    files.write_whole(directory / files.TASK, text.encode())
+    files.write_whole(directory / files.TASK, text.encode(), durable=durable)
 
 
 def read_task(directory: Path) -> Task:

@@ -20,8 +20,8 @@ from jupyter_async_exec.errors import (
     AsyncExecError,
     ConflictError,
     InvalidRequestError,
-    OutcomeUnknownError,
 )
+from jupyter_async_exec.service.acceptance import forgetting_unless_accepted
 from jupyter_async_exec.service.ports import SweepPlan
 from jupyter_async_exec.service.sweep_submission import has_canary
 
@@ -135,18 +135,13 @@ class SweepService:
             if follower is not None and then_notebook is not None:
                 then = self._seal_then.seal(follower, then_notebook)
             made = [*sealed.submissions, *filter(None, (then,))]
-            try:
+            with forgetting_unless_accepted(lambda: self._sealer.forget(made)):
                 if made:
                     self._admission.check(len(made))
                 self._sealer.keep(sealed)
                 accepted, executions, is_new = self._store.sweeps.accept(
                     sweep, sealed.submissions, reused=reused, then=then
                 )
-            except OutcomeUnknownError:
-                raise  # They may have been accepted, and need their secrets then.
-            except BaseException:
-                self._sealer.forget(made)
-                raise
             if not is_new:
                 # It had been accepted before, with secrets of its own.
                 self._sealer.forget(made)

@@ -49,13 +49,15 @@ test: $(STAMPS)/ui-tests
 
 check: check-ruff check-mypy check-layers check-spelling check-typescript
 
-# The peers live in an environment of their own, away from that of the tests.
+# What is measured is installed as a user's is: an editable install adds this checkout to the code
+# that every execution is compared with. The peers live there, too, away from that of the tests.
 bench: .venv-bench/installed
 	@.venv-bench/bin/python -m bench $(ARGS)
 
-.venv-bench/installed: pyproject.toml | $(STAMPS)/lab
+.venv-bench/installed: pyproject.toml $(shell git ls-files jupyter_async_exec) $(STAMPS)/lab
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
-	@.venv-bench/bin/python -m pip install -q -e '.[bench]'
+	@.venv-bench/bin/python -m pip install -q '.[bench]'
+	@.venv-bench/bin/python -m pip install -q --force-reinstall --no-deps .
 	@touch $@
 
 # The long form of what `make test` does in short; a round of kills takes about half a minute.

@@ -8,7 +8,6 @@ import sys
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.context import COOKIE
@@ -17,12 +16,12 @@ from bench.servers import cookie, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from bench.context import Context
 
 N_WORKERS = 2
 _START_S = 120
-_ROOT = Path(__file__).parent.parent
 #: What a worker says once its scheduler knows it.
 _REGISTERED = "Registered to:"
 
@@ -64,9 +63,10 @@ def _start(
     context: Context, stack: ExitStack, home: Path, name: str, arguments: list[str]
 ) -> subprocess.Popen[bytes]:
     log = stack.enter_context((home / f"{name}.log").open("wb"))
-    variables = {COOKIE: cookie(home), "PYTHONPATH": str(_ROOT)}
+    variables = {COOKIE: cookie(home)}
     process = subprocess.Popen(
         [sys.executable, "-m", f"distributed.cli.dask_{name.partition('-')[0]}", *arguments],
+        cwd=home,
         env={**os.environ, **context.environment(home), **variables},
         stdin=subprocess.DEVNULL,
         stdout=log,

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import sys
 import time
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 T = TypeVar("T")
 #: Names a measurement's processes in their environment, so that all are found and
@@ -75,7 +76,11 @@ class Context:
         return find_spec("jupyter_scheduler") is not None
 
     def environment(self, home: Path) -> dict[str, str]:
-        """Return variables under which Jupyter and IPython write below `home` alone."""
+        """Return variables under which Jupyter and IPython write below `home` alone.
+
+        Nothing of this checkout can be imported but the benches: what is measured
+        is what is installed.
+        """
         names = {
             "JUPYTER_DATA_DIR": "data",
             "JUPYTER_RUNTIME_DIR": "runtime",
@@ -86,6 +91,11 @@ class Context:
         for name in names.values():
             (home / name).mkdir(exist_ok=True)
         paths = {variable: str(home / name) for variable, name in names.items()}
+        benches, code = Path(__file__).parent, home / "code"
+        code.mkdir(exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            (code / benches.name).symlink_to(benches)
+        paths["PYTHONPATH"] = str(code)
         return {**os.environ, **paths}
 
     def alternate(

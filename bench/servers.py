@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -21,6 +20,7 @@ from bench.processes import Family
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from bench.context import Context
 
@@ -30,7 +30,6 @@ SCHEDULER = "jupyter_scheduler"
 SAME_NICENESS = ("--AsyncExecApp.nice=0",)
 PROBE = "bench.loop_probe"
 _START_S = 60
-_ROOT = Path(__file__).parent.parent
 
 
 class Server:
@@ -172,13 +171,13 @@ def serve(
     ]
     environment |= {
         COOKIE: cookie(home),
-        "PYTHONPATH": str(_ROOT),
         "JUPYTER_ASYNC_EXEC_DATA_DIR": str(data_dir),
     }
     began = time.perf_counter()
     with (home / "server.log").open("wb") as log:
         process = subprocess.Popen(
             command,
+            cwd=home,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from bench.context import Context
 
-_ROOT = Path(__file__).parent.parent.parent
-
 
 class ChildPeer(Peer):
     """Drives one module of this folder that ends with ``answer_requests(run)``.
@@ -47,7 +45,7 @@ class ChildPeer(Peer):
         self.family = Family(cookie(home))
         self._output = home / "output.ipynb"
         environment = context.environment(home)
-        environment |= {COOKIE: cookie(home), "PYTHONPATH": str(_ROOT)}
+        environment |= {COOKIE: cookie(home)}
         with (home / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", f"bench.peers.{module}"],

@@ -13,6 +13,8 @@ from jupyter_async_exec.service import NotebookFiles
 from jupyter_async_exec.snapshots.reader import read_json_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jupyter_async_exec.core.json_types import JSONObject
 
 
@@ -75,11 +77,30 @@ class LocalFiles(NotebookFiles):
 def root_for(notebook: Path) -> Path:
     """Return the folder that stands for a server's root when `notebook` is run.
 
-    The current folder if the notebook is below it, as for somebody who would
-    start JupyterLab here; else the notebook's grandparent, so that
-    ``../data`` still resolves.
+    That of a Jupyter server that runs on this machine, the nearest above the
+    notebook, so that its page and a command mean the same by a path. Else the
+    current folder if the notebook is below it, as for somebody who would start
+    JupyterLab here; else the notebook's grandparent, so that ``../data`` still
+    resolves.
     """
+    served = [root for root in _served() if notebook.is_relative_to(root)]
+    if served:
+        return max(served, key=lambda root: len(root.parts))
     here = Path.cwd().resolve()
     if notebook.is_relative_to(here):
         return here
     return notebook.parent.parent
+
+
+def _served() -> Iterator[Path]:
+    """Give the roots of the servers that run for us here, as they wrote them down."""
+    import psutil
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    for file in Path(jupyter_runtime_dir()).glob("jpserver-*.json"):
+        try:
+            told = json.loads(file.read_text(encoding="utf-8"))
+            if psutil.pid_exists(int(told["pid"])):
+                yield Path(told["root_dir"]).resolve()
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # Gone meanwhile, or none of a server.

@@ -90,7 +90,7 @@ def add_definition_options(parser: argparse.ArgumentParser) -> None:
 
 def read_definition(options: argparse.Namespace) -> SweepDefinition | None:
     """Return what the options want to vary, None when they want no sweep."""
-    goal, mode = _goal(options), _mode(options)
+    goal, mode = read_goal(options), _mode(options)
     if not options.sweep and options.table is None and mode is not Mode.ADAPTIVE:
         return None
     search = None
@@ -116,7 +116,14 @@ def read_definition(options: argparse.Namespace) -> SweepDefinition | None:
     )
 
 
-def _goal(options: argparse.Namespace) -> Goal | None:
+def read_goal(options: argparse.Namespace) -> Goal | None:
+    """Return the metric that the options name, and which of its values are better.
+
+    Raises
+    ------
+    InvalidRequestError
+        No metric can be called that.
+    """
     for direction in Direction:
         metric = getattr(options, direction.value)
         if metric is not None:
@@ -128,7 +135,7 @@ def _goal(options: argparse.Namespace) -> Goal | None:
 
 def _mode(options: argparse.Namespace) -> Mode:
     chosen = None if options.mode is None else Mode(options.mode)
-    goal = _goal(options)
+    goal = read_goal(options)
     if goal is not None and chosen not in {None, Mode.ADAPTIVE}:
         raise InvalidRequestError(
             f"--{goal.direction.value} is a search; it does not go together with --mode {chosen}."

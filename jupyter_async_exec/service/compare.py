@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_async_exec.core.clock import format_at
 from jupyter_async_exec.core.differences import (
@@ -41,6 +41,9 @@ MOST_COMPARED = 1_000
 MOST_CURVES = 100
 #: Sources of more notebooks are only said to differ.
 MOST_VARIANTS = 20
+#: Commits of more single executions are not looked up.
+MOST_COMMITS = 100
+COMMIT_LETTERS = 12
 #: Of a list of what differs.
 MOST_LISTED = 500
 _LONGEST_NUMBER = 18
@@ -121,7 +124,10 @@ class Comparer:
             "differs": {
                 "parameters": _differing(parameters),
                 "metrics": _differing([each.metrics for each in executions]),
-                "environment": _table(self._facts(executions)),
+                "environment": [
+                    *_table(self._commits(executions)),
+                    *_table(self._facts(executions)),
+                ],
                 "files": _table([sources.files(each) for each in executions]),
                 "code": sources.variants(),
             },
@@ -210,6 +216,25 @@ class Comparer:
             found = known.get(execution.environment_id or "")
             facts.append(None if found is None else {"kernel": execution.kernel_name, **found})
         return facts
+
+    def _commits(self, executions: Sequence[Execution]) -> list[dict[str, JSONValue]]:
+        """Return what git had checked out, and whether files differed from that."""
+        singles = [each for each in executions if each.sweep_id is None]
+        if len(singles) > MOST_COMMITS:
+            return []
+        found: dict[str, Mapping[str, JSONValue]] = {}
+        for each in executions:
+            # A list has no provenance; that of a sweep is shared.
+            key = each.sweep_id or each.id
+            if key not in found:
+                found[key] = self._provenance(each)
+        return [_commit(found[each.sweep_id or each.id].get("git")) for each in executions]
+
+    def _provenance(self, execution: Execution) -> Mapping[str, JSONValue]:
+        try:
+            return self._store.get(execution.id, include_deleted=True).provenance
+        except NotFoundError:
+            return {}  # Removed meanwhile.
 
 
 class _Sources:
@@ -328,6 +353,13 @@ def _row(execution: Execution, defaults: Mapping[str, JSONValue]) -> JSONObject:
         "snapshot_id": execution.snapshot_id,
         "environment_id": execution.environment_id,
     }
+
+
+def _commit(git: Any) -> dict[str, JSONValue]:
+    if not git:
+        return {}
+    commit = git["commit"][:COMMIT_LETTERS]
+    return {"commit": f"{commit}, with changes" if git["dirty"] else commit}
 
 
 def _differing(rows: Sequence[Mapping[str, JSONValue]]) -> list[str]:

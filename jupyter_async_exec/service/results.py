@@ -186,7 +186,8 @@ class ResultReader:
             },
             "kernel": provenance.get("kernel"),
             "limits": asdict(execution.limits),
-            "git": provenance.get("git"),
+            # What was submitted by an older release has no patch.
+            "git": {"diff": "", **provenance["git"]} if provenance.get("git") else None,
             "datums": provenance.get("datums", {}),
             "machine": self._machine(execution),
             "notes": provenance.get("notes", []),

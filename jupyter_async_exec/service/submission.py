@@ -449,7 +449,12 @@ class Sealer:
             "tree_root": str(captured.tree_root) if captured.tree_root else None,
             "server_root": str(root) if root else None,
             "linked": linked_to_json(captured.linked),
-            "git": {"commit": git.commit, "branch": git.branch, "dirty": git.dirty}
+            "git": {
+                "commit": git.commit,
+                "branch": git.branch,
+                "dirty": git.dirty,
+                "diff": git.diff,
+            }
             if git
             else None,
             "kernel": {

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.errors import InvalidRequestError, SnapshotTooBigError
+from jupyter_async_exec.snapshots.changes import changes_since_commit
 from jupyter_async_exec.snapshots.found import N_TREES, FoundFile, FoundFiles
 from jupyter_async_exec.snapshots.git import GitFacts, GitState, ask_git
 from jupyter_async_exec.snapshots.manifest import (
@@ -194,6 +195,9 @@ def capture(
             excluded=_own_folders(objects, tree),
             notes=notes,
         )
+        if facts.state is not None:
+            diff = changes_since_commit(tree, facts.state, found, notes)
+            facts = replace(facts, state=replace(facts.state, diff=diff))
     limits = limits or CaptureLimits()
     shares: _Shares | None = found.made_of_them
     cache = stat_cache or StatCache()

@@ -5,16 +5,30 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.snapshots.plain_file import read_small
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 TIMEOUT_S = 5.0
+#: Of changes since the commit, so much is kept: more is no slip before a run, and nobody reads it.
+DIFF_BYTES = 100_000
+#: More changed files are not looked into.
+N_DIFFED = 200
+#: A difference that takes longer is not kept.
+DIFF_TIMEOUT_S = 2.0
+#: A file system monitor is a program that the repository names.
+_OPTIONS = ("--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
 _FILTERS = r"^filter\..*\.(clean|smudge|process|required)$"
+
+
+#: Fields before the path, of a changed entry and of one that is not merged.
+_N_FIELDS = {"1": 8, "u": 10}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +41,10 @@ class GitState:
     branch: str | None
     #: Whether tracked files differ from the commit.
     dirty: bool
+    #: Which do, relative to the top of the work tree.
+    changed: tuple[str, ...] = ()
+    #: How those that are captured differ, as a patch; see `changes.py`.
+    diff: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +107,57 @@ def _ask_state(command: str, folder: Path) -> GitState | None:
             "--branch",
             "-z",
             "--untracked-files=no",
+            "--no-renames",
             # A submodule is asked with the options of its own configuration.
             "--ignore-submodules=dirty",
         ],
     )
     return _read_state(output)
+
+
+def diff_to_commit(folder: Path, paths: Sequence[str]) -> tuple[str, bool]:
+    """Return how files below a folder differ from the commit, and whether that is all of it.
+
+    Parameters
+    ----------
+    folder
+        In a work tree.
+    paths
+        Relative to `folder`.
+
+    Returns
+    -------
+    tuple of str and bool
+        A patch as ``git apply`` reads it, cut after a line; empty where git does
+        not answer. Of files that are no text it only says that they differ.
+    """
+    command = shutil.which("git")
+    if command is None or not paths:
+        return "", command is not None
+    arguments = [
+        *_without_filters(command, folder),
+        "diff",
+        "--no-color",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--no-renames",
+        "--ignore-submodules=dirty",
+        "--submodule=short",
+        "--src-prefix=a/",
+        "--dst-prefix=b/",
+        "--relative",
+        "HEAD",
+        "--",
+        *(f":(literal){path}" for path in paths[:N_DIFFED]),
+    ]
+    try:
+        data = _beginning(command, folder, arguments, DIFF_BYTES + 1)
+    except (subprocess.SubprocessError, OSError):
+        return "", False
+    is_whole = len(data) <= DIFF_BYTES and len(paths) <= N_DIFFED
+    if len(data) > DIFF_BYTES:
+        data = data[: data.rfind(b"\n", 0, DIFF_BYTES) + 1]
+    return data.decode("utf-8", "replace"), is_whole
 
 
 def _without_filters(command: str, folder: Path) -> list[str]:
@@ -125,10 +189,8 @@ def _environment() -> dict[str, str]:
 
 
 def _run(command: str, folder: Path, arguments: list[str]) -> bytes:
-    # A file system monitor is a program that the repository names.
-    options = ["--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false"]
     completed = subprocess.run(
-        [command, *options, *arguments],
+        [command, *_OPTIONS, *arguments],
         cwd=folder,
         env=_environment(),
         stdin=subprocess.DEVNULL,
@@ -139,16 +201,46 @@ def _run(command: str, folder: Path, arguments: list[str]) -> bytes:
     return completed.stdout
 
 
+def _beginning(command: str, folder: Path, arguments: list[str], limit_bytes: int) -> bytes:
+    """Return the first bytes of what git says, which may be much more."""
+    with subprocess.Popen(
+        [command, *_OPTIONS, *arguments],
+        cwd=folder,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdout is not None
+        timer = threading.Timer(DIFF_TIMEOUT_S, process.kill)
+        timer.start()
+        try:
+            data = process.stdout.read(limit_bytes)
+            if len(data) == limit_bytes:
+                process.kill()
+            elif process.wait(TIMEOUT_S):
+                raise subprocess.CalledProcessError(process.returncode, process.args)
+        finally:
+            timer.cancel()
+    return data
+
+
 def _read_state(output: bytes) -> GitState | None:
     commit = branch = None
-    dirty = False
-    for line in output.decode("utf-8", "replace").split("\0"):
+    changed: list[str] = []
+    for line in map(os.fsdecode, output.split(b"\0")):
         if line.startswith("# branch.oid "):
             commit = line.removeprefix("# branch.oid ")
         elif line.startswith("# branch.head "):
             branch = line.removeprefix("# branch.head ")
         elif line and not line.startswith("#"):
-            dirty = True
+            # Fields with a space between them, the path last; source: git-status(1).
+            changed.append(line.split(" ", _N_FIELDS.get(line[0], 0))[-1])
     if commit is None or commit == "(initial)":
         return None
-    return GitState(commit=commit, branch=None if branch == "(detached)" else branch, dirty=dirty)
+    return GitState(
+        commit=commit,
+        branch=None if branch == "(detached)" else branch,
+        dirty=bool(changed),
+        changed=tuple(changed),
+    )

@@ -76,6 +76,11 @@ def _is_left_out(name: str) -> bool:
     return name in _INSTALLED_NAMES or _SECRET.fullmatch(name) is not None
 
 
+def is_secret_file(path: str) -> bool:
+    """Tell whether a file, by its name or that of a folder above it, may hold secrets."""
+    return any(_SECRET.fullmatch(part) for part in path.split("/"))
+
+
 def is_environment(names: Iterable[str]) -> bool:
     """Tell whether a folder with these entries is a virtual environment."""
     return not _ENVIRONMENT_MARKS.isdisjoint(names)

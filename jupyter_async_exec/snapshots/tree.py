@@ -35,6 +35,7 @@ class Notes:
     #: Whether something was left out of which nothing is known.
     has_unknown: bool = False
     _names: dict[str, list[str]] = field(default_factory=dict)
+    _said: list[str] = field(default_factory=list)
 
     def add(self, reason: str, path: str, *, is_known: bool = False) -> None:
         """Remember that `path` was left out; `reason` continues the sentence.
@@ -44,9 +45,14 @@ class Notes:
         self.has_unknown |= not is_known
         self._names.setdefault(reason, []).append(path)
 
+    def say(self, sentence: str) -> None:
+        """Add a sentence about something else."""
+        self._said.append(sentence)
+
     def sentences(self) -> tuple[str, ...]:
         """Return one sentence for each reason."""
-        return tuple(f"{listed(names)} {reason}." for reason, names in sorted(self._names.items()))
+        reasons = sorted(self._names.items())
+        return (*(f"{listed(names)} {reason}." for reason, names in reasons), *self._said)
 
 
 def listed(names: Collection[str]) -> str:

@@ -1217,7 +1217,10 @@ export interface components {
       };
       git: {
         commit: string;
+        /** @description Whether tracked files differed from the commit. */
         dirty: boolean;
+        /** @description How those beside the notebook did, as a patch; notebooks, large files and what may hold secrets are left out. */
+        diff: string;
         branch?: string | null;
       } | null;
       /** @description Parameter to the file it names, for executions made for a file each. */

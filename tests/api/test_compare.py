@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -53,6 +55,32 @@ async def test_a_default_that_is_given_is_no_difference(client: Client) -> None:
     found = (await client.get("compare", ids="1-2")).json
 
     assert found["differs"]["parameters"] == []
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+async def test_commit_and_what_changed_since_are_in_receipt_and_comparison(
+    client: Client, jp_root_dir: Path
+) -> None:
+    def git(*arguments: str) -> None:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", *identity, *arguments], cwd=jp_root_dir, check=True)
+
+    (jp_root_dir / "helper.py").write_text("x = 1\n")
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    await submit(client, notebook())
+    (jp_root_dir / "helper.py").write_text("x = 2\n")
+    await submit(client, notebook())
+
+    clean, dirty = [(await client.get(f"executions/{n}/receipt")).json["git"] for n in (1, 2)]
+    (compared,) = (await client.get("compare", ids="1-2")).json["differs"]["environment"]
+
+    assert (clean["dirty"], clean["diff"]) == (False, "")
+    assert dirty["dirty"]
+    assert "--- a/helper.py\n+++ b/helper.py\n@@ -1 +1 @@\n-x = 1\n+x = 2\n" in dirty["diff"]
+    commit = clean["commit"][:12]
+    assert compared == {"name": "commit", "values": [commit, f"{commit}, with changes"]}
 
 
 async def test_what_differs_in_code_and_files_is_told(client: Client, jp_root_dir: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.snapshots.capture import Capture, capture
-from jupyter_async_exec.snapshots.git import ask_git
+from jupyter_async_exec.snapshots.git import ask_git, diff_to_commit
 from tests.conftest import make_notebook
 
 if TYPE_CHECKING:
@@ -173,9 +173,11 @@ def test_a_repository_cannot_name_programs_to_run(home: Path, tmp_path: Path) ->
     assert not mark.exists()
 
     facts = ask_git(home)
+    diff, _ = diff_to_commit(home, ["data.txt"])
 
     assert facts.state is not None
     assert facts.state.dirty
+    assert "+y" in diff
     assert not mark.exists()
 
 
@@ -201,9 +203,11 @@ def test_no_scope_of_a_repository_can_name_a_filter(
     (home / "data.txt").write_text("y")
 
     facts = ask_git(home)
+    diff, _ = diff_to_commit(home, ["data.txt"])
 
     assert facts.state is not None
     assert facts.state.dirty
+    assert "+y" in diff
     assert not mark.exists()
     # Git itself runs it.
     subprocess.run(["git", "status"], cwd=home, check=True, capture_output=True)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from jupyter_async_exec.errors import InvalidRequestError, SnapshotTooBigError
 from jupyter_async_exec.objects.local import LocalObjectStore
+from jupyter_async_exec.snapshots import git as git_module
 from jupyter_async_exec.snapshots import stat_cache as stat_cache_module
 from jupyter_async_exec.snapshots.capture import (
     Capture,
@@ -310,6 +311,53 @@ def test_commit_branch_and_dirtiness_are_recorded(take: Take) -> None:
     assert clean.snapshot_id != dirty.snapshot_id
     # Who only asks which snapshot it would be needs no commit, but the tracked files.
     assert take(take.home, is_kept=False).snapshot_id == dirty.snapshot_id
+
+
+@needs_git
+def test_what_changed_since_the_commit_is_recorded_as_a_patch(take: Take) -> None:
+    project = take.home / "project"
+    project.mkdir()
+    git(take.home, "init", "-q")
+    tree(project, "a.py", "gone.py", ".env", "same.py", "nb.ipynb", "large.csv", "n:ä me.py")
+    tree(take.home, "outside.py")
+    git(take.home, "add", "-f", ".")
+    git(take.home, "commit", "-qm", "first")
+    for name in ("a.py", ".env", "nb.ipynb", "n:ä me.py", "../outside.py"):
+        write_at(project / name, "changed\n")
+    write_at(project / "large.csv", "1\n" * 600_000)
+    (project / "gone.py").unlink()
+    write_at(project / "new.py", "not tracked")
+
+    state = take(project, "project/nb.ipynb", server_root=project).git
+
+    assert state is not None
+    named = [line for line in state.diff.splitlines() if line.startswith("diff ")]
+    assert named == [
+        "diff --git a/a.py b/a.py",
+        "diff --git a/gone.py b/gone.py",
+        "diff --git a/n:ä me.py b/n:ä me.py",
+    ]
+    assert "\n-a.py\n\\ No newline at end of file\n+changed\n" in state.diff
+    assert "deleted file" in state.diff
+
+
+@needs_git
+def test_of_a_long_patch_the_beginning_is_recorded_and_it_says_so(
+    take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(git_module, "DIFF_BYTES", 1_000)
+    git(take.home, "init", "-q")
+    tree(take.home, "a.py")
+    git(take.home, "add", ".")
+    git(take.home, "commit", "-qm", "first")
+    write_at(take.home / "a.py", "x = 1\n" * 100_000)
+
+    taken = take(take.home)
+
+    assert taken.git is not None
+    assert 500 < len(taken.git.diff) <= 1_000
+    assert taken.git.diff.endswith("x = 1\n")
+    assert noted(taken, "changed since the commit", "not all kept")
 
 
 @needs_git

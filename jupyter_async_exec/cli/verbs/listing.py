@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jupyter_async_exec.cli.session import open_house, print_json, to_json
+from jupyter_async_exec.api import wire
+from jupyter_async_exec.cli.session import open_house, print_json
 from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.service.places import NO_REASONS
 from jupyter_async_exec.store import ExecutionQuery
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='words in title, path, tags, parameters; or comparisons such as "val_acc > 0.9"',
     )
     parser.add_argument("--tag", help="only with this tag")
+    parser.add_argument("--starred", action="store_true", help="only with a star")
+    parser.add_argument("--sweep", metavar="ID", help="only of this sweep")
+    parser.add_argument("--oldest-first", action="store_true", help="in place of newest first")
     parser.add_argument("--limit", type=int, default=25, help="rows at most, 1 to 200 (25)")
     parser.add_argument("--cursor", help="next_cursor of the page before")
 
@@ -39,14 +44,19 @@ async def run(options: argparse.Namespace) -> int:
         statuses=frozenset(Status(name) for name in options.status),
         text=options.search,
         tag=options.tag,
+        starred=options.starred or None,
+        sweep=options.sweep,
+        newest_first=not options.oldest_first,
         limit=min(max(options.limit, 1), 200),
         cursor=options.cursor,
     )
     async with open_house(options) as house:
         page = await house.service.find(query)
         if options.json:
-            rows = [await to_json(house, execution) for execution in page.executions]
-            print_json({"executions": rows, "next_cursor": page.next_cursor})
+            are_over = all(each.is_final for each in page.executions)
+            reasons = NO_REASONS if are_over else await house.service.waiting_reasons()
+            bests = await house.service.sweeps.bests(page.sweeps)
+            print_json(wire.page_to_json(page, reasons, bests, house.access.user))
         else:
             for execution in page.executions:
                 day = execution.created_at.astimezone().strftime("%Y-%m-%d %H:%M")

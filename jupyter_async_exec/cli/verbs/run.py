@@ -28,10 +28,13 @@ from jupyter_async_exec.cli.session import (
     add_parameter_option,
     ask_for_secrets,
     open_house,
+    print_json,
     read_value,
     refuse_secret,
     report,
     say,
+    summary,
+    to_json,
     wait,
 )
 from jupyter_async_exec.cli.sweep_options import (
@@ -84,7 +87,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--stop-after", type=int, metavar="K", help="start nothing more of a sweep after K failures"
     )
     parser.add_argument(
-        "--dry-run", action="store_true", help="only say what the sweep would be and how long"
+        "--dry-run",
+        action="store_true",
+        help="only say what the sweep would be and how long; of a single execution, whether the "
+        "same ran already",
     )
     parser.add_argument(
         "--reuse",
@@ -137,7 +143,7 @@ async def run(options: argparse.Namespace) -> int:
         if options.then is not None:
             raise InvalidRequestError("--then goes together with --sweep or --table.")
         if options.dry_run:
-            raise InvalidRequestError("--dry-run goes together with --sweep or --table.")
+            return await _report_same(house, request, as_json=options.json)
         if request.reuse is not None and request.reuse.wanted:
             same = await house.service.find_same(request)
             if same is not None:
@@ -148,6 +154,18 @@ async def run(options: argparse.Namespace) -> int:
             say(f"#{execution.number} is accepted.")
             execution = await wait(house, execution)
         return await report(house, execution, as_json=options.json, waited=options.wait)
+
+
+async def _report_same(house: House, request: SubmitRequest, *, as_json: bool) -> int:
+    """Say whether the same ran already; nothing is accepted."""
+    same = await house.service.find_same(request)
+    if as_json:
+        print_json({"same_as": None if same is None else await to_json(house, same)})
+    elif same is None:
+        say("Nothing that ran is known to be the same.")
+    else:
+        say(f"Same as {summary(same)}")
+    return 0
 
 
 def _policy(options: argparse.Namespace) -> ReusePolicy | None:

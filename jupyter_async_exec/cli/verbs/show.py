@@ -9,8 +9,16 @@ from jupyter_async_exec.cli.session import open_house, print_json, to_json
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from jupyter_async_exec.core.json_types import JSONObject
+
+#: Of a value, so many characters are shown; `--json` shows all.
+LONGEST = 200
+_SHOWN = (
+    *("status", "reason", "message", "notebook_path", "kernel_name", "created_at"),
+    *("started_at", "finished_at", "snapshot_id"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="number or full id")
     parser.add_argument(
         "--receipt", action="store_true", help="with --json: the receipt instead of the execution"
+    )
+    parser.add_argument(
+        "--diff",
+        action="store_true",
+        help="only print what had changed since the commit, as git diff does",
     )
 
 
@@ -29,6 +42,8 @@ async def run(options: argparse.Namespace) -> int:
         full = wire.receipt_to_json(receipt, document)
     if options.json:
         print_json(full if options.receipt else document)
+    elif options.diff:
+        print(full["git"]["diff"] if full["git"] else "", end="")
     else:
         _print_receipt(full)
     return 0
@@ -37,27 +52,57 @@ async def run(options: argparse.Namespace) -> int:
 def _print_receipt(receipt: JSONObject) -> None:
     execution = receipt["execution"]
     print(f"#{execution['number']} {execution['title']}")
-    shown = ("status", "reason", "message", "notebook_path", "kernel_name", "created_at")
-    times = ("started_at", "finished_at", "snapshot_id")
-    for name in (*shown, *times):
+    for name, value in _facts(receipt):
+        print(f"  {name:<14}{value}")
+
+
+def _facts(receipt: JSONObject) -> Iterator[tuple[str, object]]:
+    """Give a name and what is said of it, line by line."""
+    execution = receipt["execution"]
+    for name in _SHOWN:
         if execution[name] is not None:
-            print(f"  {name.replace('_', ' '):<14}{execution[name]}")
+            yield name.replace("_", " "), execution[name]
+    handed = (receipt["collects"] or {}).get("parameter")
     for name, value in execution["parameters"].items():
-        print(f"  parameter     {name} = {value!r}")
-    snapshot = receipt["snapshot"]
-    print(f"  files         {len(snapshot['captured'])} captured, {len(snapshot['linked'])} linked")
-    since = receipt["since_success"]
-    if since is not None:
-        print(f"  last success  {since['sentence']}")
+        # What it was handed stands below, by its numbers.
+        if name != handed:
+            yield "parameter", _cut(f"{name} = {value!r}")
+    yield from _relations(receipt)
+    yield from _code_facts(receipt)
     for name, value in execution["metrics"].items():
-        print(f"  metric        {name} = {value}")
+        yield "metric", f"{name} = {value}"
     environment = receipt["environment"] or {}
     if "packages" in environment:
         n_packages = len(environment["packages"])
-        print(f"  environment   Python {environment['python']}, {n_packages} packages")
+        yield "environment", f"Python {environment['python']}, {n_packages} packages"
     for remark in execution["remarks"]:
-        print(f"  remark        {remark['message']}")
+        yield "remark", remark["message"]
     for note in receipt["notes"]:
-        print(f"  note          {note}")
+        yield "note", note
     for artifact in receipt["artifacts"]:
-        print(f"  artifact      {artifact['name']} ({artifact['size_bytes']} bytes)")
+        yield "artifact", f"{artifact['name']} ({artifact['size_bytes']} bytes)"
+
+
+def _code_facts(receipt: JSONObject) -> Iterator[tuple[str, object]]:
+    snapshot, git, since = receipt["snapshot"], receipt["git"], receipt["since_success"]
+    yield "files", f"{len(snapshot['captured'])} captured, {len(snapshot['linked'])} linked"
+    if git is not None:
+        yield "commit", f"{git['commit']}{', with changes' if git['dirty'] else ''}"
+    if since is not None:
+        yield "last success", since["sentence"]
+
+
+def _relations(receipt: JSONObject) -> Iterator[tuple[str, object]]:
+    collects = receipt["collects"] or {"executions": []}
+    for name, others in (
+        ("follows", receipt["after"]),
+        ("followed by", receipt["then"]),
+        ("collects", collects["executions"]),
+        ("collected by", receipt["collected_by"]),
+    ):
+        if others:
+            yield name, _cut(", ".join(f"#{each['number']}" for each in others))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

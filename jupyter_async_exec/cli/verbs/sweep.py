@@ -1,4 +1,4 @@
-"""Show a sweep, cancel it, run again what failed, or add to it.
+"""Show a sweep, cancel it or its rest, run again what failed, add to it, or delete it.
 
 Exit code: 0 accepted (or all succeeded), 1 some failed, 2 refused, 3 cancelled.
 """
@@ -8,19 +8,23 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from jupyter_async_exec.cli.session import open_house
+from jupyter_async_exec.api import wire
+from jupyter_async_exec.cli.session import open_house, print_json, say
 from jupyter_async_exec.cli.sweep_options import (
     add_definition_options,
     print_members,
     read_definition,
     report_plan,
     report_sweep,
+    sweep_range,
     wait_for_sweep,
 )
 from jupyter_async_exec.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     import argparse
+
+    from jupyter_async_exec.composition import House
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--cancel", action="store_true", help="end all of it")
+    what.add_argument(
+        "--stop", action="store_true", help="start nothing more; what runs comes to its end"
+    )
+    what.add_argument("--delete", action="store_true", help="move all of it to the trash")
+    what.add_argument(
+        "--undelete", action="store_true", help="take out of the trash what --delete moved there"
+    )
     what.add_argument(
         "--retry",
         action="store_true",
@@ -62,8 +73,10 @@ async def run(options: argparse.Namespace) -> int:
             if definition is None:
                 raise InvalidRequestError("--dry-run goes together with --add.")
             return report_plan(await sweeps.plan_more(ref, definition), as_json=options.json)
-        if options.cancel:
-            sweep, executions = await sweeps.cancel(ref)
+        if options.delete or options.undelete:
+            return await _move(house, ref, options)
+        if options.cancel or options.stop:
+            sweep, executions = await sweeps.cancel(ref, only_waiting=options.stop)
         elif options.retry:
             sweep, executions = await sweeps.retry(ref)
         elif definition is not None:
@@ -76,3 +89,17 @@ async def run(options: argparse.Namespace) -> int:
         if not options.json:
             await asyncio.to_thread(print_members, executions)
         return await report_sweep(house, sweep, executions, as_json=options.json)
+
+
+async def _move(house: House, ref: str, options: argparse.Namespace) -> int:
+    """Move a sweep to the trash, or out of it; return the exit code."""
+    sweeps = house.service.sweeps
+    sweep = await (sweeps.trash(ref) if options.delete else sweeps.untrash(ref))
+    if options.json:
+        best = (await sweeps.bests([sweep])).get(sweep.id)
+        print_json(wire.sweep_summary_to_json(sweep, best))
+    elif options.delete:
+        say(f"{sweep.title} is in the trash; sweep {sweep.id} --undelete takes it back.")
+    else:
+        say(f"{sweep_range(sweep)} is back.")
+    return 0

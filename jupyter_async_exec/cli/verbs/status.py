@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from jupyter_async_exec import __version__
 from jupyter_async_exec.api.contract import check_body
 from jupyter_async_exec.cli.session import open_house, print_json
 from jupyter_async_exec.core.retention import format_size
@@ -37,7 +37,7 @@ async def run(options: argparse.Namespace) -> int:
     if options.json:
         who = {"user": house.access.user or None, "team": house.access.team.value}
         # What REST says besides is about the one server that answers.
-        print_json({"version": __version__, **found, **who})
+        print_json({"version": version("jupyter_async_exec"), **found, **who})
         return 0
     print(f"{found['running']} running, {found['queued']} queued, {found['slots']} slots")
     disk = found["disk"]

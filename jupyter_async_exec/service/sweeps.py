@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -14,7 +13,6 @@ from jupyter_async_exec.core.execution import Collect, Status
 from jupyter_async_exec.core.fan_in import check_collect
 from jupyter_async_exec.core.goal import Direction
 from jupyter_async_exec.core.search import MAX_SEARCHED, Search, goal_of
-from jupyter_async_exec.core.sweep_values import MAX_TRIALS
 from jupyter_async_exec.core.sweeps import Mode, parameters_key
 from jupyter_async_exec.errors import (
     AsyncExecError,
@@ -22,7 +20,7 @@ from jupyter_async_exec.errors import (
     InvalidRequestError,
 )
 from jupyter_async_exec.service.acceptance import forgetting_unless_accepted
-from jupyter_async_exec.service.ports import SweepPlan
+from jupyter_async_exec.service.sweep_plans import Planner
 from jupyter_async_exec.service.sweep_submission import has_canary
 
 if TYPE_CHECKING:
@@ -36,15 +34,10 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.sweeps import Best, Sweep, SweepDefinition
     from jupyter_async_exec.service.admission import Admission
     from jupyter_async_exec.service.goals import Goals
-    from jupyter_async_exec.service.ports import SubmitRequest, SweepRequest
+    from jupyter_async_exec.service.ports import SubmitRequest, SweepPlan, SweepRequest
     from jupyter_async_exec.service.submission import Sealer
     from jupyter_async_exec.service.sweep_submission import Sealed, SweepSealer
     from jupyter_async_exec.store import ExecutionStore
-
-#: A plan shows the parameters of so many executions.
-N_SHOWN = 100
-#: From so many seconds on, a duration is said in minutes, or hours.
-IN_MINUTES_S, IN_HOURS_S = 120, 2 * 3_600
 
 
 class SweepService:
@@ -94,6 +87,7 @@ class SweepService:
         self._slots = slots
         self._changed = changed
         self._goal_of = goal_of
+        self._planner = Planner(store, slots)
         #: Whether an earlier result may be taken over.
         self._may_reuse: Callable[[Execution], bool] = lambda _: True
 
@@ -287,29 +281,11 @@ class SweepService:
         def work() -> SweepPlan:
             if definition.mode is Mode.ADAPTIVE:
                 sweep, n = self._longer(ref, definition)
-                return self._planned(sweep, n, ())
+                return self._planner.plan_more(sweep, n, ())
             sweep, more, n_new = self._more(ref, definition, submitted_by="")
-            return self._planned(sweep, n_new, more, n_known=len(more) - n_new)
+            return self._planner.plan_more(sweep, n_new, more, n_known=len(more) - n_new)
 
         return await asyncio.to_thread(work)
-
-    def _planned(
-        self, sweep: Sweep, n: int, submissions: Sequence[Submission], *, n_known: int = 0
-    ) -> SweepPlan:
-        """Return the plan of `n` more executions of a sweep."""
-        said = f"{n:,} more execution{'' if n == 1 else 's'}"
-        if n_known:
-            said = f"{said}, and {n_known:,} that the sweep has already"
-        n_at_once = min(self._slots(), sweep.definition.get("parallel") or MAX_TRIALS)
-        duration_s = self._duration_s(sweep.notebook_path, math.ceil(n / n_at_once))
-        return SweepPlan(
-            count=n,
-            n_reused=n_known,
-            duration_s=duration_s,
-            n_files=0,
-            message=_with_duration(said, n, duration_s),
-            trials=tuple(each.parameters for each in submissions[:N_SHOWN]),
-        )
 
     def _more(
         self, ref: str, definition: SweepDefinition, *, submitted_by: str
@@ -403,31 +379,7 @@ class SweepService:
         follower = _follower(request, sweep, sealed.n_all + len(reused))
         if follower is not None and then is not None:
             self._seal_then.find_key(follower, then)
-        n = sealed.n_all
-        n_alone = 1 if sweep.canary_id is not None else 0
-        n_at_once = min(self._slots(), sweep.definition.get("parallel") or MAX_TRIALS)
-        n_rounds = n_alone + math.ceil((n - n_alone) / n_at_once)
-        duration_s = self._duration_s(request.base.path, n_rounds)
-        said = f"{n:,} execution{'' if n == 1 else 's'}"
-        if sweep.counts.to_come:
-            said = f"{said}, each chosen by what came of those before it"
-        if sealed.n_datums:
-            said = f"{sweep.title}; {said}"
-        elif reused:
-            said = f"{said}, and {len(reused):,} that ran already"
-        return SweepPlan(
-            count=n,
-            n_reused=len(reused),
-            duration_s=duration_s,
-            n_files=sealed.n_datums,
-            message=_with_duration(said, n, duration_s),
-            trials=tuple(each.parameters for each in sealed.submissions[:N_SHOWN]),
-        )
-
-    def _duration_s(self, path: str, n_rounds: int) -> float | None:
-        """Return how long so many executions of a notebook take, one after the other."""
-        one_s = self._store.sweeps.usual_duration_s(path)
-        return None if one_s is None else one_s * n_rounds
+        return self._planner.plan(sweep, sealed, n_reused=len(reused))
 
 
 def _not_before(policy: ReusePolicy) -> datetime | None:
@@ -460,19 +412,3 @@ def _may_be_retried(execution: Execution) -> bool:
 def _check_some(members: Sequence[Execution]) -> None:
     if not members:
         raise ConflictError("All executions of this sweep are in the trash.")
-
-
-def _with_duration(said: str, n: int, duration_s: float | None) -> str:
-    if not n:
-        return f"{said}: nothing would run."
-    if duration_s is None:
-        return f"{said}; how long is not known, because none of this notebook succeeded yet."
-    return f"{said}, about {_in_words(duration_s)}."
-
-
-def _in_words(duration_s: float) -> str:
-    if duration_s < IN_MINUTES_S:
-        return f"{max(1, round(duration_s))} s"
-    if duration_s < IN_HOURS_S:
-        return f"{round(duration_s / 60)} min"
-    return f"{duration_s / 3_600:.1f} h"

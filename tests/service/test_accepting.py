@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
 
+    from jupyter_async_exec.service import ExecutionService
     from jupyter_async_exec.store import Counts
 
 
@@ -62,10 +63,9 @@ class ForgetfulCollectStore(CollectStore):
 
 
 async def test_a_sweep_that_was_accepted_is_no_error_though_a_use_cannot_be_noted(
-    store: ExecutionStore, tmp_path: Path
+    service: ExecutionService, store: ExecutionStore
 ) -> None:
     store.collect = ForgetfulCollectStore(store._writer, store._reader, clock=store._clock)
-    service = make_service(store, tmp_path)
     request = SweepRequest(
         base=SubmitRequest(
             path="a.ipynb",
@@ -81,9 +81,8 @@ async def test_a_sweep_that_was_accepted_is_no_error_though_a_use_cannot_be_note
 
 
 async def test_who_asks_again_is_told_what_was_accepted_though_it_would_be_refused_now(
-    store: ExecutionStore, tmp_path: Path
+    service: ExecutionService,
 ) -> None:
-    service = make_service(store, tmp_path)
     notebook = make_notebook("1")
     first = await service.submit(SubmitRequest(path="a.ipynb", notebook=notebook))
     follower = SubmitRequest(path="a.ipynb", notebook=notebook, after=("1",), request_id="once")
@@ -97,9 +96,8 @@ async def test_who_asks_again_is_told_what_was_accepted_though_it_would_be_refus
 
 @pytest.mark.parametrize("fate", get_args(Fate))
 async def test_who_asks_again_when_nobody_knows_has_one_execution_and_its_secret(
-    store: ExecutionStore, tmp_path: Path, fate: Fate
+    service: ExecutionService, store: ExecutionStore, tmp_path: Path, fate: Fate
 ) -> None:
-    service = make_service(store, tmp_path)
     request = SubmitRequest(
         path="a.ipynb",
         notebook=make_notebook("1", parameters="token = ''"),
@@ -119,9 +117,8 @@ async def test_who_asks_again_when_nobody_knows_has_one_execution_and_its_secret
 
 @pytest.mark.parametrize("fate", get_args(Fate))
 async def test_who_asks_again_when_nobody_knows_has_one_sweep_and_its_secrets(
-    store: ExecutionStore, tmp_path: Path, fate: Fate
+    service: ExecutionService, store: ExecutionStore, tmp_path: Path, fate: Fate
 ) -> None:
-    service = make_service(store, tmp_path)
     base = SubmitRequest(
         path="a.ipynb",
         notebook=make_notebook("1", parameters="x = 1\ntoken = ''"),
@@ -144,9 +141,8 @@ async def test_who_asks_again_when_nobody_knows_has_one_sweep_and_its_secrets(
 
 @pytest.mark.parametrize("fate", get_args(Fate))
 async def test_what_is_asked_again_when_nobody_knows_is_done_once(
-    store: ExecutionStore, tmp_path: Path, fate: Fate
+    service: ExecutionService, store: ExecutionStore, fate: Fate
 ) -> None:
-    service = make_service(store, tmp_path)
     notebook = make_notebook("x", parameters="x = 1")
     base = SubmitRequest(path="a.ipynb", notebook=notebook)
     sweep, _ = await service.sweeps.submit(

@@ -184,3 +184,12 @@ async def opened_nearby(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await backend.close()
+
+
+@asynccontextmanager
+async def scene(
+    folder: Path, objects: ObjectStore, **options: float
+) -> AsyncIterator[tuple[DaskBackend, NearLink]]:
+    """Give a backend, opened with these `options`, and its link."""
+    async with nearby(folder) as link, opened_nearby(folder, link, objects, **options) as backend:
+        yield backend, link

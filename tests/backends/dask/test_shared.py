@@ -18,7 +18,7 @@ from jupyter_async_exec.objects.use_marks import key_of as place_of
 from jupyter_async_exec.snapshots.manifest import load_manifest
 from jupyter_async_exec.testing.backend_contract import wait_for_end
 from tests.backends.dask.clusters import Cluster
-from tests.backends.dask.nearby import nearby, opened_nearby
+from tests.backends.dask.nearby import scene
 from tests.backends.dask.steps import key_of, opened
 from tests.backends.executions import claimed
 
@@ -71,10 +71,7 @@ def read(objects: Any, harvest: Harvest) -> list[bytes]:
 async def test_a_worker_reads_snapshots_and_writes_results_itself(
     objects: RemoteObjectStore, tmp_path: Path
 ) -> None:
-    async with (
-        nearby(tmp_path) as link,
-        opened_nearby(tmp_path, link, objects) as backend,
-    ):
+    async with scene(tmp_path, objects) as (backend, link):
         harvest = await run(backend, make_execution(objects, tmp_path / "project"))
 
     others = open_remote(f"file://{tmp_path}/bucket", tmp_path / "another-cache")
@@ -94,10 +91,7 @@ async def test_a_worker_that_is_not_let_in_is_asked_once_and_gets_all_through_da
         raise ObjectsAwayError("The object store refuses.")
 
     monkeypatch.setattr(shared, "open_remote", refuse)
-    async with (
-        nearby(tmp_path) as link,
-        opened_nearby(tmp_path, link, objects) as backend,
-    ):
+    async with scene(tmp_path, objects) as (backend, link):
         for name in ("first", "second"):
             execution = make_execution(objects, tmp_path / name)
             harvest = await run(backend, execution)
@@ -118,10 +112,7 @@ async def test_other_storage_at_the_same_address_is_noticed_and_not_written_to(
         return open_remote(f"file://{tmp_path}/elsewhere", directory, **options)
 
     monkeypatch.setattr(shared, "open_remote", open_elsewhere)
-    async with (
-        nearby(tmp_path) as link,
-        opened_nearby(tmp_path, link, objects) as backend,
-    ):
+    async with scene(tmp_path, objects) as (backend, _):
         harvest = await run(backend, make_execution(objects, tmp_path / "project"))
 
     assert read(objects, harvest) == [b"was made"]
@@ -133,10 +124,7 @@ async def test_a_damaged_object_never_runs(objects: RemoteObjectStore, tmp_path:
     data = objects.put(b"was")
     damaged = tmp_path / "bucket" / place_of(data)
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
-    async with (
-        nearby(tmp_path) as link,
-        opened_nearby(tmp_path, link, objects) as backend,
-    ):
+    async with scene(tmp_path, objects) as (backend, link):
         # The server has a sound copy.
         assert read(objects, await run(backend, execution)) == [b"was made"]
         shutil.rmtree(tmp_path / "machine" / "objects")
@@ -162,10 +150,7 @@ async def test_what_was_uploaded_and_is_gone_again_comes_through_dask(
             self.delete(each)
 
     monkeypatch.setattr(RemoteObjectStore, "send", send_and_lose)
-    async with (
-        nearby(tmp_path) as link,
-        opened_nearby(tmp_path, link, objects) as backend,
-    ):
+    async with scene(tmp_path, objects) as (backend, link):
         harvest = await run(backend, make_execution(objects, tmp_path / "project"))
 
     assert read(objects, harvest) == [b"was made"]

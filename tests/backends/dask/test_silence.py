@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,18 +19,15 @@ from jupyter_async_exec.errors import ConflictError, UnavailableError
 from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.runner.result import read_evidence
 from jupyter_async_exec.testing.backend_contract import wait_for_end
-from tests.backends.dask.nearby import nearby, opened_nearby
+from tests.backends.dask.nearby import nearby, opened_nearby, scene
 from tests.backends.dask.steps import has_begun, key_of, lost, nobody_is_left
 from tests.backends.executions import ENDLESS, claimed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from jupyter_async_exec.backends.base import Harvest
-    from jupyter_async_exec.backends.dask.backend import DaskBackend
     from jupyter_async_exec.core.execution import Execution
-    from tests.backends.dask.nearby import NearLink
 
 pytestmark = pytest.mark.slow
 
@@ -49,22 +45,14 @@ def objects(tmp_path: Path) -> LocalObjectStore:
     return LocalObjectStore(tmp_path / "objects")
 
 
-@asynccontextmanager
-async def scene(
-    folder: Path, objects: LocalObjectStore
-) -> AsyncIterator[tuple[DaskBackend, NearLink]]:
-    """Give a backend that soon takes what is silent for lost, and its link."""
-    async with (
-        nearby(folder) as link,
-        opened_nearby(folder, link, objects, lost_after_s=0.3) as backend,
-    ):
-        yield backend, link
+#: After so many seconds of silence, what ran is taken for lost.
+SOON_S = 0.3
 
 
 async def test_what_began_without_an_answer_and_is_silent_then_is_not_begun_again(
     objects: LocalObjectStore, tmp_path: Path
 ) -> None:
-    async with scene(tmp_path, objects) as (backend, link):
+    async with scene(tmp_path, objects, lost_after_s=SOON_S) as (backend, link):
         endless = claimed(objects, ENDLESS)
         link.unanswered = {"begin", "watch"}
 
@@ -87,7 +75,7 @@ async def test_what_began_without_an_answer_and_is_silent_then_is_not_begun_agai
 async def test_what_began_without_an_answer_goes_on(
     objects: LocalObjectStore, tmp_path: Path
 ) -> None:
-    async with scene(tmp_path, objects) as (backend, link):
+    async with scene(tmp_path, objects, lost_after_s=SOON_S) as (backend, link):
         quick = claimed(objects, "print('done')")
         link.unanswered = {"begin"}
 
@@ -103,7 +91,7 @@ async def test_what_a_queue_or_a_machine_ends_is_lost_and_not_cancelled(
     objects: LocalObjectStore, tmp_path: Path
 ) -> None:
     """Slurm sends SIGTERM to all of a job, which ends an attempt as neatly as a cancel does."""
-    async with scene(tmp_path, objects) as (backend, _):
+    async with scene(tmp_path, objects, lost_after_s=SOON_S) as (backend, _):
         endless = claimed(objects, ENDLESS)
         await backend.start(endless)
         await has_begun(backend, endless)
@@ -120,7 +108,7 @@ async def test_what_a_queue_or_a_machine_ends_is_lost_and_not_cancelled(
 
 
 async def test_what_nobody_heard_of_waits(objects: LocalObjectStore, tmp_path: Path) -> None:
-    async with scene(tmp_path, objects) as (backend, link):
+    async with scene(tmp_path, objects, lost_after_s=SOON_S) as (backend, link):
         quick = claimed(objects, "print('done')")
         link.unheard = {"begin"}
 
@@ -134,7 +122,7 @@ async def test_a_worker_is_heard_of_before_it_is_told_to_begin(
     objects: LocalObjectStore, tmp_path: Path
 ) -> None:
     """What got no answer before that has certainly not begun and need not be lost."""
-    async with scene(tmp_path, objects) as (backend, link):
+    async with scene(tmp_path, objects, lost_after_s=SOON_S) as (backend, link):
         quick = claimed(objects, "print('done')")
         link.unanswered = {"lacking"}
 
@@ -148,7 +136,7 @@ async def test_a_worker_is_heard_of_before_it_is_told_to_begin(
 async def test_what_is_told_too_late_to_begin_does_not(
     objects: LocalObjectStore, tmp_path: Path
 ) -> None:
-    async with scene(tmp_path, objects) as (backend, link):
+    async with scene(tmp_path, objects, lost_after_s=SOON_S) as (backend, link):
         mark = tmp_path / "mark"
         late = claimed(objects, f"open({str(mark)!r}, 'w').close()")
         link.delayed = {"begin"}
@@ -211,7 +199,7 @@ async def test_what_the_next_server_finds_running_takes_room_once(
 async def test_a_notebook_that_came_whole_is_kept_although_its_machine_is_gone(
     objects: LocalObjectStore, tmp_path: Path
 ) -> None:
-    async with scene(tmp_path, objects) as (backend, link):
+    async with scene(tmp_path, objects, lost_after_s=SOON_S) as (backend, link):
         quick = claimed(objects, "print('done')", "open('made', 'w').write('lost')")
         await backend.start(quick)
         await wait_for_end(backend, quick)
@@ -248,7 +236,7 @@ async def test_results_that_take_long_to_gather_are_gathered_once(
 
     monkeypatch.setattr(results, "PATIENCE_S", 0.01)
     monkeypatch.setattr(LocalBackend, "harvest", harvest_slowly)
-    async with scene(tmp_path, objects) as (backend, link):
+    async with scene(tmp_path, objects, lost_after_s=SOON_S) as (backend, link):
         quick = claimed(objects, "open('made', 'w').write('it')")
         await backend.start(quick)
         await wait_for_end(backend, quick)
@@ -276,7 +264,7 @@ async def test_large_files_travel_while_others_are_gathered(
 
     monkeypatch.setattr(results, "EARLY_BYTES", 10_000)
     monkeypatch.setattr(LocalBackend, "harvest", harvest_and_linger)
-    async with scene(tmp_path, objects) as (backend, link):
+    async with scene(tmp_path, objects, lost_after_s=SOON_S) as (backend, link):
         made = "import os\nfor i in range(2): open(f'{i}', 'wb').write(os.urandom(20_000))"
         large = claimed(objects, made)
         await backend.start(large)
@@ -293,7 +281,7 @@ async def test_what_a_worker_began_to_send_before_it_was_started_anew_is_not_los
     objects: LocalObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parcels, "PIECE_BYTES", 10_000)
-    async with scene(tmp_path, objects) as (backend, link):
+    async with scene(tmp_path, objects, lost_after_s=SOON_S) as (backend, link):
         large = claimed(objects, "import os\nopen('made', 'wb').write(os.urandom(20_000))")
         await backend.start(large)
         await wait_for_end(backend, large)
@@ -312,7 +300,7 @@ async def test_large_files_come_in_pieces_several_of_which_are_under_way(
     objects: LocalObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parcels, "PIECE_BYTES", 10_000)
-    async with scene(tmp_path, objects) as (backend, link):
+    async with scene(tmp_path, objects, lost_after_s=SOON_S) as (backend, link):
         made = "import os\nfor i in range(3): open(f'{i}', 'wb').write(os.urandom(95_000))"
         large = claimed(objects, made)
         await backend.start(large)

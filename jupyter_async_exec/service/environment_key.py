@@ -86,7 +86,8 @@ def environment_key(kernel: KernelInfo) -> str | None:
     ]
     others = [part for part in python_path.split(os.pathsep) if part]
     try:
-        facts += (_facts(str(interpreter)), _facts(str(interpreter.resolve())))
+        # `python` and `python3` beside it are one: a server and a command may be started by either.
+        facts += (str(interpreter.parent), _facts(str(interpreter.resolve())))
         for folder in _package_folders(interpreter):
             with os.scandir(folder) as entries:
                 # Thousands of them, at every submission: no object is made for each.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -167,3 +168,20 @@ def test_a_python_path_that_is_too_large_to_look_through_has_no_fingerprint(
     monkeypatch.setattr(module, "N_ENTRIES", 10)
 
     assert environment_key(kernel) is None
+
+
+def test_a_server_and_a_command_started_by_other_names_of_one_python_agree(
+    packages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python3 = packages.parents[2] / "bin" / "python3"
+    python = python3.with_name("python")
+    python.symlink_to(python3)
+    kernel = KernelInfo("python3", "Python 3", "python", {"argv": ["python"], "env": {}})
+    found = []
+
+    for started_by in (python3, python):
+        monkeypatch.setattr(sys, "executable", str(started_by))
+        found.append(environment_key(kernel))
+
+    assert found[0] is not None
+    assert found[0] == found[1]

@@ -1,5 +1,5 @@
 /** Galata with this extension: its page object, its server, and short runs told of. */
-import { galata, test as base } from '@jupyterlab/galata';
+import { galata, JupyterLabPage, test as base } from '@jupyterlab/galata';
 import type { APIRequestContext } from '@playwright/test';
 import { expect } from '@playwright/test';
 
@@ -13,6 +13,17 @@ export { expect };
 export const TELL_ALL = {
   ...galata.DEFAULT_SETTINGS,
   'jupyter_async_exec:plugin': { minimumRunSeconds: 0 }
+};
+
+/** Galata gives up on a page after 15 s; with two slow cores the first takes longer. */
+const LOADED_MS = 60_000;
+
+const { waitForCondition } = JupyterLabPage.prototype;
+JupyterLabPage.prototype.waitForCondition = function (
+  condition,
+  timeout = LOADED_MS
+) {
+  return waitForCondition.call(this, condition, timeout);
 };
 
 /** What tests know besides Galata. */

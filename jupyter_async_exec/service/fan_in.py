@@ -93,8 +93,7 @@ class FanIn:
         after = self._find(request.after)
         for each in after:
             if each.status in _ENDED_BADLY:
-                how = _ENDED_BADLY[each.status]
-                raise RefusedError(f"#{each.number} {how}: nothing can follow it. Run it again.")
+                raise _ended_badly(each)
         if len(after) > MOST_SOURCES:
             raise InvalidRequestError(
                 f"An execution follows at most {MOST_SOURCES:,} others, not {len(after):,}."
@@ -102,6 +101,35 @@ class FanIn:
         collect = None if request.collect is None else self._resolve(request.collect)
         ids = tuple(dict.fromkeys(each.id for each in after))
         return replace(request, after=ids, collect=collect)
+
+    def again(self, parent: Execution) -> tuple[str, ...]:
+        """Return the ids of what `parent` is to follow when it is run again.
+
+        The same; what ended badly was perhaps run again since, and that counts then.
+
+        Raises
+        ------
+        RefusedError
+            It was not started then for a reason that still holds.
+        """
+        found = self._store.get_all(parent.after, skip_missing=True)
+        if parent.started_at is None:
+            if len(found) < len(parent.after):
+                raise RefusedError(
+                    f"#{parent.number} follows an execution that is deleted. "
+                    "Take that back, or run the notebook anew."
+                )
+            found = [self._as_run_again(each) for each in found]
+        return tuple(dict.fromkeys(each.id for each in found))
+
+    def _as_run_again(self, execution: Execution) -> Execution:
+        """Return it, or its newest rerun that may be followed where it ended badly."""
+        if execution.status not in _ENDED_BADLY:
+            return execution
+        for each in reversed(self._store.fan_in.reruns(execution)):
+            if each.status not in _ENDED_BADLY:
+                return each
+        raise _ended_badly(execution)
 
     def hand_over(self, execution: Execution) -> Execution:
         """Seal what `execution` is handed, as it begins; return it with that.
@@ -295,3 +323,8 @@ def _listed(paths: Sequence[str]) -> str:
     if n_more:
         return f"{shown} and {n_more:,} more were"
     return f"{shown} {'was' if len(paths) == 1 else 'were'}"
+
+
+def _ended_badly(execution: Execution) -> RefusedError:
+    how = _ENDED_BADLY[execution.status]
+    return RefusedError(f"#{execution.number} {how}: nothing can follow it. Run it again.")

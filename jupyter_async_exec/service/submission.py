@@ -345,6 +345,7 @@ class Sealer:
         limits: Mapping[str, Any],
         backend: str | None,
         resources: Mapping[str, object] | None,
+        after: tuple[str, ...],
         request_id: str | None,
         submitted_by: str,
     ) -> Submission:
@@ -411,6 +412,7 @@ class Sealer:
                 **maker.to_json(),
                 **maker.datums_to_json(chosen, datum_names),
             },
+            after=after,
             # The same again if it was handed anything; else it waits like its parent.
             collect=parent.collect,
             handed=handed,

@@ -265,7 +265,10 @@ class ExecutionService(Reading, Overview):
         request_id: str | None = None,
         submitted_by: str = "",
     ) -> Execution:
-        """Queue the snapshot of `ref` again; what is given replaces what it had."""
+        """Queue the snapshot of `ref` again; what is given replaces what it had.
+
+        It follows what `ref` follows, or what that was run again as.
+        """
         parent = await self.get(ref)
         if backend is not None or resources is not None:
             await self._check_place(
@@ -281,6 +284,7 @@ class ExecutionService(Reading, Overview):
                 limits=limits or {},
                 backend=backend,
                 resources=resources,
+                after=self.fan_in.again(parent),
                 request_id=request_id,
                 submitted_by=submitted_by,
             ),

@@ -63,6 +63,17 @@ _TAKEN_OVER = (
     .join(sweep_reuses, sweep_reuses.c.number == executions.c.number)
     .where(sweep_reuses.c.sweep_id == sa.bindparam("its_sweep"), executions.c.deleted_at.is_(None))
 )
+_RERUNS = (
+    sa.select(executions.c.id, executions.c.number, executions.c.parent_id)
+    .where(
+        executions.c.submitted_by == sa.bindparam("its_owner"),
+        executions.c.notebook_path == sa.bindparam("its_path"),
+        executions.c.number > sa.bindparam("its_number"),
+        executions.c.deleted_at.is_(None),
+        executions.c.parent_id.is_not(None),
+    )
+    .order_by(executions.c.number)
+)
 _DUE = sa.select(executions.c.number).where(
     WAITING, executions.c.due_at <= sa.bindparam("its_moment")
 )
@@ -191,6 +202,28 @@ def numbers_collecting_sweep(connection: sa.Connection, sweep_id: str) -> list[i
     """Return the numbers of those that collect a sweep, started or not."""
     statement = sa.select(executions.c.number).where(executions.c.collect_sweep_id == sweep_id)
     return list(connection.execute(statement.order_by(executions.c.number)).scalars())
+
+
+def reruns(connection: sa.Connection, execution: Execution) -> list[Execution]:
+    """Return what an execution was run again as, and those again, outside the trash, oldest first.
+
+    By who submitted it, and under the path of its notebook.
+    """
+    family = {execution.id}
+    numbers: list[int] = []
+    # None is older than what it is a rerun of.
+    for row in connection.execute(
+        _RERUNS,
+        {
+            "its_path": execution.notebook_path,
+            "its_number": execution.number,
+            "its_owner": execution.submitted_by,
+        },
+    ):
+        if row.parent_id in family:
+            family.add(row.id)
+            numbers.append(row.number)
+    return records.read_all(connection, numbers, skip_missing=True)
 
 
 def _decide(connection: sa.Connection, execution: Execution, at: datetime) -> Decision:

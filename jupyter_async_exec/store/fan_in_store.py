@@ -109,6 +109,10 @@ class FanInStore(StorePart):
 
         return self._read(work)
 
+    def reruns(self, execution: Execution) -> list[Execution]:
+        """Return what its submitter ran it again as, and those again, by number."""
+        return self._read(lambda connection: fan_in_rows.reruns(connection, execution))
+
     def collecting_sweep(self, sweep_id: str) -> list[Execution]:
         """Return the executions outside the trash that collect a sweep, oldest first."""
         return self._read(

@@ -143,7 +143,7 @@ export function labelOf(
     case 'metric':
       return metricLabel(value as MetricValue);
     case 'duration':
-      return tookLabel(value as number, trans);
+      return tookLabel(value as number);
     case 'parameter':
       // All digits of 0.1 + 0.2 help nobody; the file has them.
       return typeof value === 'number' && !Number.isInteger(value)

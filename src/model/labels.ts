@@ -125,18 +125,17 @@ export function clockLabel(seconds: number): string {
 }
 
 /**
- * How long something took: `0.4 s`, and from one second on as on a clock.
+ * How long something took, as on a clock too: `4:02`, and below one second
+ * with tenths, `0:00.4`.
  *
  * @param seconds - the duration.
- * @param trans - the words.
  */
-export function tookLabel(seconds: number, trans: TranslationBundle): string {
+export function tookLabel(seconds: number): string {
   if (seconds >= 1) {
     return clockLabel(seconds);
   }
-  return seconds < 0.1
-    ? trans.__('< 0.1 s')
-    : trans.__('%1 s', (Math.floor(seconds * 10) / 10).toFixed(1));
+  const tenths = Math.floor(seconds * 10);
+  return tenths < 1 ? '< 0:00.1' : `0:00.${tenths}`;
 }
 
 /**

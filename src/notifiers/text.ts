@@ -37,7 +37,7 @@ export function noticeText(
     const why = failureLabel(execution, trans);
     return trans.__('#%1 failed: %2', number, why);
   }
-  const duration = tookLabel(runSeconds(execution, 0) ?? 0, trans);
+  const duration = tookLabel(runSeconds(execution, 0) ?? 0);
   const label = statusLabel(status, trans).toLocaleLowerCase();
   return trans.__('#%1 %2 after %3: %4', number, label, duration, title);
 }

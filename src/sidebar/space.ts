@@ -84,6 +84,12 @@ export class SpaceModel {
     return this._problem;
   }
 
+  /** Whether it is known what would go, and that is something. */
+  get canRemove(): boolean {
+    const plan = this._plan;
+    return plan !== null && (plan.n_executions > 0 || plan.n_objects > 0);
+  }
+
   /** Ask what would go; only the answer to the latest question counts. */
   async refresh(): Promise<void> {
     const question = ++this._question;
@@ -109,8 +115,7 @@ export class SpaceModel {
    * @returns What has gone; null when nothing was shown that could.
    */
   async remove(): Promise<Collection | null> {
-    const plan = this._plan;
-    if (plan === null || (plan.n_executions === 0 && plan.n_objects === 0)) {
+    if (!this.canRemove) {
       return null;
     }
     return this._options.client.makeRoom({

@@ -1,6 +1,8 @@
 /** The dialog that makes room: a choice, what it would remove, and the room that would be free. */
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { HTMLSelect, ReactWidget, UseSignal } from '@jupyterlab/ui-components';
+import type { Message } from '@lumino/messaging';
+import { Signal } from '@lumino/signaling';
 import React from 'react';
 
 import type { Collection } from '../api/types';
@@ -104,6 +106,27 @@ export class SpaceBody extends ReactWidget {
   constructor(private _props: ISpaceProps) {
     super();
     this.addClass('jp-ExecutionsSpace');
+    _props.model.changed.connect(this._allow, this);
+  }
+
+  override dispose(): void {
+    Signal.clearData(this);
+    super.dispose();
+  }
+
+  protected override onAfterAttach(msg: Message): void {
+    super.onAfterAttach(msg);
+    this._allow();
+  }
+
+  /** What is not known yet is not removed: the button waits for that. */
+  private _allow(): void {
+    const button = this.node
+      .closest('.jp-Dialog-content')
+      ?.querySelector<HTMLButtonElement>('.jp-Dialog-button.jp-mod-accept');
+    if (button) {
+      button.disabled = !this._props.model.canRemove;
+    }
   }
 
   protected render(): JSX.Element {

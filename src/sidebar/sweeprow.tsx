@@ -81,7 +81,7 @@ function FirstLine({ context, now, sweep }: ISweepRowProps): JSX.Element {
       <span className="jp-ExecutionsPanel-column" title={trans.__('Duration')}>
         {' '}
         {isFinal(sweep.status)
-          ? tookLabel(seconds, trans)
+          ? tookLabel(seconds)
           : sweep.status === 'running' && clockLabel(seconds)}
       </span>
     </span>

@@ -39,7 +39,7 @@ export function Facts(props: {
         </Fact>
       )}
       {seconds !== null && isFinal(execution.status) && (
-        <Fact name={trans.__('Took')}>{tookLabel(seconds, trans)}</Fact>
+        <Fact name={trans.__('Took')}>{tookLabel(seconds)}</Fact>
       )}
       {execution.backend !== LOCAL && (
         <Fact name={trans.__('Where')}>{execution.backend}</Fact>

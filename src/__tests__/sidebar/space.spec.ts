@@ -1,8 +1,9 @@
+import { Dialog } from '@jupyterlab/apputils';
 import { nullTranslator } from '@jupyterlab/translation';
 
 import type { Collection, Retention } from '../../api/types';
 import { retentionOf, SpaceModel } from '../../sidebar/space';
-import { planLabel } from '../../sidebar/spacedialog';
+import { planLabel, SpaceBody } from '../../sidebar/spacedialog';
 
 const trans = nullTranslator.load('jupyter_async_exec');
 
@@ -83,5 +84,36 @@ describe('planLabel', () => {
     expect(planLabel(makePlan({ later_bytes: 2_000 }), trans)).toBe(
       'Executions use 4.0 MB. 2 executions would go, and 1.5 MB be free. 2.0 kB more become free a day later.'
     );
+  });
+});
+
+describe('SpaceBody', () => {
+  it('lets nothing be removed before it shows what that would be', async () => {
+    const client = new Answers();
+    const model = new SpaceModel({ client });
+    const dialog = new Dialog({
+      body: new SpaceBody({ model, trans }),
+      buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: 'Remove' })]
+    });
+    const button =
+      dialog.node.querySelector<HTMLButtonElement>('.jp-mod-accept');
+    const answer = async (plan: Collection): Promise<void> => {
+      client.answer.pop()?.(plan);
+      await new Promise(done => setTimeout(done));
+    };
+    const closed = dialog.launch();
+    void model.refresh();
+    await new Promise(done => setTimeout(done));
+    expect(button?.disabled).toBe(true);
+
+    await answer(makePlan());
+    expect(button?.disabled).toBe(false);
+
+    model.choice = 'unused30';
+    expect(button?.disabled).toBe(true);
+    await answer(makePlan({ n_executions: 0, n_objects: 0 }));
+    expect(button?.disabled).toBe(true);
+    dialog.reject();
+    await closed;
   });
 });

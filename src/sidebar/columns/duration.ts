@@ -23,7 +23,7 @@ export function durationColumn(trans: TranslationBundle): IColumn {
       }
       // What still runs counts whole seconds.
       return isFinal(execution.status)
-        ? tookLabel(seconds, trans)
+        ? tookLabel(seconds)
         : clockLabel(seconds);
     }
   };

@@ -212,7 +212,7 @@ class LocalBackend(Backend):
         return Health(
             rooms=(Room(resources=resources),),
             # What a GPU still holds nobody can tell from here.
-            has_memory_for_ending=not self._gpus.ids and _has_plenty_of_memory(),
+            has_memory_for_ending=has_memory_for_ending(self._gpus),
         )
 
     def _start(self, execution: Execution) -> socket.socket | None:
@@ -497,9 +497,10 @@ def _end_processes(directory: Path) -> None:
             raise
 
 
-def _has_plenty_of_memory() -> bool:
+def has_memory_for_ending(gpus: Gpus | None) -> bool:
+    """Whether something may begin here beside processes that only end."""
     memory = psutil.virtual_memory()
-    return bool(memory.available >= _PLENTY * memory.total)
+    return not (gpus and gpus.ids) and bool(memory.available >= _PLENTY * memory.total)
 
 
 @functools.cache

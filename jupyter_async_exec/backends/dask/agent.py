@@ -40,6 +40,7 @@ from jupyter_async_exec.backends.dask.protocol import (
 )
 from jupyter_async_exec.backends.dask.results import PATIENCE_S, Gathered
 from jupyter_async_exec.backends.dask.room import make_room
+from jupyter_async_exec.backends.local import has_memory_for_ending
 from jupyter_async_exec.core.resources import fits, take, total
 from jupyter_async_exec.errors import (
     AsyncExecError,
@@ -159,6 +160,7 @@ class Agent:
             "place": self._place,
             "slots": 0 if self._is_retired else self._slots,
             "busy": self._count_busy(),
+            "ending": self._count_ending(),
             "resources": dict(self._find_resources()),
             "used": total(self._begun.values()),
             "kernels": sorted(KernelSpecManager().find_kernel_specs()),
@@ -171,9 +173,17 @@ class Agent:
                 self._begun.pop((store, key), None)
         return len(self._begun)
 
+    def _count_ending(self) -> int:
+        """Return beside how many another may begin, because they only end."""
+        ending = sum(
+            (self._rooms[store].attempt(key) / files.RESULT).exists()
+            for store, key in tuple(self._begun)
+        )
+        return min(ending, self._slots) if ending and has_memory_for_ending(self._gpus) else 0
+
     def _is_full_for(self, needed: Resources) -> bool:
         """Whether there is no room for one more, now."""
-        if self._is_retired or self._count_busy() >= self._slots:
+        if self._is_retired or self._count_busy() - self._count_ending() >= self._slots:
             return True
         return not fits(needed, take(total(self._begun.values()), self._find_resources()))
 
@@ -308,9 +318,11 @@ class Agent:
             left_s = deadline_s - loop.time()
             if found != known or left_s <= 0:
                 busy = await asyncio.to_thread(self._count_busy)
+                ending = await asyncio.to_thread(self._count_ending)
                 used = total(self._begun.values())
                 news, content = await asyncio.to_thread(read_news, room, known, states)
-                return {"states": found, "busy": busy, "used": used, "news": news}, content
+                answer: JSONObject = {"states": found, "busy": busy, "ending": ending}
+                return {**answer, "used": used, "news": news}, content
             living = {key: state for key, state in states.items() if state.is_alive}
             is_ending = any(state.has_result for state in living.values())
             look_s = ENDING_LOOK_S if is_ending else LOOK_S

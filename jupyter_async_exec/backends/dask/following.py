@@ -126,7 +126,7 @@ class Follower:
                 self._note_silence(name, str(error))
                 await asyncio.sleep(RETRY_S)
                 continue
-            worker.busy = int(answer["busy"])
+            worker.busy, worker.n_ending = int(answer["busy"]), int(answer["ending"])
             worker.used = {str(each): float(n) for each, n in answer["used"].items()}
             place.known = answer["states"]
             # Those that began while it answered are heard of next time.
@@ -162,6 +162,8 @@ class Follower:
                 self._connection.roster.let_go(mirror.key)
             elif not mirror.is_counted:
                 self._count(mirror, worker)
+            if mirror.state.is_alive and mirror.state.has_result:
+                self._connection.roster.note_ending(mirror.key)
             pulls.append(self._pull(worker, mirror, news.get(str(mirror.key))))
         await asyncio.gather(*pulls)
         await self._clear_strangers(worker, states)

@@ -55,6 +55,8 @@ class Worker:
     slots: int = 0
     #: Attempts below it, of whichever store, when it was last asked.
     busy: int = 0
+    #: Those beside which another may begin, because they only end.
+    n_ending: int = 0
     kernels: frozenset[str] = frozenset()
     #: What its attempts share, and what they have of it, of whichever store, when last asked.
     resources: Resources = field(default_factory=dict)
@@ -65,11 +67,21 @@ class Worker:
     n_looks: int = 0
     #: Ours that are being started there, or run there, by key: what each needs.
     ours: dict[AttemptKey, Resources] = field(default_factory=dict)
+    #: Those of ours that only end.
+    ending: set[AttemptKey] = field(default_factory=set)
 
     @property
     def n_free(self) -> int:
         """How many more it takes."""
-        return 0 if self.problem else max(0, self.slots - max(self.busy, len(self.ours)))
+        if self.problem:
+            return 0
+        ours = len(self.ours) - min(len(self.ending), self.n_ending)
+        return max(0, self.slots - max(self.busy - self.n_ending, ours))
+
+    @property
+    def has_memory_for_ending(self) -> bool:
+        """Whether others may begin beside all of ours that only end."""
+        return len(self.ending) <= self.n_ending
 
     @property
     def room(self) -> Room:
@@ -151,6 +163,7 @@ class Roster:
             problem=self._explain(ready, slots),
             is_usable=self._problem is None and bool(ready),
             rooms=rooms,
+            has_memory_for_ending=all(worker.has_memory_for_ending for worker in ready),
             kernels=kernels if ready and self._are_all_known() else None,
         )
 
@@ -217,10 +230,19 @@ class Roster:
         """Return the worker at an address, also one that does not answer now."""
         return self._workers.get(address)
 
+    def note_ending(self, key: AttemptKey) -> None:
+        """Note that an attempt has its result, and only ends."""
+        for worker in self._workers.values():
+            if key in worker.ours:
+                worker.ending.add(key)
+
     def let_go(self, key: AttemptKey) -> None:
         """Note that an attempt takes no room any more."""
         for worker in self._workers.values():
             needed = worker.ours.pop(key, None)
+            if key in worker.ending:
+                worker.ending.discard(key)
+                worker.n_ending = max(0, worker.n_ending - 1)
             if needed is not None:
                 worker.busy = max(0, worker.busy - 1)
                 worker.used = take(needed, worker.used)
@@ -309,7 +331,7 @@ def _fill(worker: Worker, fields: JSONObject) -> None:
     worker.place = str(fields["place"])
     worker.host = str(fields["host"])
     worker.slots = int(fields["slots"])
-    worker.busy = int(fields["busy"])
+    worker.busy, worker.n_ending = int(fields["busy"]), int(fields["ending"])
     worker.resources = {str(name): float(n) for name, n in fields["resources"].items()}
     worker.used = {str(name): float(n) for name, n in fields["used"].items()}
     worker.kernels = frozenset(str(name) for name in fields["kernels"])

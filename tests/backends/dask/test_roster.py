@@ -39,6 +39,7 @@ class FakeLink:
                 "place": address,
                 "slots": 2,
                 "busy": 0,
+                "ending": 0,
                 "kernels": ["python3"],
                 "resources": {"memory_gb": 8.0},
                 "used": {},
@@ -215,3 +216,31 @@ def test_a_full_worker_has_no_room_whoever_fills_it() -> None:
     worker.busy = 0
     worker.ours |= {AttemptKey(str(n), 1): {} for n in range(3)}
     assert worker.n_free == 0
+
+
+def test_another_begins_beside_one_that_only_ends_where_the_worker_lets_it() -> None:
+    key = AttemptKey("a", 1)
+    worker = Worker(ONE, slots=1, busy=1, ours={key: {}}, ending={key})
+    assert worker.n_free == 0
+    assert not worker.has_memory_for_ending
+
+    worker.n_ending = 1
+
+    assert worker.n_free == 1
+    assert worker.has_memory_for_ending
+
+
+async def test_what_ended_lends_its_slot_no_more(link: FakeLink) -> None:
+    roster = await looked(link)
+    worker = roster.get(ONE)
+    assert worker is not None
+    ended, running = AttemptKey("a", 1), AttemptKey("b", 1)
+    worker.slots, worker.busy, worker.n_ending = 1, 2, 1
+    worker.ours |= {ended: {}, running: {}}
+    roster.note_ending(ended)
+    assert worker.n_free == 0
+
+    roster.let_go(ended)
+
+    assert worker.n_free == 0
+    assert worker.has_memory_for_ending

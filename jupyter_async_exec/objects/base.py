@@ -384,6 +384,11 @@ class ObjectStore(ABC):
         yield self
 
     @property
+    def waits_for_disk(self) -> bool:
+        """Whether what is kept here has reached a disk of this machine before it counts as kept."""
+        return False
+
+    @property
     def address(self) -> Address | None:
         """Where other machines may reach the same objects themselves; `None` if they cannot."""
         return None

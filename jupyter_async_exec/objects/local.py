@@ -97,9 +97,19 @@ class LocalObjectStore(ObjectStore):
     def local_directory(self) -> Path:
         return self._directory
 
+    @property
+    @override
+    def waits_for_disk(self) -> bool:
+        return self._is_synced
+
     @contextmanager
     @override
     def batch(self) -> Iterator[ObjectWriter]:
+        with self._synced_batch() as batch:
+            yield batch
+
+    @contextmanager
+    def _synced_batch(self) -> Iterator[LocalBatch]:
         batch = self.make_batch()
         try:
             yield batch
@@ -176,8 +186,7 @@ class LocalObjectStore(ObjectStore):
             for object_id, path in arrived.items():
                 if object_id not in verified:
                     verify_file(object_id, path)
-            with self.batch() as batch:
-                assert isinstance(batch, LocalBatch)
+            with self._synced_batch() as batch:
                 for object_id, path in arrived.items():
                     batch.adopt(object_id, path)
         finally:

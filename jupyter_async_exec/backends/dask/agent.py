@@ -47,6 +47,7 @@ from jupyter_async_exec.errors import (
     ConflictError,
     InvalidRequestError,
     NotFoundError,
+    UnavailableError,
 )
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.lock import is_held
@@ -264,7 +265,8 @@ class Agent:
         room, key, is_late = await self._room(store), _key(fields), bool(fields["is_late"])
         if key not in room.results and not room.attempt(key).exists():
             raise NotFoundError(f"Nothing is left here of the attempt {key}.")
-        results = await room.results_of(key)
+        # What goes into a bucket goes there as files.
+        results = await room.results_of(key, lends=fields["way"] is None)
         # What is late is little.
         n_known = None if fields["way"] or is_late else int(fields["n_ready"])
         gathered = await results.gather(
@@ -283,7 +285,11 @@ class Agent:
         if gathered.problem == "":
             return found, b""
         wanted = [(object_id, 0) for object_id in gathered.object_ids]
-        pieces, content = await asyncio.to_thread(pack, results.store, wanted)
+        try:
+            pieces, content = await asyncio.to_thread(pack, results.store, wanted)
+        except NotFoundError as error:
+            # A file changed before it was read; the attempt itself is here.
+            raise UnavailableError(f"Its files are gathered again: {error}") from error
         found["pieces"] = [astuple(piece) for piece in pieces]
         return found, content
 
@@ -378,8 +384,11 @@ class Agent:
         key = _key(fields)
         if key not in room.results:
             raise NotFoundError(f"Nothing is gathered here of the attempt {key}.")
+        results = room.results[key].store
         wanted = [(str(object_id), int(offset)) for object_id, offset in fields["wanted"]]
-        pieces, content = await asyncio.to_thread(pack, room.results[key].store, wanted)
+        if fields["is_doubted"]:
+            await asyncio.to_thread(results.recheck, [object_id for object_id, _ in wanted])
+        pieces, content = await asyncio.to_thread(pack, results, wanted)
         return {"pieces": [astuple(piece) for piece in pieces]}, content
 
 

@@ -181,7 +181,7 @@ class Harvester:
                 if first[0]:
                     await asyncio.to_thread(arrivals.add, *first)
                 else:
-                    await self._carry(worker, key, arrivals, lacking)
+                    await self._carry(worker, key, arrivals, lacking, is_doubted=n_damaged > 0)
             except CorruptObjectError:
                 n_damaged += 1
                 if n_damaged >= N_TRIES:
@@ -192,16 +192,30 @@ class Harvester:
             first = [], b""
 
     async def _carry(
-        self, worker: Worker, key: AttemptKey, arrivals: Arrivals, lacking: Sequence[Lacking]
+        self,
+        worker: Worker,
+        key: AttemptKey,
+        arrivals: Arrivals,
+        lacking: Sequence[Lacking],
+        *,
+        is_doubted: bool,
     ) -> None:
-        """Bring what is lacking: pieces travel while others are written, and those verified."""
+        """Bring what is lacking: pieces travel while others are written, and those verified.
+
+        What is doubted has come damaged before; where it lies it is looked at first.
+        """
         asking = Asking(lacking)
         under_way: deque[asyncio.Task[tuple[JSONObject, Content]]] = deque()
         keeping: asyncio.Task[None] | None = None
         try:
             while True:
                 while len(under_way) < N_UNDER_WAY and (wanted := asking.choose()):
-                    fields: JSONObject = {"key": str(key), "wanted": wanted}
+                    fields: JSONObject = {
+                        "key": str(key),
+                        "wanted": wanted,
+                        # Before its beginning comes once more.
+                        "is_doubted": is_doubted and not wanted[0][1],
+                    }
                     question = self._connection.ask(worker, "take", fields)
                     under_way.append(asyncio.create_task(question))
                 if not under_way:

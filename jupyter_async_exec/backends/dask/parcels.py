@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_async_exec.backends.dask.protocol import PIECE_BYTES, Content
 from jupyter_async_exec.errors import InvalidRequestError, UnavailableError
-from jupyter_async_exec.objects.local_batch import write_all
+from jupyter_async_exec.objects.local_batch import pass_on, write_all
 from jupyter_async_exec.objects.local_file import Verifier
 
 if TYPE_CHECKING:
@@ -196,6 +196,8 @@ class Arrivals:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:
                 write_all(descriptor, part)
+                if self._store.waits_for_disk:
+                    pass_on(descriptor, piece.offset, piece.offset + piece.n_bytes)
             finally:
                 os.close(descriptor)
             self._look_at(piece, part)

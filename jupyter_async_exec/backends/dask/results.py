@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.backends.dask.protocol import PIECE_BYTES
-from jupyter_async_exec.objects.local import LocalObjectStore
+from jupyter_async_exec.objects.lending import N_LENT, LendingStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -49,12 +49,14 @@ class Results:
         gathered again then.
     loop
         The event loop.
+    lends
+        Whether large files may travel from where they lie; else all are copied first.
     """
 
-    def __init__(self, directory: Path, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, directory: Path, loop: asyncio.AbstractEventLoop, *, lends: bool) -> None:
         self._directory = directory
         self._loop = loop
-        self.store = LocalObjectStore(directory, is_synced=False, kept=self._note)
+        self.store = LendingStore(directory, kept=self._note, n_lent=N_LENT if lends else 0)
         self._ready: list[str] = []
         self._news = asyncio.Event()
         #: What is being gathered, at the end and late.
@@ -79,6 +81,8 @@ class Results:
             Return as soon as more large objects than so many are ready; None: when all are.
         """
         if is_late not in self._tasks:
+            # What was ready before may be gone.
+            self._ready.clear()
             self._tasks[is_late] = asyncio.create_task(gather())
         task = self._tasks[is_late]
         self._news.clear()
@@ -99,11 +103,13 @@ class Results:
     async def discard(self) -> None:
         """Throw everything away."""
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        self.store.close()
         await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
 
     def _note(self, object_id: str) -> None:
         """Hear of a new object; in any thread."""
-        if self.store.file_of(object_id).stat().st_size >= EARLY_BYTES:
+        _, packed_bytes = self.store.read_packed(object_id, offset=0, limit_bytes=0)
+        if packed_bytes >= EARLY_BYTES:
             self._loop.call_soon_threadsafe(self._add, object_id)
 
     def _add(self, object_id: str) -> None:

@@ -52,11 +52,12 @@ class Room:
         """Return the folder of an attempt."""
         return self.directory / ATTEMPTS / str(key)
 
-    async def results_of(self, key: AttemptKey) -> Results:
-        """Return where what an attempt left is gathered."""
+    async def results_of(self, key: AttemptKey, *, lends: bool) -> Results:
+        """Return where what an attempt left is gathered; `lends` holds for a new one."""
         if key not in self.results:
             directory = self.results_directory / str(key)
-            made = await asyncio.to_thread(Results, directory, asyncio.get_running_loop())
+            loop = asyncio.get_running_loop()
+            made = await asyncio.to_thread(Results, directory, loop, lends=lends)
             self.results.setdefault(key, made)
         return self.results[key]
 

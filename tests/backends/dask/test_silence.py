@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jupyter_async_exec.backends.base import AttemptKey
-from jupyter_async_exec.backends.dask import following, harvesting, parcels, results
+from jupyter_async_exec.backends.dask import following
 from jupyter_async_exec.backends.dask import roster as roster_module
-from jupyter_async_exec.backends.local import LocalBackend
 from jupyter_async_exec.core.execution import Reason, Status
 from jupyter_async_exec.errors import ConflictError, UnavailableError
 from jupyter_async_exec.objects.local import LocalObjectStore
@@ -26,8 +25,6 @@ from tests.backends.executions import ENDLESS, claimed
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jupyter_async_exec.backends.base import Harvest
-    from jupyter_async_exec.core.execution import Execution
 
 pytestmark = pytest.mark.slow
 
@@ -219,95 +216,3 @@ async def test_a_notebook_that_came_whole_is_kept_although_its_machine_is_gone(
         assert harvest.journal_object is not None
         assert harvest.log_object is not None
         assert [remark.kind for remark in harvest.remarks] == ["files_lost"]
-
-
-async def test_results_that_take_long_to_gather_are_gathered_once(
-    objects: LocalObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    n_harvests = 0
-    harvest_there = LocalBackend.harvest
-
-    async def harvest_slowly(self: LocalBackend, key: AttemptKey, execution: Execution) -> Harvest:
-        nonlocal n_harvests
-        n_harvests += 1
-        while link.asked.count("harvest") < 3:
-            await asyncio.sleep(0.01)
-        return await harvest_there(self, key, execution)
-
-    monkeypatch.setattr(results, "PATIENCE_S", 0.01)
-    monkeypatch.setattr(LocalBackend, "harvest", harvest_slowly)
-    async with scene(tmp_path, objects, lost_after_s=SOON_S) as (backend, link):
-        quick = claimed(objects, "open('made', 'w').write('it')")
-        await backend.start(quick)
-        await wait_for_end(backend, quick)
-
-        harvest = await backend.harvest(key_of(quick), quick)
-
-        assert n_harvests == 1
-        assert [objects.get(each.object_id) for each in harvest.artifacts] == [b"it"]
-        assert "take" not in link.asked
-
-
-async def test_large_files_travel_while_others_are_gathered(
-    objects: LocalObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    harvest_there = LocalBackend.harvest
-
-    async def harvest_and_linger(
-        self: LocalBackend, key: AttemptKey, execution: Execution
-    ) -> Harvest:
-        harvest = await harvest_there(self, key, execution)
-        async with asyncio.timeout(30):
-            while "take" not in link.asked:
-                await asyncio.sleep(0.01)
-        return harvest
-
-    monkeypatch.setattr(results, "EARLY_BYTES", 10_000)
-    monkeypatch.setattr(LocalBackend, "harvest", harvest_and_linger)
-    async with scene(tmp_path, objects, lost_after_s=SOON_S) as (backend, link):
-        made = "import os\nfor i in range(2): open(f'{i}', 'wb').write(os.urandom(20_000))"
-        large = claimed(objects, made)
-        await backend.start(large)
-        await wait_for_end(backend, large)
-
-        harvest = await backend.harvest(key_of(large), large)
-        await backend.discard(key_of(large))
-
-        assert [len(objects.get(each.object_id)) for each in harvest.artifacts] == [20_000] * 2
-        assert list((tmp_path / "machine").rglob("results/*/*")) == []
-
-
-async def test_what_a_worker_began_to_send_before_it_was_started_anew_is_not_lost(
-    objects: LocalObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(parcels, "PIECE_BYTES", 10_000)
-    async with scene(tmp_path, objects, lost_after_s=SOON_S) as (backend, link):
-        large = claimed(objects, "import os\nopen('made', 'wb').write(os.urandom(20_000))")
-        await backend.start(large)
-        await wait_for_end(backend, large)
-        link.unknown = {"take"}
-
-        with pytest.raises(UnavailableError, match="begins anew"):
-            await backend.harvest(key_of(large), large)
-        link.unknown = set()
-        harvest = await backend.harvest(key_of(large), large)
-
-        assert [len(objects.get(each.object_id)) for each in harvest.artifacts] == [20_000]
-        assert harvest.remarks == ()
-
-
-async def test_large_files_come_in_pieces_several_of_which_are_under_way(
-    objects: LocalObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(parcels, "PIECE_BYTES", 10_000)
-    async with scene(tmp_path, objects, lost_after_s=SOON_S) as (backend, link):
-        made = "import os\nfor i in range(3): open(f'{i}', 'wb').write(os.urandom(95_000))"
-        large = claimed(objects, made)
-        await backend.start(large)
-        await wait_for_end(backend, large)
-
-        harvest = await backend.harvest(key_of(large), large)
-
-        assert [len(objects.get(each.object_id)) for each in harvest.artifacts] == [95_000] * 3
-        assert link.most_at_once["take"] == harvesting.N_UNDER_WAY
-        assert objects.leftovers() == ()

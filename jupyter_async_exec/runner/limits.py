@@ -42,6 +42,8 @@ class Watch:
         Who adopts the kernel's orphans, if somebody does.
     cookie
         Of the attempt; names its control group. Without one there is none.
+    first_measure_s
+        Memory without a limit is first measured so long after the kernel was taken.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Watch:
         cell_time_s: float | None,
         adopter: Process | None = None,
         cookie: str | None = None,
+        first_measure_s: float = _MEASURE_UNLIMITED_S,
     ) -> None:
         self._cancel = directory / files.CANCEL
         self._limits = limits
@@ -60,6 +63,7 @@ class Watch:
         self._cookie = cookie
         self._family: Family | None = None
         self._group: MemoryGroup | None = None
+        self._first_measure_s = first_measure_s
         self._next_measure = 0.0
         #: Most bytes the kernel was seen to use.
         self.memory = 0
@@ -81,7 +85,7 @@ class Watch:
         limit = self._limits.memory_bytes
         if limit is None:
             # What a kernel needs before it has run anything says nothing.
-            self._next_measure = time.monotonic() + _MEASURE_UNLIMITED_S
+            self._next_measure = time.monotonic() + self._first_measure_s
         if limit is not None and self._cookie:
             self._group = make_group(self._cookie, limit)
             if self._group is not None:

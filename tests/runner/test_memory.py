@@ -131,7 +131,7 @@ def test_a_kill_that_has_nothing_to_do_with_memory_is_none_for_memory(
 def test_who_used_nearly_all_memory_was_killed_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watch = Watch(tmp_path, Limits(), cell_time_s=None)
+    watch = Watch(tmp_path, Limits(), cell_time_s=None, first_measure_s=0)
     watch.take_kernel(os.getpid())
     watch.check_memory()
     used = watch.memory
@@ -159,7 +159,7 @@ def test_what_processes_share_is_not_nearly_all_memory(
 
     monkeypatch.setattr(limits, "Family", Sharing)
     monkeypatch.setattr(system, "total_memory", lambda: 1_000)
-    watch = Watch(tmp_path, Limits(), cell_time_s=None)
+    watch = Watch(tmp_path, Limits(), cell_time_s=None, first_measure_s=0)
     watch.take_kernel(os.getpid())
 
     watch.check_memory()

@@ -73,6 +73,20 @@ class Cluster:
             "-E", "UTF8", "--locale", "C.UTF-8", "--no-sync", "--no-instructions",
         )  # fmt: skip
 
+    def let_in_over_tls(self, certificate: Path, key: Path, *, port: int) -> None:
+        """Listen on 127.0.0.1, from the next start on, to who comes over TLS with a password."""
+        data = self.folder / "data"
+        for source, name in ((certificate, "cert.pem"), (key, "key.pem")):
+            shutil.copy(source, data / name)
+            (data / name).chmod(0o600)
+            if self._user is not None:
+                shutil.chown(data / name, self._user, self._group)
+        rules = "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n"
+        (data / "pg_hba.conf").write_text(rules)
+        files = {"ssl_cert_file": "cert.pem", "ssl_key_file": "key.pem"}
+        network = {"listen_addresses": "127.0.0.1", "port": str(port)}
+        self._settings = {**self._settings, **network, "ssl": "on", **files}
+
     def url(self, database: str = "postgres") -> str:
         """Return the address of a database."""
         return f"postgresql://postgres@/{database}?host={self.folder}"
@@ -110,7 +124,7 @@ class Cluster:
 
     def answers(self) -> bool:
         """Whether somebody can connect."""
-        ready = [str(self._programs / "pg_isready"), "-q", "-h", str(self.folder)]
+        ready = [str(self._programs / "pg_isready"), "-q", *self._where()]
         return subprocess.run(ready, check=False, timeout=START_LIMIT_S).returncode == 0
 
     def stop(self, number: int = signal.SIGINT) -> None:
@@ -133,7 +147,7 @@ class Cluster:
     def sql(self, statement: str, database: str = "postgres") -> str:
         """Return what the statement answers, as text."""
         program = str(self._programs / "psql")
-        command = [program, "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", str(self.folder)]
+        command = [program, "-XAtq", "-v", "ON_ERROR_STOP=1", *self._where()]
         command += ["-U", "postgres", "-d", database, "-c", statement]
         ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1_800)
         assert ended.returncode == 0, ended.stderr
@@ -148,6 +162,10 @@ class Cluster:
     def drop(self, database: str) -> None:
         """Remove a database, whoever is connected to it."""
         self.sql(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+
+    def _where(self) -> Sequence[str]:
+        """Return how its programs find it; the name of its socket holds the number of the port."""
+        return ("-h", str(self.folder), "-p", self._settings.get("port", "5432"))
 
     def _run(self, program: str, *arguments: str) -> None:
         command: Sequence[str] = (str(self._programs / program), *arguments)

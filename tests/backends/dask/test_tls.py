@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,29 +14,17 @@ from jupyter_async_exec.testing.backend_contract import wait_for_end
 from tests.backends.dask.clusters import START_LIMIT_S, Cluster
 from tests.backends.dask.steps import key_of, opened
 from tests.backends.executions import claimed
+from tests.certificates import NEEDS_OPENSSL, make_certificates
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
-
-
-def openssl(folder: Path, *arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+pytestmark = NEEDS_OPENSSL
 
 
 @pytest.fixture
 def certificates(tmp_path: Path) -> Path:
-    folder = tmp_path / "certificates"
-    folder.mkdir()
-    new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    authority = ["-keyout", "ca-key.pem", "-out", "ca.pem", "-subj", "/CN=us"]
-    openssl(folder, "req", "-x509", *new, *authority)
-    request = ["-keyout", "key.pem", "-out", "request.pem", "-subj", "/CN=127.0.0.1"]
-    openssl(folder, "req", *new, *request)
-    signed = ["-CA", "ca.pem", "-CAkey", "ca-key.pem", "-CAcreateserial", "-out", "cert.pem"]
-    openssl(folder, "x509", "-req", "-in", "request.pem", *signed)
-    return folder
+    return make_certificates(tmp_path / "certificates")
 
 
 async def test_executions_run_where_only_certificates_are_let_in(

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 BATCH = 5_000
 NOTEBOOKS = [f"projects/{name}/train_{i}.ipynb" for name in ("vision", "text") for i in range(50)]
+#: Besides Ada, who submits a tenth of all.
+N_PEOPLE = 1_000
 FINAL = [Status.SUCCEEDED] * 88 + [Status.FAILED] * 10 + [Status.CANCELLED] * 2
 
 
@@ -39,10 +41,17 @@ def execution(number: int, chance: random.Random, n_rows: int) -> Execution:
         attempt=1,
         notebook_path=chance.choice(NOTEBOOKS),
         title=f"learning_rate {rate} → {chance.random():.4f}, cell {number % 17} edited",
-        parameters={"learning_rate": rate, "epochs": chance.randint(1, 99), "run": f"r{number}"},
+        parameters={
+            "learning_rate": rate,
+            "epochs": chance.randint(1, 99),
+            "run": f"r{number}",
+            # A value that nobody tries any more.
+            "dropout": 0.5 if number % 5 == 0 and number <= n_rows // 10 else 0.1,
+        },
         sweep_id=f"sweep{number // 100}" if number % 3 == 0 else None,
         tags=("baseline",) if number % 7 == 0 else (),
         starred=number % 500 == 0,
+        submitted_by="ada" if number % 10 == 3 else f"user-{number * 7919 % N_PEOPLE}",
         created_at=SOME_MOMENT + timedelta(seconds=number),
         metrics={"val_acc": chance.random()},
         note="zebrafish" if number % max(10, n_rows // 10) == 7 else "",
@@ -175,7 +184,20 @@ def queries(n_rows: int) -> dict[str, dict[str, str]]:
         "search: old words, last found": {"q": f"r{n_rows // 50}"},
         "comparison: common": {"q": "val_acc > 0.5"},
         "comparison: rare": {"q": "val_acc > 0.9999"},
+        "comparison: nothing": {"q": "val_acc > 2"},
+        "comparison: old ones": {"q": "dropout > 0.4"},
+        "two comparisons": {"q": "val_acc > 0.9 epochs = 42"},
         "comparison and word": {"q": "val_acc > 0.9 vision"},
+        "comparison and notebook": {"q": "val_acc > 0.9", "notebook": notebook},
+        "rare comparison and common word": {"q": "val_acc > 0.9999 vision"},
+        "common comparison and rare word": {"q": "val_acc > 0.1 zebrafish"},
+        "one person": {"q": "owner:user-8"},
+        "one person, failed": {"q": "owner:user-8", "status": "failed"},
+        "one person, common word": {"q": "owner:user-8 learning"},
+        "one person, rare word": {"q": "owner:user-8 zebrafish"},
+        "one person, comparison": {"q": "owner:user-8 val_acc > 0.9"},
+        "busy person, rare word": {"q": "owner:ada zebrafish"},
+        "busy person, cancelled": {"q": "owner:ada", "status": "cancelled"},
     }
 
 

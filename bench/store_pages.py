@@ -2,7 +2,8 @@
 
 Without a server of Jupyter's around it, so that what the two databases take can
 be compared. PostgreSQL is started as `tests/postgres.py` does it, in a folder of
-its own, with the settings its makers chose.
+its own, with the settings its makers chose. With ``--at URL``, which may be given
+several times, stores are asked that were filled before, by ``--fill URL``.
 """
 
 from __future__ import annotations
@@ -34,17 +35,26 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("n_rows", type=int, nargs="?", default=1_000_000, metavar="ROWS")
     options.add_argument("--only", choices=("sqlite", "postgresql"))
+    options.add_argument("--at", action="append", default=[], metavar="URL")
+    options.add_argument("--fill", metavar="URL")
+    options.add_argument("--asked", type=int, default=N_ASKED, metavar="TIMES")
     chosen = options.parse_args()
+    if chosen.fill:
+        _fill(chosen.fill, chosen.n_rows)
+        return
     found = {}
-    if chosen.only != "postgresql":
+    for url in chosen.at:
+        name = "SQLite" if url.startswith("sqlite") else "PostgreSQL"
+        found[name] = _ask_all(url, chosen.n_rows, chosen.asked)
+    if not found and chosen.only != "postgresql":
         with tempfile.TemporaryDirectory(prefix="pages-") as folder:
             url = f"sqlite:///{Path(folder) / 'store.sqlite'}"
             _fill(url, chosen.n_rows)
-            found["SQLite"] = _ask_all(url, chosen.n_rows)
-    if chosen.only != "sqlite":
+            found["SQLite"] = _ask_all(url, chosen.n_rows, chosen.asked)
+    if not chosen.at and chosen.only != "sqlite":
         cluster = Cluster(**SETTINGS)
         try:
-            found["PostgreSQL"] = _ask_server(cluster, chosen.n_rows)
+            found["PostgreSQL"] = _ask_server(cluster, chosen.n_rows, chosen.asked)
         finally:
             cluster.remove()
     names = list(found)
@@ -53,7 +63,7 @@ def main() -> None:
         print(f"| {kind} | " + " | ".join(found[name][kind] for name in names) + " |")
 
 
-def _ask_server(cluster: Cluster, n_rows: int) -> dict[str, str]:
+def _ask_server(cluster: Cluster, n_rows: int, n_asked: int) -> dict[str, str]:
     cluster.start()
     url = cluster.create("pages")
     ExecutionStore(url).close()
@@ -66,7 +76,7 @@ def _ask_server(cluster: Cluster, n_rows: int) -> dict[str, str]:
     cluster.sql("VACUUM ANALYZE", "pages")
     size_mb = int(cluster.sql("SELECT pg_database_size('pages')")) / 1e6
     print(f"{size_mb:,.0f} MB", file=sys.stderr)
-    return _ask_all(url, n_rows)
+    return _ask_all(url, n_rows, n_asked)
 
 
 def _fill(url: str, n_rows: int) -> None:
@@ -75,16 +85,19 @@ def _fill(url: str, n_rows: int) -> None:
     print(f"filled in {time.perf_counter() - began:.0f} s", file=sys.stderr)
 
 
-def _ask_all(url: str, n_rows: int) -> dict[str, str]:
+def _ask_all(url: str, n_rows: int, n_asked: int) -> dict[str, str]:
     with closing(ExecutionStore(url)) as store:
-        return {name: _ask(store, _query(query)) for name, query in history.queries(n_rows).items()}
+        return {
+            name: _ask(store, _query(query), n_asked)
+            for name, query in history.queries(n_rows).items()
+        }
 
 
-def _ask(store: ExecutionStore, query: ExecutionQuery) -> str:
+def _ask(store: ExecutionStore, query: ExecutionQuery, n_asked: int) -> str:
     """Return p95 and median in ms, and how many were found."""
     took_ms = []
     n_found = 0
-    for _ in range(N_ASKED + 3):
+    for _ in range(n_asked + 3):
         began = time.perf_counter()
         n_found = len(store.find(query).executions)
         took_ms.append((time.perf_counter() - began) * 1e3)

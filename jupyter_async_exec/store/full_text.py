@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import sqlalchemy as sa
+
+
+#: So many are looked at before anything else is tried; more than 1 in 100 is found there.
+N_NEWEST = 2_500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +29,18 @@ class Stretch:
     newest_first: bool = True
     at_most: int
 
+    def is_within(self, n: int) -> bool:
+        """Whether nothing lies behind its newest `n`."""
+        return self.newest_first and self.after is not None and self.after <= n
+
 
 class FullText(ABC):
     """One row of words per execution outside the trash."""
 
     #: Name of its table.
     TABLE = "execution_search"
+    #: Whether words alone are found by looking at executions, and not by sorted lists of them.
+    WALKS: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -41,6 +51,23 @@ class FullText(ABC):
         """Return the condition, for `matching`, that there is one of these rows."""
         return rows.exists()
 
+    @property
+    def n_newest(self) -> int:
+        """How many `newest` looks at."""
+        return N_NEWEST
+
+    @abstractmethod
+    def newest(
+        self,
+        question: str,
+        stretch: Stretch,
+        conditions: Sequence[sa.ColumnElement[bool]],
+    ) -> sa.Select[int]:
+        """Return what `matching` returns, of only the numbers the list begins with.
+
+        What most people look for is among them, and what holds for many fills a page there.
+        """
+
     @abstractmethod
     def matching(
         self,
@@ -48,7 +75,6 @@ class FullText(ABC):
         stretch: Stretch,
         conditions: Sequence[sa.ColumnElement[bool]],
         *,
-        with_rows: bool,
         among: Sequence[int] | None = None,
     ) -> sa.Select[int]:
         """Return the statement whose results are the numbers that are found, in order.
@@ -61,10 +87,8 @@ class FullText(ABC):
             Which of them.
         conditions
             What else has to hold.
-        with_rows
-            Whether conditions name columns of `executions`.
         among
-            What `find_few` returned.
+            The only numbers that can be found, if they are known and few.
         """
 
     def find_few(

@@ -21,7 +21,7 @@ from jupyter_async_exec.store import codec
 from jupyter_async_exec.store.tables import execution_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.json_types import JSONValue
@@ -33,8 +33,10 @@ LONGEST_NUMBER = 40
 #: Of one execution; more cannot be asked for.
 MOST_NUMBERS = 1_000
 
-#: So many are found and sorted in about 1 ms; of a million, more are met soon by walking.
-FEW = 2_000
+#: So many are found and sorted in a few ms; of a million, more are met soon by walking.
+FEW = 20_000
+#: So many are looked at one by one. Old releases of SQLite take 999 values in a statement.
+FEWER = 900
 #: Of a question; further ones are read as words.
 MOST_COMPARISONS = 8
 
@@ -86,16 +88,37 @@ class Comparison:
         # The + keeps SQLite from using an index for it.
         value = table.c.value if by_value else table.c.value.op("+")(0)
         is_so: sa.ColumnElement[bool] = _OPERATORS[self.operator](value, self.value)
-        return sa.and_(table.c.name == folded(self.name), is_so)
+        return sa.and_(table.c.name == self.key, is_so)
 
-    def is_rare(self, connection: sa.Connection) -> bool:
-        """Whether it holds for at most `FEW`; asked of the index of values."""
-        if _OPERATORS[self.operator] is operator.ne:
+    @property
+    def key(self) -> str:
+        """The name as rows have it."""
+        return folded(self.name)
+
+    @property
+    def is_equality(self) -> bool:
+        """Whether rows for which it holds stand by number in the index of values."""
+        return _OPERATORS[self.operator] is operator.eq
+
+    def is_rare(self, connection: sa.Connection, at_most: int) -> bool:
+        """Whether it holds for so many; asked of the index of values."""
+        found = self._some(at_most + 1)
+        if found is None:
             return False
+        counted = sa.select(sa.func.count()).select_from(found.subquery())
+        return bool(connection.execute(counted).scalar_one() <= at_most)
+
+    def find_few(self, connection: sa.Connection) -> Sequence[int] | None:
+        """Return the only numbers for which it holds if they are at most `FEWER`."""
+        some = self._some(FEWER + 1)
+        found = [] if some is None else connection.execute(some).scalars().all()
+        return None if some is None or len(found) > FEWER else found
+
+    def _some(self, at_most: int) -> sa.Select[int] | None:
+        if _OPERATORS[self.operator] is operator.ne:
+            return None
         condition = self.holds(execution_numbers, by_value=True)
-        some = sa.select(execution_numbers.c.number).where(condition).limit(FEW + 1).subquery()
-        n_found = connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
-        return bool(n_found <= FEW)
+        return sa.select(execution_numbers.c.number).where(condition).limit(at_most)
 
     def exists(self, number: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
         """Return the condition that the execution `number` has such a value."""

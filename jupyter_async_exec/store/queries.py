@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.errors import InvalidRequestError
-from jupyter_async_exec.store import codec, full_text, search, sweep_rows
+from jupyter_async_exec.store import codec, full_text, numbers, search, sweep_rows
 from jupyter_async_exec.store.full_text import Stretch
 from jupyter_async_exec.store.numbers import split
 from jupyter_async_exec.store.pages import ExecutionPage, ExecutionQuery
@@ -35,7 +35,18 @@ MAX_LIMIT = 1_000
 #: SQLite's largest integer has 19 digits.
 MAX_CURSOR_LENGTH = 18
 
+#: Rows of a name that are looked at before anything else is tried, in about 1 ms.
+NEWEST_NUMBERS = 5_000
+FINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
+OPEN = frozenset(Status) - FINAL
+
 Numbers: TypeAlias = "sa.Select[int]"
+
+_NOBODYS = (
+    sa.select(sa.literal(1))
+    .where(executions.c.submitted_by == "", executions.c.deleted_at.is_(None))
+    .limit(1)
+)
 
 _ROWS = sa.select(*listed_columns).where(
     executions.c.number.in_(sa.bindparam("numbers", expanding=True))
@@ -53,23 +64,17 @@ def find(connection: sa.Connection, query: ExecutionQuery) -> ExecutionPage:
     if not 1 <= query.limit <= MAX_LIMIT:
         raise InvalidRequestError(f"'limit' must be from 1 to {MAX_LIMIT}.")
     _check_grouping(query)
-    index = full_text.of(connection)
-    statements: list[Numbers] = []
-    rare = few = None
-    for place, each in enumerate(_by_owner(query)):
-        if place == 0:
-            # What they ask for besides the owner is the same.
-            rare, few = _find_rare(connection, each), _find_few(connection, each, index)
-        statements += number_lists(each, index, rare=rare, few=few)
-    lists = [connection.execute(statement).scalars().all() for statement in statements]
+    lists = [
+        found for each in _by_owner(connection, query) for found in _find_numbers(connection, each)
+    ]
     merged = heapq.merge(*lists, reverse=query.newest_first)
-    numbers = list(islice(merged, query.limit + 1))
-    shown = numbers[: query.limit]
+    found = list(islice(merged, query.limit + 1))
+    shown = found[: query.limit]
     rows = read_rows(connection, shown)
     groups = [row.sweep_id for row in rows if row.sweep_id is not None] if query.grouped else []
     return ExecutionPage(
         executions=tuple(rows),
-        next_cursor=str(shown[-1]) if len(numbers) > query.limit else None,
+        next_cursor=str(shown[-1]) if len(found) > query.limit else None,
         sweeps=tuple(sweep_rows.read_all(connection, groups)),
     )
 
@@ -85,7 +90,7 @@ def _check_grouping(query: ExecutionQuery) -> None:
         raise InvalidRequestError("'with_reused' goes together with 'sweep' alone.")
 
 
-def _by_owner(query: ExecutionQuery) -> Iterable[ExecutionQuery]:
+def _by_owner(connection: sa.Connection, query: ExecutionQuery) -> Iterable[ExecutionQuery]:
     """Yield a query for each owner it asks for, in its list or its text; or the query itself."""
     text, named = search.take_owner(query.text or "")
     if named is not None:
@@ -94,22 +99,106 @@ def _by_owner(query: ExecutionQuery) -> Iterable[ExecutionQuery]:
     elif not query.owners:
         yield query
     for owner in sorted(query.owners):
-        yield replace(query, owners=frozenset({owner}))
+        # Everybody's lists have what belongs to nobody, of which there usually is nothing.
+        if owner or connection.execute(_NOBODYS).first():
+            yield replace(query, owners=frozenset({owner}))
 
 
-def _find_rare(connection: sa.Connection, query: ExecutionQuery) -> Comparison | None:
-    comparisons, text = split((query.text or "")[: search.MAX_TEXT_LENGTH])
-    if text or any(_facet_expressions(query)):
-        return None  # Found by words, and looked at one by one.
-    return next((each for each in comparisons if each.is_rare(connection)), None)
+def _find_numbers(connection: sa.Connection, query: ExecutionQuery) -> Iterable[Sequence[int]]:
+    """Yield lists that, merged, are the numbers on the page and one more.
+
+    What holds for many fills a page with the newest, at which it looks first. If it
+    does not, a comparison or a word that holds for few tells where to look.
+    """
+    index = full_text.of(connection)
+    asked = _Asked.of(query)
+    rare = few = None
+    if len(asked.comparisons) > 1 and not asked.is_searched:
+        rare = _find_rare(connection, asked, numbers.FEWER)
+    if asked.is_searched or (asked.comparisons and not rare and not asked.equality):
+        newest = _look_at_newest(query, asked, index)
+        if newest is not None:
+            found = _each_once(connection, newest, query)
+            if len(found) > query.limit or _stretch(query).is_within(index.n_newest):
+                yield found
+                return
+        if asked.is_searched:
+            few = _find_few(connection, asked, index)
+        else:
+            rare = _find_rare(connection, asked, numbers.FEW)
+    for statement in number_lists(query, index, rare=rare, few=few):
+        yield _each_once(connection, statement, query)
 
 
-def _find_few(
-    connection: sa.Connection, query: ExecutionQuery, index: FullText
-) -> Sequence[int] | None:
-    _, text = split((query.text or "")[: search.MAX_TEXT_LENGTH])
-    expression = search.question(codec.clean(text)) if text else None
-    return None if expression is None else index.find_few(connection, expression)
+def _each_once(
+    connection: sa.Connection, statement: Numbers, query: ExecutionQuery
+) -> Sequence[int]:
+    found = dict.fromkeys(connection.execute(statement).scalars())
+    return list(found)[: query.limit + 1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What is asked for in words, as far as it is answered by going through executions."""
+
+    comparisons: Sequence[Comparison] = ()
+    #: Of words and hidden words, None if there are none.
+    expression: str | None = None
+    #: Whether nothing can be found.
+    is_vain: bool = False
+
+    @property
+    def is_searched(self) -> bool:
+        return self.expression is not None
+
+    @property
+    def equality(self) -> Comparison | None:
+        """The comparison whose list has an index of its own, if there is one."""
+        return next((each for each in self.comparisons if each.is_equality), None)
+
+    @classmethod
+    def of(cls, query: ExecutionQuery) -> _Asked:
+        if query.grouped or query.single or query.with_reused:
+            return cls()
+        comparisons, text = split((query.text or "")[: search.MAX_TEXT_LENGTH])
+        expression = search.question(codec.clean(text)) if text else None
+        if text and expression is None and text != "#":
+            return cls(is_vain=True)
+        wanted = list(_facet_expressions(query))
+        if not (expression or (comparisons and wanted) or _is_mixture(query)):
+            return cls(comparisons=comparisons)
+        if expression is not None:
+            wanted.append(expression)
+        return cls(comparisons=comparisons, expression=" AND ".join(wanted))
+
+
+def _is_mixture(query: ExecutionQuery) -> bool:
+    """Whether no index of its own answers it; that of hidden words does."""
+    is_owned = bool(query.owners) and bool(_has_statuses(query) or query.sweep or query.tag)
+    return bool(query.starred) or is_owned or _n_conditions(query) > 1
+
+
+def _look_at_newest(query: ExecutionQuery, asked: _Asked, index: FullText) -> Numbers | None:
+    if asked.expression is None:
+        return _compared(query, asked.comparisons, index, newest=True)
+    held = _held(asked, index)
+    conditions = [*_row_conditions(query, index), *held]
+    if not held and not index.WALKS:
+        return None
+    return index.newest(asked.expression, _stretch(query), conditions)
+
+
+def _find_rare(connection: sa.Connection, asked: _Asked, at_most: int) -> Comparison | None:
+    return next((each for each in asked.comparisons if each.is_rare(connection, at_most)), None)
+
+
+def _find_few(connection: sa.Connection, asked: _Asked, index: FullText) -> Sequence[int] | None:
+    for each in asked.comparisons:
+        found = each.find_few(connection)
+        if found is not None:
+            return found
+    assert asked.expression is not None
+    return index.find_few(connection, asked.expression)
 
 
 def number_lists(
@@ -128,18 +217,14 @@ def number_lists(
     """
     if query.grouped or query.single or query.with_reused:
         return list(_about_sweeps(query))
-    comparisons, text = split((query.text or "")[: search.MAX_TEXT_LENGTH])
-    expression = search.question(codec.clean(text)) if text else None
-    if text and expression is None and text != "#":
+    asked = _Asked.of(query)
+    if asked.is_vain:
         return []
-    if comparisons:
-        if expression is None and not any(_facet_expressions(query)):
-            return [_compared(query, comparisons, rare)]
-        held = [index.has(each.rows_of(index.number)) for each in comparisons]
-        return [_searched(query, index, expression, held, few=few)]
-    is_owned_tag = query.tag is not None and query.owners
-    if expression is not None or query.starred or is_owned_tag or _n_conditions(query) > 1:
-        return [_searched(query, index, expression, few=few)]
+    if asked.expression is not None:
+        conditions = [*_row_conditions(query, index), *_held(asked, index)]
+        return [index.matching(asked.expression, _stretch(query), conditions, among=few)]
+    if asked.comparisons:
+        return [_compared(query, asked.comparisons, index, rare=rare)]
     return _of_one_condition(query)
 
 
@@ -149,7 +234,7 @@ def _of_one_condition(query: ExecutionQuery) -> list[Numbers]:
         column = execution_tags.c.number
         tagged = sa.select(column).where(execution_tags.c.tag == codec.clean(query.tag))
         return [_paged(tagged, query, column)]
-    if query.statuses and query.statuses != frozenset(Status):
+    if _has_statuses(query):
         return [
             _listed(query, executions.c.status == status.value) for status in sorted(query.statuses)
         ]
@@ -192,26 +277,56 @@ def _about_sweeps(query: ExecutionQuery) -> Iterable[Numbers]:
 
 
 def _compared(
-    query: ExecutionQuery, comparisons: Sequence[Comparison], rare: Comparison | None
+    query: ExecutionQuery,
+    comparisons: Sequence[Comparison],
+    index: FullText,
+    *,
+    rare: Comparison | None = None,
+    newest: bool = False,
 ) -> Numbers:
-    """Return those for which all `comparisons` hold, where no words are asked for."""
-    first = comparisons[0] if rare is None else rare
-    number: sa.ColumnElement[int] = execution_numbers.c.number
-    if rare is not None:
-        # The + keeps SQLite from walking by number.
-        number = sa.literal_column("+execution_numbers.number", sa.Integer)
-    statement = sa.select(number).where(
-        first.holds(execution_numbers, by_value=rare is not None),
-        *(each.exists(number) for each in comparisons if each != first),
-    )
-    of_row = [*_owned(query, executions)]
+    """Return those for which all `comparisons` hold, where nothing else but stars is asked for.
+
+    Some twice: a parameter and a metric may have the same name.
+    """
+    equality = None if newest else next((each for each in comparisons if each.is_equality), None)
+    first = rare or equality or comparisons[0]
+    is_sifted = len(comparisons) > 1 or query.starred is False
+    twice, most = 2 * (query.limit + 1), max(numbers.FEW, numbers.FEWER)
+    table: sa.FromClause = execution_numbers
+    if newest:
+        table = _newest_of(query, first)
+    elif rare is not None:
+        table = _all_of(query, rare, at_most=most if is_sifted else twice)
+    number: sa.ColumnElement[int] = table.c.number
+    statement = sa.select(number)
+    for each in comparisons:
+        if each != first:
+            statement = statement.where(index.has(each.rows_of(number)))
     if query.starred is False:
-        of_row.append(executions.c.starred == 0)
-    if of_row:
-        plain = sa.select(sa.literal(1)).where(executions.c.number == number, *of_row)
-        statement = statement.where(plain.exists())
-    # A parameter and a metric may have the same name.
-    return _paged(statement.group_by(number), query, number)
+        plain = sa.select(sa.literal(1)).where(
+            executions.c.number == number, executions.c.starred == 0
+        )
+        statement = statement.where(index.has(plain.correlate_except(executions)))
+    if rare is not None:
+        # In the order in which they come: sorted once more, all would be asked about.
+        return statement.limit(twice)
+    held = statement.where(first.holds(table, by_value=first is equality))
+    return _paged(held, query, number).limit(twice)
+
+
+def _newest_of(query: ExecutionQuery, comparison: Comparison) -> sa.FromClause:
+    """Return the newest rows with the name of a comparison, whatever their values."""
+    number = execution_numbers.c.number
+    rows = sa.select(execution_numbers).where(execution_numbers.c.name == comparison.key)
+    return _paged(rows, query, number).limit(NEWEST_NUMBERS).subquery("newest")
+
+
+def _all_of(query: ExecutionQuery, rare: Comparison, *, at_most: int) -> sa.FromClause:
+    """Return those for which it holds in the order of the list, found by value and sorted."""
+    # The + keeps SQLite from walking by number, the limit both from asking before they sort.
+    number = sa.literal_column("+execution_numbers.number", sa.Integer).label("number")
+    rows = sa.select(number).where(rare.holds(execution_numbers, by_value=True))
+    return _paged(rows, query, number.element).limit(at_most).subquery("all_of")
 
 
 def read_rows(connection: sa.Connection, numbers: Sequence[int]) -> list[Execution]:
@@ -227,7 +342,7 @@ def _n_conditions(query: ExecutionQuery) -> int:
     return sum(
         (
             query.notebook is not None,
-            bool(query.statuses) and query.statuses != frozenset(Status),
+            _has_statuses(query),
             query.sweep is not None,
             query.tag is not None,
             query.starred is not None,
@@ -262,36 +377,28 @@ def _read_cursor(cursor: str) -> int:
     return int(cursor)
 
 
-def _searched(
-    query: ExecutionQuery,
-    index: FullText,
-    expression: str | None,
-    held: Sequence[sa.ColumnElement[bool]] = (),
-    *,
-    few: Sequence[int] | None = None,
-) -> Numbers:
-    wanted = list(_facet_expressions(query))
-    if expression is not None:
-        wanted.append(expression)
-    conditions = list(_row_conditions(query, index))
-    stretch = Stretch(
+def _stretch(query: ExecutionQuery) -> Stretch:
+    return Stretch(
         after=None if query.cursor is None else _read_cursor(query.cursor),
         newest_first=query.newest_first,
         at_most=query.limit + 1,
     )
-    return index.matching(
-        " AND ".join(wanted),
-        stretch,
-        [*conditions, *held],
-        with_rows=bool(conditions),
-        among=few,
-    )
+
+
+def _held(asked: _Asked, index: FullText) -> list[sa.ColumnElement[bool]]:
+    return [index.has(each.rows_of(index.number)) for each in asked.comparisons]
+
+
+def _has_statuses(query: ExecutionQuery) -> bool:
+    return bool(query.statuses) and query.statuses != frozenset(Status)
 
 
 def _facet_expressions(query: ExecutionQuery) -> Iterable[str]:
-    if query.statuses and query.statuses != frozenset(Status):
-        statuses = sorted(query.statuses)
-        yield search.any_of(search.facet(search.STATUS, status.value) for status in statuses)
+    if _has_statuses(query):
+        named = {each.value if each in FINAL else search.OPEN for each in query.statuses}
+        yield search.any_of(search.facet(search.STATUS, each) for each in sorted(named))
+    for owner in query.owners:
+        yield search.any_of([search.facet(search.OWNER, codec.clean(owner))])
     if query.notebook is not None:
         yield search.any_of([search.facet(search.NOTEBOOK, codec.clean(query.notebook))])
     if query.sweep is not None:
@@ -304,21 +411,23 @@ def _facet_expressions(query: ExecutionQuery) -> Iterable[str]:
 
 def _row_conditions(query: ExecutionQuery, index: FullText) -> Iterable[sa.ColumnElement[bool]]:
     """Yield what facets only say nearly surely, or not at all."""
+    columns = executions.c
+    of_row: list[sa.ColumnElement[bool]] = []
     if query.notebook is not None:
-        yield _row("notebook_path") == codec.clean(query.notebook)
+        of_row.append(columns.notebook_path == codec.clean(query.notebook))
     if query.sweep is not None:
-        yield _row("sweep_id") == codec.clean(query.sweep)
+        of_row.append(columns.sweep_id == codec.clean(query.sweep))
+    if query.statuses & OPEN and not query.statuses >= OPEN:
+        of_row.append(columns.status.in_(sorted(query.statuses)))
+    if query.starred is False:
+        of_row.append(columns.starred == 0)
+    of_row += _owned(query, executions)
+    if of_row:
+        row = sa.select(sa.literal(1)).where(columns.number == index.number, *of_row)
+        yield index.has(row.correlate_except(executions))
     if query.tag is not None:
         carrying = sa.select(sa.literal(1)).where(
             execution_tags.c.tag == codec.clean(query.tag),
             execution_tags.c.number == index.number,
         )
         yield index.has(carrying.correlate_except(execution_tags))
-    if query.starred is False:
-        yield _row("starred") == 0
-    for owner in query.owners:
-        yield _row("submitted_by") == codec.clean(owner)
-
-
-def _row(name: str) -> sa.ColumnClause[Any]:
-    return sa.literal_column(f"executions.{name}")

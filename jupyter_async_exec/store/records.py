@@ -61,12 +61,12 @@ _UPDATE = sa.update(executions).where(executions.c.number == sa.bindparam("its_n
 _UPDATE_END = _UPDATE.values({name: sa.bindparam(name) for name in ENDING_COLUMNS})
 _INSERT_HISTORY = sa.insert(history)
 _SELECT_REV = sa.select(revision.c.rev)
-_SELECT_LAST = sa.select(revision.c.rev, revision.c.last_number)
-_COUNT_ROWS_UP = sa.update(revision).values(
-    rev=revision.c.rev + sa.bindparam("n_rows"),
+_SELECT_COUNTED = sa.select(revision.c.rev, revision.c.last_number)
+_COUNT_UP = sa.update(revision).values(
+    rev=revision.c.rev + sa.bindparam("n_changes"),
     last_number=revision.c.last_number + sa.bindparam("n_rows"),
 )
-_COUNT_UP = sa.update(revision).values(rev=revision.c.rev + sa.bindparam("n_changes"))
+_COUNT_UP_AND_TELL = _COUNT_UP.returning(revision.c.rev, revision.c.last_number)
 _SELECT_SHARED = sa.select(sweeps.c.provenance).where(sweeps.c.id == sa.bindparam("sweep_id"))
 _SELECT_HANDED = sa.select(handed.c.content).where(handed.c.number == sa.bindparam("its_number"))
 _INSERT_TAGS = sa.insert(execution_tags)
@@ -173,8 +173,7 @@ def insert_all(
 ) -> list[Execution]:
     """Add queued executions with numbers in a row, each with its turn and what it waits for."""
     n = len(submissions)
-    connection.execute(_COUNT_ROWS_UP, {"n_rows": n})
-    last = connection.execute(_SELECT_LAST).one()
+    last = _count_up(connection, n_changes=n, n_rows=n)
     first_number, first_rev = last.last_number - n + 1, last.rev - n + 1
     rows: list[dict[str, object]] = []
     added: list[Execution] = []
@@ -359,8 +358,17 @@ def read_history(connection: sa.Connection, execution_id: str) -> list[HistoryEn
 
 def next_rev(connection: sa.Connection, n_changes: int = 1) -> int:
     """Count the store-wide revision up, once per change, and return it."""
-    connection.execute(_COUNT_UP, {"n_changes": n_changes})
-    return read_rev(connection)
+    return int(_count_up(connection, n_changes=n_changes, n_rows=0).rev)
+
+
+def _count_up(connection: sa.Connection, *, n_changes: int, n_rows: int) -> sa.Row[int, int]:
+    """Count up what is counted store-wide, and return it."""
+    more = {"n_changes": n_changes, "n_rows": n_rows}
+    if connection.dialect.update_returning:
+        return connection.execute(_COUNT_UP_AND_TELL, more).one()
+    # SQLite before 3.35.
+    connection.execute(_COUNT_UP, more)
+    return connection.execute(_SELECT_COUNTED).one()
 
 
 def read_rev(connection: sa.Connection) -> int:

@@ -5,7 +5,7 @@ One full-text row per execution outside the trash holds a bag of tokens:
 * *words*: runs of letters and digits of title, path, note, tags, parameters
   and what went wrong, case and accents folded, found by their beginning
   (`rat` finds `learning_rate`); also decimal numbers and ``name=value``;
-* *facets*: one hidden token per notebook, status, tag, sweep, star and number,
+* *facets*: one hidden token per owner, notebook, final status, tag, sweep, star and number,
   so that a search and any mixture of filters is one intersection of sorted
   lists, newest first, and stays quick however long the history is.
 
@@ -36,10 +36,15 @@ MAX_WORDS = 600
 MAX_VALUE_LENGTH = 60
 
 # Private-use characters: the tokens of users never hold one.
-NOTEBOOK, STATUS, TAG, SWEEP, STARRED, NUMBER = "\ue000\ue001\ue002\ue003\ue004\ue005"
+NOTEBOOK, STATUS, TAG, SWEEP, STARRED, NUMBER, OWNER = "\ue000\ue001\ue002\ue003\ue004\ue005\ue006"
+#: In place of a status that is not final: so words stay the same while an execution lives.
+OPEN = "open"
+
+#: A token in what `question` returns, and whether it is found by its beginning.
+TOKEN = re.compile(r'"([^"]+)"(\*?)')
 
 #: How a word of a question begins that names an owner.
-OWNER = "owner:"
+OWNED_BY = "owner:"
 
 _RUN = re.compile(r"[^\W_]+")
 _DECIMAL = re.compile(r"[-+]?\d*\.?\d+(?:e[-+]?\d+)?")
@@ -84,11 +89,11 @@ def question(text: str) -> str | None:
 def take_owner(text: str) -> tuple[str, str | None]:
     """Part ``owner:name`` from the rest of a question; None when there is none."""
     parts = text.split()
-    named = [part for part in parts if part.startswith(OWNER) and part != OWNER]
+    named = [part for part in parts if part.startswith(OWNED_BY) and part != OWNED_BY]
     if not named:
         return text, None
     rest = " ".join(part for part in parts if part not in named)
-    return rest, named[-1].removeprefix(OWNER)
+    return rest, named[-1].removeprefix(OWNED_BY)
 
 
 def any_of(tokens: Iterable[str]) -> str:
@@ -123,7 +128,8 @@ def _beginning(token: str) -> str:
 
 def _facets(execution: Execution) -> Iterator[str]:
     yield facet(NUMBER, str(execution.number))
-    yield facet(STATUS, execution.status.value)
+    yield facet(OWNER, execution.submitted_by)
+    yield facet(STATUS, execution.status.value if execution.is_final else OPEN)
     yield facet(NOTEBOOK, execution.notebook_path)
     if execution.sweep_id is not None:
         yield facet(SWEEP, execution.sweep_id)

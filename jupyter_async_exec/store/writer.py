@@ -111,7 +111,9 @@ class Writer:
                 with self._begun(batch) as connection:
                     # What came while others held the lock shares the transaction.
                     self._gather(batch)
-                    answers = [self._work(connection, job) for job in batch]
+                    answers = _do_all(connection, batch)
+            except _SpoiledError:
+                self._do_apart(batch)
             except exc.DBAPIError as error:
                 self._recover(batch, error)
             except BaseException as error:  # noqa: BLE001  no caller may wait for ever
@@ -119,7 +121,7 @@ class Writer:
                     job.answer.set_exception(error)
             else:
                 for job, answer in zip(batch, answers, strict=True):
-                    _give(job, answer)
+                    job.answer.set_result(answer)
 
     @contextmanager
     def _begun(self, batch: list[_Job]) -> Iterator[sa.Connection]:
@@ -182,15 +184,18 @@ class Writer:
         elif len(batch) == 1:
             self._retry_alone(batch[0], error)
         else:
-            # Whose fault it was shows when each is alone.
-            for job in batch:
-                self._do_alone(job)
+            self._do_apart(batch)
+
+    def _do_apart(self, batch: list[_Job]) -> None:
+        """Do again what was undone together: whose fault it was shows when each is alone."""
+        for job in batch:
+            self._do_alone(job)
 
     def _do_alone(self, job: _Job, *, is_last: bool = False) -> None:
         waiting = [job]
         try:
             with self._begun(waiting) as connection:
-                answers = [self._work(connection, each) for each in waiting]
+                answers = _do_all(connection, waiting)
         except exc.DBAPIError as error:
             if waiting:
                 self._retry_alone(job, error, is_last=is_last)
@@ -199,7 +204,7 @@ class Writer:
                 job.answer.set_exception(error)
         else:
             for answer in answers:
-                _give(job, answer)
+                job.answer.set_result(answer)
 
     def _retry_alone(self, job: _Job, error: exc.DBAPIError, *, is_last: bool = False) -> None:
         database = self._database
@@ -215,27 +220,22 @@ class Writer:
         for job in batch:
             job.answer.set_exception(self._database.explain(error))
 
-    def _work(self, connection: sa.Connection, job: _Job) -> tuple[Any, Exception | None]:
-        savepoint = connection.begin_nested()
-        try:
-            result = job.work(connection)
-        except exc.IntegrityError as error:
-            savepoint.rollback()
-            return None, self._database.explain(error)
-        except exc.DBAPIError:
-            # On a full disk SQLite has rolled everything back already, the
-            # savepoint with it.
+
+class _SpoiledError(Exception):
+    """Of several in a transaction one failed."""
+
+
+def _do_all(connection: sa.Connection, batch: list[_Job]) -> list[Any]:
+    """Return what each job returns.
+
+    A savepoint for each would keep the others from a failure, at the price of two questions to
+    the database every time; failures are rare, and undo the transaction.
+    """
+    try:
+        return [job.work(connection) for job in batch]
+    except exc.DBAPIError:
+        raise
+    except Exception as error:
+        if len(batch) == 1:
             raise
-        except Exception as error:  # noqa: BLE001  it is its caller's, nobody else's
-            savepoint.rollback()
-            return None, error
-        savepoint.commit()
-        return result, None
-
-
-def _give(job: _Job, answer: tuple[Any, Exception | None]) -> None:
-    result, problem = answer
-    if problem is None:
-        job.answer.set_result(result)
-    else:
-        job.answer.set_exception(problem)
+        raise _SpoiledError from error

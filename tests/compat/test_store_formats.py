@@ -61,7 +61,13 @@ def test_an_older_store_opens_with_everything_in_it(kept: Path, tmp_path: Path) 
             ExecutionQuery(text="learn keyerror label", limit=5),
             ExecutionQuery(text="learning_rate=0.01", starred=True),
             ExecutionQuery(tag="baseline"),
+            ExecutionQuery(text="learn", owners=frozenset({"ada"}), starred=True),
         ):
             assert store.find(query).executions == (row,)
+        for mine in (
+            ExecutionQuery(text="learn", statuses=frozenset({queued.status})),
+            ExecutionQuery(owners=frozenset({"ada"}), statuses=frozenset({queued.status})),
+        ):
+            assert store.find(mine).executions == (replace(queued, artifacts=(), provenance={}),)
         assert store.accept(make_submission(request_id="r1")) == (failed, False)
         assert store.accept(make_submission())[0].number == 4

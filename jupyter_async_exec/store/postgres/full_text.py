@@ -9,16 +9,17 @@ in which nothing is found costs a look into the index.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from typing_extensions import override
 
-from jupyter_async_exec.store.full_text import FullText, Stretch
+from jupyter_async_exec.store.full_text import N_NEWEST, FullText, Stretch
+from jupyter_async_exec.store.search import TOKEN
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Mapping, Sequence
 
 #: A block holds 2^12 numbers: a full one is found and sorted in about 1 ms, and
@@ -46,26 +47,39 @@ _DELETE = sa.delete(_table).where(_table.c.number == sa.bindparam("its_number"))
 _WORDS = sa.select(
     _table.c.number, sa.func.tsvector_to_array(_table.c.words, type_=ARRAY(sa.Text)).label("words")
 ).where(_table.c.number > sa.bindparam("a"), _table.c.number <= sa.bindparam("b"))
-_LAST = sa.select(sa.func.max(_table.c.number)).scalar_subquery()
-_BLOCKS_NAME, _ORDERED_NAME = "blocks", "ordered"
-_ITS_BLOCK = sa.literal_column(f"{_BLOCKS_NAME}.block", sa.BigInteger)
-#: What is found in a block, before conditions are looked at.
-_ORDERED = sa.literal_column(f"{_ORDERED_NAME}.number", sa.BigInteger)
-_TOKEN = re.compile(r'"([^"]+)"(\*?)')
+_block_column = sa.column("block", sa.BigInteger)
+_number_column = sa.column("number", sa.BigInteger)
+_FOUND = "found"
+#: Of what is found, before conditions are looked at.
+_NUMBER = sa.literal_column(f"{_FOUND}.number", sa.BigInteger)
 
 
 class PostgresFullText(FullText):
     """The table `execution_search`."""
 
+    WALKS = True
+
     @property
     @override
     def number(self) -> sa.ColumnElement[int]:
-        return _ORDERED
+        return _NUMBER
 
     @override
     def has(self, rows: sa.Select[int]) -> sa.ColumnElement[bool]:
         # An EXISTS would be made a join with all there are, once for each block.
         return rows.limit(1).scalar_subquery().is_not(None)
+
+    @property
+    @override
+    def n_newest(self) -> int:
+        # They are in two blocks at most.
+        return min(N_NEWEST, 1 << BLOCK_BITS)
+
+    @override
+    def newest(
+        self, question: str, stretch: Stretch, conditions: Sequence[sa.ColumnElement[bool]]
+    ) -> sa.Select[int]:
+        return _page_of(_newest(question, stretch, self.n_newest), stretch, conditions)
 
     @override
     def matching(
@@ -74,43 +88,26 @@ class PostgresFullText(FullText):
         stretch: Stretch,
         conditions: Sequence[sa.ColumnElement[bool]],
         *,
-        with_rows: bool,
         among: Sequence[int] | None = None,
     ) -> sa.Select[int]:
         if among is not None:
-            return _found_among(among, question, stretch, conditions, with_rows=with_rows)
-        block = _blocks(stretch)
-        in_block = sa.func.replace(as_tsquery(question), _BLOCK, sa.cast(_ITS_BLOCK, sa.Text))
-        # The + 0 keeps PostgreSQL from walking by number, which it thinks is shorter.
-        number = _table.c.number + 0
-        found: sa.Select[Any] = sa.select(number.label("number")).where(
-            _table.c.words.bool_op("@@")(sa.cast(in_block, TSQUERY))
-        )
-        page = _page_of(found, number, conditions, stretch, with_rows=with_rows)
-        of_block = page.lateral("found")
-        newest: list[Any] = [block.desc(), of_block.c.number.desc()]
-        oldest: list[Any] = [block, of_block.c.number]
-        return (
-            sa.select(of_block.c.number)
-            .join_from(block.table, of_block, sa.true())
-            .order_by(*(newest if stretch.newest_first else oldest))
-            .limit(stretch.at_most)
-        )
+            return _page_of(_among(among, question, stretch), stretch, conditions)
+        return _page_of(_walk(question, stretch, is_sifted=bool(conditions)), stretch, conditions)
 
     @override
     def find_few(self, connection: sa.Connection, question: str) -> Sequence[int] | None:
         """Look for a word that few have: with a common one GIN reads all that have either.
 
-        Where no word is so rare, a page of those that have all is full soon.
+        Where no word is so rare, a page of those that have all is full soon. Whole words GIN
+        skips through by itself; it is beginnings of words of which it reads all there are.
         """
-        terms = question.split(" AND ")
-        if len(terms) == 1:
+        all_terms = question.split(" AND ")
+        terms = [term for term in all_terms if '"*' in term]
+        if len(all_terms) == 1:
             return None
-        stretch = Stretch(at_most=FEW + 1)
         # Longer ones are more often rare.
         for term in sorted(terms, key=len, reverse=True):
-            statement = self.matching(term, stretch, (), with_rows=False)
-            found = connection.execute(statement).scalars().all()
+            found = connection.execute(_some(term, FEW + 1)).scalars().all()
             if len(found) <= FEW:
                 return found
         return None
@@ -146,62 +143,126 @@ class PostgresFullText(FullText):
         connection.execute(sa.delete(_table))
 
 
-def _found_among(
-    numbers: Sequence[int],
-    question: str,
-    stretch: Stretch,
-    conditions: Sequence[sa.ColumnElement[bool]],
-    *,
-    with_rows: bool,
-) -> sa.Select[Any]:
-    """Return those of few executions that have the words, and for which the conditions hold."""
-    number = _table.c.number
-    its_block = sa.cast(_block_of(number), sa.Text)
-    in_block = sa.func.replace(as_tsquery(question), _BLOCK, its_block)
-    found: sa.Select[Any] = sa.select(number).where(
-        number == sa.func.any(sa.literal(list(numbers), ARRAY(sa.BigInteger))),
-        _table.c.words.bool_op("@@")(sa.cast(in_block, TSQUERY)),
-    )
-    return _page_of(found, number, conditions, stretch, with_rows=with_rows)
+# Statements in PostgreSQL's own words: to put them together anew takes longer than to run them.
+
+
+def _walk(question: str, stretch: Stretch, *, is_sifted: bool) -> sa.TextualSelect:
+    """Find all, from block to block; the + 0 keeps PostgreSQL from walking by number."""
+    order = _order(stretch)
+    behind = "" if stretch.after is None else f"AND number + 0 {_before(stretch)} :after"
+    at_most = "" if is_sifted else f"LIMIT {int(stretch.at_most)}"
+    text = f"""
+        SELECT blocks.block, in_block.number
+        FROM {_blocks(stretch)} CROSS JOIN LATERAL (
+            SELECT number + 0 AS number FROM {FullText.TABLE}
+            WHERE words @@ {_query_of("block")} {behind}
+            ORDER BY number + 0 {order} {at_most}
+        ) AS in_block
+        ORDER BY blocks.block {order}, in_block.number {order}"""  # noqa: S608
+    return _bound(text, question, stretch).columns(_block_column, _number_column)
+
+
+def _newest(question: str, stretch: Stretch, n: int) -> sa.TextualSelect:
+    """Look at the `n` numbers with which the list begins, one after the other."""
+    order, sign, is_behind = _order(stretch), _sign(stretch), _before(stretch)
+    text = f"""
+        WITH edge AS MATERIALIZED (
+            SELECT first, first >> {BLOCK_BITS} AS block,
+                {_query_of(f"first >> {BLOCK_BITS}")} AS here,
+                {_query_of(f"(first >> {BLOCK_BITS}) {sign} 1")} AS beside
+            FROM (SELECT {_first(stretch)} AS first) AS there
+        )
+        SELECT number >> {BLOCK_BITS} AS block, number FROM {FullText.TABLE}
+        WHERE number {is_behind}= (SELECT first FROM edge)
+            AND (SELECT first FROM edge) {sign} {int(n)} {is_behind} number
+            AND words @@ CASE number >> {BLOCK_BITS} WHEN (SELECT block FROM edge)
+                THEN (SELECT here FROM edge) ELSE (SELECT beside FROM edge) END
+        ORDER BY number {order}"""  # noqa: S608
+    return _bound(text, question, stretch).columns(_block_column, _number_column)
+
+
+def _among(numbers: Sequence[int], question: str, stretch: Stretch) -> sa.TextualSelect:
+    """Look at these alone."""
+    behind = "" if stretch.after is None else f"AND number {_before(stretch)} :after"
+    text = f"""
+        SELECT number >> {BLOCK_BITS} AS block, number FROM {FullText.TABLE}
+        WHERE number = ANY(:numbers) AND words @@ {_query_of(f"number >> {BLOCK_BITS}")} {behind}
+        ORDER BY number {_order(stretch)}"""  # noqa: S608
+    named = sa.bindparam("numbers", list(numbers), type_=ARRAY(sa.BigInteger))
+    return _bound(text, question, stretch).bindparams(named).columns(_block_column, _number_column)
+
+
+def _some(question: str, at_most: int) -> sa.TextClause:
+    """Find so many in no order, which spares looking at all that a block holds."""
+    newest = Stretch(at_most=at_most)
+    text = f"""
+        SELECT in_block.number
+        FROM {_blocks(newest)} CROSS JOIN LATERAL (
+            SELECT number FROM {FullText.TABLE}
+            WHERE words @@ {_query_of("block")} LIMIT {int(at_most)}
+        ) AS in_block
+        LIMIT {int(at_most)}"""  # noqa: S608
+    return _bound(text, question, newest)
 
 
 def _page_of(
-    found: sa.Select[Any],
-    number: sa.ColumnElement[int],
-    conditions: Sequence[sa.ColumnElement[bool]],
-    stretch: Stretch,
-    *,
-    with_rows: bool,
-) -> sa.Select[Any]:
-    """Return the next of `found`, as many as a page holds, for which the conditions hold."""
-    if stretch.after is not None:
-        found = found.where(
-            number < stretch.after if stretch.newest_first else number > stretch.after
-        )
-    found = found.order_by(number.desc() if stretch.newest_first else number.asc())
-    if conditions:
-        found = _sifted(found, conditions, stretch, with_rows=with_rows)
-    return found.limit(stretch.at_most)
-
-
-def _sifted(
-    found: sa.Select[Any],
-    conditions: Sequence[sa.ColumnElement[bool]],
-    stretch: Stretch,
-    *,
-    with_rows: bool,
+    found: sa.TextualSelect, stretch: Stretch, conditions: Sequence[sa.ColumnElement[bool]]
 ) -> sa.Select[Any]:
     """Return those of `found`, in its order, for which the conditions hold.
 
     They are looked at one after the other until the page is full, not all at once.
     """
-    ordered = found.subquery(_ORDERED_NAME)
-    sifted = sa.select(ordered.c.number).where(*conditions)
-    if with_rows:
-        rows = sa.table("executions", sa.column("number"))
-        sifted = sifted.join_from(ordered, rows, rows.c.number == ordered.c.number)
-    number = ordered.c.number
-    return sifted.order_by(number.desc() if stretch.newest_first else number.asc())
+    numbers = found.subquery(_FOUND)
+    ways = [each.desc() if stretch.newest_first else each.asc() for each in numbers.c]
+    page = sa.select(numbers.c.number).where(*conditions)
+    return page.order_by(*ways).limit(stretch.at_most)
+
+
+def _bound(text: str, question: str, stretch: Stretch) -> sa.TextClause:
+    values: list[sa.BindParameter[Any]] = [sa.bindparam("question", as_tsquery(question))]
+    if stretch.after is not None:
+        values.append(sa.bindparam("after", stretch.after, sa.BigInteger))
+    return sa.text(text).bindparams(*values)
+
+
+def _blocks(stretch: Stretch) -> str:
+    """Return the blocks that the list goes through, in its order."""
+    last = f"(SELECT max(number) FROM {FullText.TABLE})"  # noqa: S608
+    if stretch.newest_first:
+        last = "0::bigint"
+    order = _order(stretch)
+    # Sorted here too, so that PostgreSQL sees that one block after the other is enough.
+    return (
+        f"(SELECT block FROM generate_series({_first(stretch)} >> {BLOCK_BITS}, "  # noqa: S608
+        f"{last} >> {BLOCK_BITS}, {_sign(stretch)}1) AS series (block) ORDER BY block {order}) "
+        "AS blocks"
+    )
+
+
+def _first(stretch: Stretch) -> str:
+    """Return the number with which the list begins, or one before it."""
+    if not stretch.newest_first:
+        return "0::bigint" if stretch.after is None else "(:after + 1)"
+    last = f"(SELECT max(number) FROM {FullText.TABLE})"  # noqa: S608
+    return last if stretch.after is None else f"least({last}, :after - 1)"
+
+
+def _query_of(block: str) -> str:
+    """Return the question as it is asked in a block."""
+    return f"CAST(replace(:question, '{_BLOCK}', CAST({block} AS text)) AS tsquery)"
+
+
+def _order(stretch: Stretch) -> str:
+    return "DESC" if stretch.newest_first else "ASC"
+
+
+def _sign(stretch: Stretch) -> str:
+    return "-" if stretch.newest_first else "+"
+
+
+def _before(stretch: Stretch) -> str:
+    """Return how numbers of the list compare with one before it."""
+    return "<" if stretch.newest_first else ">"
 
 
 def as_tsquery(question: str) -> str:
@@ -211,29 +272,7 @@ def as_tsquery(question: str) -> str:
         token, star = match.groups()
         return f"'{_BLOCK}{_SEPARATOR}{token}'" + (":*" if star else "")
 
-    return _TOKEN.sub(tagged, question).replace(" AND ", " & ").replace(" OR ", " | ")
-
-
-def _blocks(stretch: Stretch) -> sa.ColumnElement[int]:
-    """Return the numbers of the blocks that the list goes through, in its order."""
-    first: sa.ColumnElement[Any] = sa.literal(stretch.after or 0, sa.BigInteger)
-    last: sa.ColumnElement[Any] = _LAST
-    if stretch.newest_first:
-        first, last = last, sa.literal(0, sa.BigInteger)
-        if stretch.after is not None:
-            first = sa.func.least(first, sa.literal(stretch.after, sa.BigInteger))
-    step = -1 if stretch.newest_first else 1
-    series = sa.func.generate_series(_block_of(first), _block_of(last), step).table_valued(
-        sa.column("block", sa.BigInteger), name="series"
-    )
-    found = series.render_derived().c.block
-    ordered = found.desc() if stretch.newest_first else found.asc()
-    # Sorted here too, so that PostgreSQL sees that one block after the other is enough.
-    return sa.select(found).order_by(ordered).subquery(_BLOCKS_NAME).c.block
-
-
-def _block_of(number: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
-    return number.op(">>")(sa.literal_column(str(BLOCK_BITS), sa.Integer))
+    return TOKEN.sub(tagged, question).replace(" AND ", " & ").replace(" OR ", " | ")
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, object]:

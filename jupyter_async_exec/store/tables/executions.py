@@ -72,8 +72,14 @@ _live = sa.text("deleted_at IS NULL")
 CLAIMABLE = sa.text("status = 'queued' AND cancel_requested = 0 AND hold IS NULL")
 
 # One index per list: each ends in `number`, so that a page is one short walk.
-sa.Index("ix_executions_live", executions.c.deleted_at, executions.c.number)
-# PostgreSQL does not see that equal columns in front leave rows in the order of `number`.
+sa.Index(
+    "ix_executions_live",
+    executions.c.deleted_at,
+    executions.c.number,
+    postgresql_where=sa.text("deleted_at IS NOT NULL"),
+)
+# PostgreSQL does not see that equal columns in front leave rows in the order of `number`. It
+# writes every index anew when a row changes, so the one above is of the trash alone there.
 sa.Index("ix_executions_listed", executions.c.number, postgresql_where=_live).ddl_if(
     dialect="postgresql"
 )
@@ -94,6 +100,12 @@ sa.Index(
 )
 _single = sa.text("sweep_id IS NULL AND deleted_at IS NULL")
 sa.Index("ix_executions_single", executions.c.number, **where(_single))
+sa.Index(
+    "ix_executions_single_owner",
+    executions.c.submitted_by,
+    executions.c.number,
+    **where(_single),
+)
 sa.Index(
     "ix_executions_single_notebook",
     executions.c.notebook_path,

@@ -40,6 +40,7 @@ sa.Index(
     sweeps.c.first_number,
     **where(_listed),
 )
+sa.Index("ix_sweeps_owner", sweeps.c.submitted_by, sweeps.c.first_number, **where(_listed))
 
 #: Which earlier results a sweep took over instead of computing them again.
 sweep_reuses = sa.Table(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from bench import machine, report
 from bench.context import USUAL_ROUNDS, Context
-from bench.topics import TOPICS
+from bench.topics import TOPICS, stalls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +54,7 @@ def _measure(context: Context, names: Sequence[str]) -> tuple[dict[str, report.S
     found: dict[str, report.Section] = {}
     failed = []
     for name in names:
-        context.topic = name
+        context.stalls_ms, context.paces_ms = {}, []
         print(f"{name}:", file=sys.stderr, flush=True)
         began = time.perf_counter()
         try:
@@ -66,6 +66,7 @@ def _measure(context: Context, names: Sequence[str]) -> tuple[dict[str, report.S
         section.command = f"make bench ARGS='--only {name}'"
         section.measured_at = machine.today()
         section.machine = machine.describe()
+        section.paces_ms, section.stalls_ms = context.paces_ms, context.stalls_ms
         found[name] = section
         print(f"{section.to_markdown()}\n", flush=True)
         print(f"  {name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
@@ -73,8 +74,9 @@ def _measure(context: Context, names: Sequence[str]) -> tuple[dict[str, report.S
 
 
 def _write(options: argparse.Namespace, sections: dict[str, report.Section]) -> None:
-    report.write_results(options.results, sections)
-    options.page.write_text(report.page(sections, tuple(TOPICS)), encoding="utf-8")
+    known = [sections[name] for name in TOPICS if name in sections]
+    report.write_results(options.results, {section.name: section for section in known})
+    options.page.write_text(report.page([*known, stalls.summarise(known)]), encoding="utf-8")
     print(f"Written: {options.page}", file=sys.stderr)
 
 

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 N_WORKERS = 2
 _START_S = 120
+#: As docs/how-to/dask.md recommends: what watches over Dask's own tasks, of which there are none.
+SETTINGS = {
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
+}
 #: What a worker says once its scheduler knows it.
 _REGISTERED = "Registered to:"
 
@@ -63,7 +68,7 @@ def _start(
     context: Context, stack: ExitStack, home: Path, name: str, arguments: list[str]
 ) -> subprocess.Popen[bytes]:
     log = stack.enter_context((home / f"{name}.log").open("wb"))
-    variables = {COOKIE: cookie(home)}
+    variables = {COOKIE: cookie(home), **SETTINGS}
     process = subprocess.Popen(
         [sys.executable, "-m", f"distributed.cli.dask_{name.partition('-')[0]}", *arguments],
         cwd=home,

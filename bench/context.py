@@ -12,6 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from bench import machine
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -40,10 +42,10 @@ class Context:
     folder: Path
     rounds: int = USUAL_ROUNDS
     quick: bool = False
-    #: Longest halt and longest work of each server's event loop in ms, by extension and bench.
-    stalls_ms: dict[str, dict[str, list[tuple[float, float]]]] = field(default_factory=dict)
-    #: The bench now running.
-    topic: str = ""
+    #: Of the bench now running: longest halt and longest work of the event loop of each server
+    #: in ms, by extension, and what `machine.pace_ms` said before each measurement.
+    stalls_ms: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    paces_ms: list[float] = field(default_factory=list)
     _n_folders: int = 0
 
     def new_folder(self, name: str) -> Path:
@@ -67,8 +69,7 @@ class Context:
 
     def note_stall(self, extension: str, longest_ms: float, own_ms: float) -> None:
         """Remember how long a server's loop halted at most, and worked at most."""
-        by_topic = self.stalls_ms.setdefault(extension, {})
-        by_topic.setdefault(self.topic, []).append((longest_ms, own_ms))
+        self.stalls_ms.setdefault(extension, []).append((longest_ms, own_ms))
 
     @property
     def has_scheduler(self) -> bool:
@@ -121,6 +122,7 @@ class Context:
             for name, measure in contenders.items():
                 if round_ >= (at_most or {}).get(name, sys.maxsize):
                     continue
+                self.paces_ms.append(machine.pace_ms())
                 began = time.perf_counter()
                 found[name].append(measure())
                 self.say(f"round {round_ + 1}: {name}, {time.perf_counter() - began:.1f} s")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +19,8 @@ PACKAGES = (
     "jupyter_server",
     "pyzmq",
 )
+#: Some 10 ms of work, too short to change what is measured next.
+_LOOP_LENGTH = 250_000
 
 
 def describe() -> str:
@@ -35,6 +38,22 @@ def describe() -> str:
 def today() -> str:
     """Return the date in UTC."""
     return datetime.now(UTC).strftime("%Y-%m-%d")
+
+
+def pace_ms() -> float:
+    """Return how long a fixed loop of plain Python takes just now, in ms; the best of three.
+
+    Shared processors and those that get hot are not equally fast at all times.
+    """
+    return min(_loop_s() for _ in range(3)) * 1e3
+
+
+def _loop_s() -> float:
+    began = time.perf_counter()
+    total = 0
+    for each in range(_LOOP_LENGTH):
+        total += each * each
+    return time.perf_counter() - began
 
 
 def _processor() -> str:

@@ -6,13 +6,11 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bench.figures import number, spread
+from bench.figures import Sample, duration, number, spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
-
-    from bench.figures import Sample
 
 
 @dataclass(slots=True)
@@ -70,13 +68,21 @@ class Section:
     #: A date, and one paragraph about machine and versions.
     measured_at: str = ""
     machine: str = ""
+    #: How fast the machine was before every measurement; see `bench.machine.pace_ms`.
+    paces_ms: list[float] = field(default_factory=list)
+    #: Longest halt and longest work of the event loops of its servers in ms, by extension.
+    stalls_ms: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
     def to_markdown(self) -> str:
         """Return the section of the page."""
         parts = [f"## {self.title}", self.text]
         if self.measured_at:
             command = f" with `{self.command}`" if self.command else ""
-            parts.append(f"Measured on {self.measured_at}{command}.")
+            measured = f"Measured on {self.measured_at}{command}."
+            if self.paces_ms:
+                loop = duration(Sample.of(each * 1e-3 for each in self.paces_ms))
+                measured += f"\nThe fixed loop took {loop} meanwhile."
+            parts.append(measured)
         parts += [table.to_markdown() for table in self.tables]
         if self.goals:
             parts.append(_goals(self.goals).to_markdown())
@@ -125,24 +131,24 @@ def write_results(path: Path, sections: dict[str, Section]) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def page(sections: dict[str, Section], order: Sequence[str]) -> str:
-    """Return docs/benchmarks.md: the goals first, then every section in its order."""
-    known = [sections[name] for name in order if name in sections]
-    known += [section for name, section in sections.items() if name not in order]
-    machines = list(dict.fromkeys(section.machine for section in known if section.machine))
+def page(sections: Sequence[Section]) -> str:
+    """Return docs/benchmarks.md: the goals first, then every section."""
+    machines = list(dict.fromkeys(section.machine for section in sections if section.machine))
     parts = [
         "# Benchmarks",
         "Measured beside the peers, in the same run, alternating; `make bench` writes this page.\n"
         "A figure is the median, in brackets the smallest and the largest; "
         "a ratio is taken round by round.\n"
+        "The machine is not equally fast at all times: "
+        "a fixed loop of plain Python is timed before each measurement.\n"
         "[What each bench does](../bench/README.md) is described with the code.",
         *machines,
     ]
-    goals = [goal for section in known for goal in section.goals]
+    goals = [goal for section in sections for goal in section.goals]
     if goals:
         parts += ["## What must hold", _goals(goals).to_markdown()]
     # The goals stand above, once.
-    for section in known:
+    for section in sections:
         plain = Section.from_json({**asdict(section), "goals": []})
         parts.append(plain.to_markdown())
     return "\n\n".join(parts) + "\n"

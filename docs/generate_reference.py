@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
+import math
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -31,7 +33,8 @@ from traitlets import (
 from jupyter_async_exec import errors
 from jupyter_async_exec.app import AsyncExecApp
 from jupyter_async_exec.cli import command, verbs
-from jupyter_async_exec.defaults import DATA_DIR_VARIABLE
+from jupyter_async_exec.cli.session import SERVERS_OWN
+from jupyter_async_exec.defaults import DATA_DIR_VARIABLE, MLFLOW_VARIABLE, STORE_VARIABLE
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -56,7 +59,6 @@ BOUNDS = {
 TRAIT_KINDS: dict[type[TraitType[Any, Any]], str] = {
     Bool: "yes or no",
     Dict: "table",
-    Enum: "one of a few words",
     Float: "number",
     Integer: "whole number",
     List: "list",
@@ -347,12 +349,13 @@ def configuration() -> str:
         (
             f"`{name}`",
             _trait_kind(trait),
-            "see there" if name in dynamic else code(trait.default() or "empty"),
-            flow(trait.help),
+            "see there" if name in dynamic else _trait_default(trait),
+            re.sub(r"\bdocs/([\w/-]+\.md)", r"[\1](../\1)", flow(trait.help)),
         )
         for name, trait in sorted(AsyncExecApp.class_own_traits(config=True).items())
     )
     section = AsyncExecApp.__name__
+    own = ", ".join(f"`{name}`" for name in sorted(SERVERS_OWN))
     return page(
         "Configuration",
         "jupyter_async_exec/app.py",
@@ -360,7 +363,9 @@ def configuration() -> str:
         "in JupyterLab is in [settings.md](settings.md).\n"
         "Write them into `jupyter_server_config.py`:",
         f"```python\nc.{section}.slots = 4\n```",
-        f"or give them to the command: `jupyter lab --{section}.slots=4`.",
+        f"or give them to the command that starts the server: `jupyter lab --{section}.slots=4`.",
+        "The command line and Python read the same file, so that they find the same executions.\n"
+        f"Only {own} hold for servers alone.",
         table(("Name", "Type", "Default", "Meaning"), rows),
         "## Environment variables",
         table(
@@ -368,19 +373,38 @@ def configuration() -> str:
             [
                 (
                     f"`{DATA_DIR_VARIABLE}`",
-                    "Folder where executions are kept, for server and command line alike. "
+                    "Folder where executions are kept. "
                     "`data_dir_path` and `--data-dir` win over it.",
-                )
+                ),
+                (
+                    f"`{STORE_VARIABLE}`",
+                    "Where executions are recorded. `store_url` wins over it.",
+                ),
+                (f"`{MLFLOW_VARIABLE}`", "`1` says `mlflow = True`, which wins over it."),
             ],
         ),
+        "They hold for server, command line and Python alike.",
     )
 
 
+def _trait_default(trait: TraitType[Any, Any]) -> str:
+    value = trait.default()
+    if value is None:
+        return "not set"
+    return "empty" if value in ("", [], {}) else code(value)
+
+
 def _trait_kind(trait: TraitType[Any, Any]) -> str:
+    if isinstance(trait, Enum):
+        return ", ".join(code(each) for each in trait.values or ())
     name = next(words for cls, words in TRAIT_KINDS.items() if isinstance(trait, cls))
-    low, high = getattr(trait, "min", None), getattr(trait, "max", None)
-    bounds = [f"≥ {low}" if low is not None else "", f"≤ {high}" if high is not None else ""]
-    return ", ".join(filter(None, (name, *bounds)))
+    bounds = {"≥": getattr(trait, "min", None), "≤": getattr(trait, "max", None)}
+    said = (
+        f"{sign} {bound}"
+        for sign, bound in bounds.items()
+        if bound is not None and math.isfinite(bound)
+    )
+    return ", ".join((name, *said))
 
 
 def settings() -> str:
@@ -521,7 +545,8 @@ def _usage(parser: argparse.ArgumentParser, actions: list[argparse.Action]) -> s
     words = [parser.prog]
     for action in sorted(actions, key=lambda action: bool(action.option_strings)):
         if not action.option_strings:
-            words.append(_placeholder(action))
+            word = _placeholder(action) + (" …" if action.nargs in {"*", "+"} else "")
+            words.append(f"[{word}]" if action.nargs in {"?", "*"} else word)
         else:
             text = _spelling(action, action.option_strings[0])
             words.append(text if action.required else f"[{text}]")

@@ -8,7 +8,7 @@ import os
 import socket
 import uuid
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
@@ -21,7 +21,7 @@ from jupyter_async_exec.api.routes import routes
 from jupyter_async_exec.defaults import (
     OBJECT_CACHE_BYTES,
     STORE_FILE,
-    default_data_dir,
+    chosen_data_dir,
     default_mlflow,
     default_slots,
     default_store_url,
@@ -32,11 +32,13 @@ from jupyter_async_exec.events.publisher import Publisher
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
+    from pathlib import Path
 
     from jupyter_async_exec.activity import ActivityWatch
-    from jupyter_async_exec.composition import House, Settings
+    from jupyter_async_exec.composition import House
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.service import ExecutionService
+    from jupyter_async_exec.settings import Settings
 
 #: Setting of the web application that the server, and JupyterHub, take for a sign of life:
 #: everything whose name ends so is one (`ServerWebApplication.last_activity`).
@@ -90,18 +92,19 @@ class AsyncExecApp(ExtensionApp):
     slots = Integer(
         min=1,
         help="Executions that may run at once (>= 1). Default: one fewer than "
-        "there are cores. Can be changed while running, through `PATCH status`.",
+        "there are cores. Whoever changes it while the server "
+        "runs, changes it for good: see docs/how-to/change-slots.md.",
     ).tag(config=True)
     backends = Dict(
         help="Places to run besides this machine: name to what it is. For a Dask cluster "
         '`{"gpu box": {"class": "dask", "address": "tls://host:8786", "slots": 4}}`; its options '
-        "are in docs/how-to/dask.md. The command line reads them from the same file.",
+        "are in docs/how-to/dask.md.",
     ).tag(config=True)
     owner = Unicode(
         "",
         help="To whom belongs what is submitted here. Empty: the person who is logged in, where "
         "the server knows people by name; else the user of JupyterHub whose server it is, or of "
-        "the operating system. The command line reads it from the same file.",
+        "the operating system.",
     ).tag(config=True)
     team = Enum(
         ["all", "read", "none"],
@@ -110,14 +113,13 @@ class AsyncExecApp(ExtensionApp):
         help="What people may do with executions of others in the same store: see and change "
         "them (`all`), see them (`read`), nothing (`none`). The server's authorizer is asked too, "
         "for the resource `async_exec_team`. None: `none` where the server knows several people "
-        "by name, and where executions are recorded in a database; `all` elsewhere. The command "
-        "line reads it from the same file.",
+        "by name, and where executions are recorded in a database; `all` elsewhere.",
     ).tag(config=True)
     store_url = Unicode(
         help="Where executions are recorded: `postgresql://user@host/database` (needs "
         "`jupyter_async_exec[postgres]`), which servers on several machines may share. Empty: in "
-        "a file of the data folder. A password belongs into `~/.pgpass`, not here. (default: the "
-        "variable JUPYTER_ASYNC_EXEC_STORE_URL) The command line reads it from the same file.",
+        "a file of the data folder. A password belongs into `~/.pgpass`, not here. Default: the "
+        "variable JUPYTER_ASYNC_EXEC_STORE_URL.",
     ).tag(config=True)
     machine = Unicode(
         help="What this machine is called among those that share the store at `store_url`: what "
@@ -127,7 +129,7 @@ class AsyncExecApp(ExtensionApp):
         "",
         help="Where the bytes of executions are kept: `s3://bucket/prefix` for S3-compatible "
         "storage (needs `jupyter_async_exec[s3]`), which several servers may share. Empty: in "
-        "the data folder. The command line reads it from the same file.",
+        "the data folder.",
     ).tag(config=True)
     objects_options = Dict(
         help="Options for reaching `objects_url`, those of fsspec's file system for it, such as "
@@ -160,8 +162,8 @@ class AsyncExecApp(ExtensionApp):
     ).tag(config=True)
     mlflow = Bool(
         help="Whether what notebooks log with MLflow is kept in a store of ours, without a "
-        "server; an address in MLFLOW_TRACKING_URI stays. (default: the variable "
-        "JUPYTER_ASYNC_EXEC_MLFLOW)",
+        "server; an address in MLFLOW_TRACKING_URI stays. Default: the variable "
+        "JUPYTER_ASYNC_EXEC_MLFLOW.",
     ).tag(config=True)
     max_file_bytes = Integer(
         10_000_000,
@@ -348,50 +350,16 @@ class AsyncExecApp(ExtensionApp):
             presence=self._presence,
         )
 
-    def _data_dir(self) -> Path:
-        chosen = self.data_dir_path
-        return Path(chosen).expanduser() if chosen else default_data_dir()
-
     def _is_of_interest(self) -> bool:
         # Whether a database of others holds anything of ours is only known once it is open.
-        return bool(self.store_url) or _is_of_interest(self._data_dir())
+        return bool(self.store_url) or _is_of_interest(chosen_data_dir(self.data_dir_path))
 
     def _settings(self) -> Settings:
-        from jupyter_async_exec.composition import Settings
-        from jupyter_async_exec.core.execution import Limits
-        from jupyter_async_exec.service.admission import RoomLimits
-        from jupyter_async_exec.snapshots.capture import CaptureLimits
+        from jupyter_async_exec.settings import read_settings
 
-        return Settings(
-            data_dir=self._data_dir(),
-            slots=self.slots,
-            backends=self.backends,
-            owner=self._people.access.user,
-            team=self._people.access.team,
-            store_url=self.store_url,
-            machine=self.machine,
-            objects_url=self.objects_url,
-            objects_options=self.objects_options,
-            objects_cache_bytes=self.objects_cache_bytes,
-            nice=self.nice,
-            spares=self.spares,
-            gpus=self.gpus,
-            mlflow=self.mlflow,
-            capture_limits=CaptureLimits(
-                file_bytes=self.max_file_bytes,
-                total_bytes=self.max_snapshot_bytes,
-                n_files=self.max_snapshot_files,
-            ),
-            default_limits=Limits(
-                run_time_s=self.run_time_limit_s,
-                silence_s=self.silence_limit_s,
-                memory_bytes=self.memory_limit_bytes,
-                output_bytes=self.output_limit_bytes,
-            ),
-            room_limits=RoomLimits(
-                max_queued=self.max_queued, disk_reserve_bytes=self.disk_reserve_bytes
-            ),
-        )
+        chosen = {name: getattr(self, name) for name in AsyncExecApp.class_own_traits(config=True)}
+        access = self._people.access
+        return replace(read_settings(chosen), owner=access.user, team=access.team)
 
     def _presence(self) -> JSONObject:
         from jupyter_async_exec import __version__

@@ -13,6 +13,7 @@ from jupyter_async_exec.cli.local_files import root_for
 from jupyter_async_exec.cli.session import WAIT_INTERVAL_S, open_house_at
 from jupyter_async_exec.core.execution import Collect
 from jupyter_async_exec.core.fan_in import read_when, with_when
+from jupyter_async_exec.core.reuse import read_policy
 from jupyter_async_exec.service import SubmitRequest
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def run(
     collect: Iterable[SubmittedExecution | int | str] | None = None,
     collect_as: str = "executions",
     when: str = "all",
+    reuse: str = "never",
     data_dir: str | os.PathLike[str] | None = None,
 ) -> SubmittedExecution:
     """Submit a notebook as an execution, as it lies on the disk now.
@@ -70,7 +72,7 @@ def run(
     tags
         To find it by.
     run_time_limit_s, silence_limit_s, memory_limit_bytes, output_limit_bytes
-        What it may use; `None` is as configured.
+        What it may use; `None`: no limit.
     after
         Executions that have to succeed before it starts: what `run` returned,
         numbers, ids, or ranges such as ``"18..41"``.
@@ -81,13 +83,16 @@ def run(
         The parameter that takes this list.
     when
         When to collect: ``"all"``, ``"first:3"`` or ``"within:1h"``.
+    reuse
+        ``"exact"``: the latest successful execution that computed the same is
+        returned instead; an age such as ``"7d"``: only if it ended so lately.
     data_dir
         Where executions are kept; by default as the server's.
 
     Returns
     -------
     SubmittedExecution
-        Accepted, with its number.
+        Accepted, with its number; or the earlier one, see `reuse`.
 
     Raises
     ------
@@ -123,10 +128,13 @@ def run(
         else with_when(
             Collect(executions=_references(collect), parameter=collect_as), read_when(when)
         ),
+        reuse=read_policy(reuse),
     )
 
     async def submit(house: House) -> Execution:
-        return await house.service.submit(await house.service.presets.fill(request, preset))
+        filled = await house.service.presets.fill(request, preset)
+        same = None if reuse == "never" else await house.service.find_same(filled)
+        return same or await house.service.submit(filled)
 
     return SubmittedExecution(place, place.do(submit))
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
@@ -16,20 +15,11 @@ from jupyter_async_exec.backends.configured import make_backends
 from jupyter_async_exec.backends.gpus import AUTO, Gpus, find_gpus
 from jupyter_async_exec.backends.local import GPUS, LocalBackend
 from jupyter_async_exec.changes import ChangeFeed
-from jupyter_async_exec.core.access import Access, Team, usual_team
-from jupyter_async_exec.core.execution import Limits, new_id
+from jupyter_async_exec.core.access import Access, Team
+from jupyter_async_exec.core.execution import new_id
 from jupyter_async_exec.core.machines import is_name
 from jupyter_async_exec.core.secret_names import hidden_names
-from jupyter_async_exec.defaults import (
-    DATA_DIR_VARIABLE,
-    OBJECT_CACHE_BYTES,
-    STORE_FILE,
-    default_data_dir,
-    default_mlflow,
-    default_owner,
-    default_slots,
-    default_store_url,
-)
+from jupyter_async_exec.defaults import DATA_DIR_VARIABLE, STORE_FILE
 from jupyter_async_exec.dispatcher import Dispatcher
 from jupyter_async_exec.errors import InvalidRequestError, NotFoundError, UnavailableError
 from jupyter_async_exec.objects.local import LocalObjectStore
@@ -41,9 +31,7 @@ from jupyter_async_exec.service import (
     KernelInfo,
     NotebookFiles,
 )
-from jupyter_async_exec.service.admission import RoomLimits
 from jupyter_async_exec.service.reuse_keys import Voucher
-from jupyter_async_exec.snapshots.capture import CaptureLimits
 from jupyter_async_exec.snapshots.stat_cache import StatCache
 from jupyter_async_exec.store import ExecutionStore
 
@@ -58,6 +46,7 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.core.sweeps import Sweep
     from jupyter_async_exec.objects.base import ObjectStore
+    from jupyter_async_exec.settings import Settings
 
 #: What was captured before, so that it is not read again; may be deleted at any time.
 STAT_CACHE_FILE = "stat-cache.jsonl"
@@ -69,62 +58,6 @@ FOLDER_ID_FILE = "folder-id"
 ACCEPTING_S = 3_600.0
 #: How long a list of installed kernels holds while their folders stay as they are.
 KERNELS_AGE_S = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What can be chosen about the house."""
-
-    data_dir: Path = field(default_factory=default_data_dir)
-    #: Executions at once, unless changed while running (>= 1).
-    slots: int = field(default_factory=default_slots)
-    capture_limits: CaptureLimits = field(default_factory=CaptureLimits)
-    #: What an execution may use unless its request says otherwise.
-    default_limits: Limits = field(default_factory=Limits)
-    room_limits: RoomLimits = field(default_factory=RoomLimits)
-    #: Further places to run, by name: what `backends` of the configuration says.
-    backends: Mapping[str, Any] = field(default_factory=dict)
-    #: Where executions are recorded, such as ``postgresql://user@host/database``; empty: in a
-    #: file of the data folder.
-    store_url: str = field(default_factory=default_store_url)
-    #: What this machine is called among those that share the store.
-    machine: str = field(default_factory=socket.gethostname)
-    #: Where objects are kept, such as ``s3://bucket/prefix``; empty: in the data folder.
-    objects_url: str = ""
-    #: Of what reaches them there, such as `endpoint_url`.
-    objects_options: Mapping[str, Any] = field(default_factory=dict)
-    #: Room on this machine for copies of objects that are kept elsewhere (>= 0).
-    objects_cache_bytes: int = OBJECT_CACHE_BYTES
-    #: Whose executions are that are submitted without saying whose.
-    owner: str = field(default_factory=default_owner)
-    #: What people may do with the executions of others; None: it depends on where they are.
-    team: str | None = None
-    #: Added niceness of runners (0 to 19).
-    nice: int = 5
-    #: Runners kept ready for each kernel used lately (0 or 1).
-    spares: int = 1
-    #: GPUs of this machine, as CUDA knows them; "auto": those that are found.
-    gpus: Sequence[str] = AUTO
-    #: Whether MLflow's runs are kept in a store of ours.
-    mlflow: bool = field(default_factory=default_mlflow)
-
-    @property
-    def access(self) -> Access:
-        """What the one may see and change whose house it is.
-
-        Raises
-        ------
-        InvalidRequestError
-            What `team` says is none of what it can be.
-        """
-        try:
-            team = usual_team(self.store_url) if self.team is None else Team(self.team)
-        except ValueError:
-            known = ", ".join(repr(each.value) for each in Team)
-            raise InvalidRequestError(
-                f"AsyncExecApp.team cannot be {self.team!r:.100}: it is one of {known}."
-            ) from None
-        return Access(user=self.owner, team=team)
 
 
 class InstalledKernels(KernelCatalog):

@@ -32,6 +32,11 @@ def default_data_dir() -> Path:
     return Path(chosen) if chosen else Path(jupyter_data_dir()) / "async_exec"
 
 
+def chosen_data_dir(path: str) -> Path:
+    """Return the folder that the configuration names, or if it names none, where they are kept."""
+    return Path(path).expanduser() if path else default_data_dir()
+
+
 def default_owner() -> str:
     """Return to whom executions belong that this process submits: JupyterHub's name, or ours."""
     import getpass

@@ -142,6 +142,12 @@ class QueueFullError(UnavailableError):
     reason = "queue_full"
 
 
+class NoRoomError(UnavailableError):
+    """Nobody takes an execution now; it waits, however long that lasts."""
+
+    reason = "no_room"
+
+
 class ObjectsAwayError(UnavailableError):
     """Objects are kept elsewhere, and that place does not answer or refuses."""
 

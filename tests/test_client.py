@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jupyter_async_exec import run
-from jupyter_async_exec.errors import InvalidParametersError, NotFoundError
+from jupyter_async_exec.errors import InvalidParametersError, InvalidRequestError, NotFoundError
 from tests.conftest import make_notebook
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ def test_several_are_submitted_and_waited_for(folder: Path) -> None:
     assert [artifact.name for artifact in second.artifacts] == ["made.txt"]
     assert second.notebook()["metadata"]["async_exec"]["status"] == "succeeded"
     assert repr(second) == "<execution #2 succeeded: n 3 → 4>"
+    assert run(path, {"n": 3}, reuse="exact").number == first.number
+    assert run(path, {"n": 3}).number == 3
 
 
 @pytest.mark.slow
@@ -70,6 +72,8 @@ def test_what_cannot_be_run_is_refused(folder: Path) -> None:
         run(path, {"n": 11})
     with pytest.raises(NotFoundError):
         run(folder / "none.ipynb")
+    with pytest.raises(InvalidRequestError, match="an age such as"):
+        run(path, reuse="perhaps")
 
 
 def test_waiting_has_an_end_and_so_has_what_waits(folder: Path) -> None:

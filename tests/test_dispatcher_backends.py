@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jupyter_async_exec.backends.base import Health
-from jupyter_async_exec.core.clock import utc_now
-from jupyter_async_exec.core.events import ExecutionStarted
-from jupyter_async_exec.core.execution import Execution, Reason, Status
+from jupyter_async_exec.core.execution import Execution, Reason
 from jupyter_async_exec.core.resources import Room
 from jupyter_async_exec.dispatcher import Dispatcher, loop
 from jupyter_async_exec.errors import KernelMissingError, UnavailableError
@@ -140,27 +138,3 @@ async def test_a_kernel_that_is_missing_there_is_the_reason(
         await until(lambda: store.get(execution.id).is_final)
 
     assert store.get(execution.id).reason is Reason.KERNEL_MISSING
-
-
-@pytest.mark.parametrize(("lost_retries", "n_attempts"), [(0, 1), (1, 2)])
-async def test_what_was_lost_is_tried_again_as_often_as_somebody_chose(
-    store: ExecutionStore,
-    far: ScriptedBackend,
-    tmp_path: Path,
-    lost_retries: int,
-    n_attempts: int,
-) -> None:
-    far.lost_retries = lost_retries
-    execution = submit(store, "far")
-
-    async with dispatching(store, tmp_path, far):
-        for attempt in range(n_attempts):
-            await until(lambda n=attempt + 1: len(far.started) == n)  # type: ignore[misc]
-            far.attempts_by_number[1].events.append(ExecutionStarted(at=utc_now(), cells_total=1))
-            far.end(1, Status.FAILED, reason=Reason.LOST)
-        await until(lambda: store.get(execution.id).is_final)
-
-    ended = store.get(execution.id)
-    assert ended.reason is Reason.LOST
-    assert ended.attempt == n_attempts
-    assert [remark.kind for remark in ended.remarks] == ["tried_again"] * lost_retries

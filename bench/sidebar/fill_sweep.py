@@ -11,11 +11,12 @@ from jupyter_client.kernelspec import KernelSpecManager
 
 from bench import notebooks
 from jupyter_async_exec.cli.local_files import LocalFiles
-from jupyter_async_exec.composition import InstalledKernels, Settings, compose
+from jupyter_async_exec.composition import InstalledKernels, compose
 from jupyter_async_exec.core.events import ExecutionFinished, ExecutionStarted, MetricRecorded
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.core.sweeps import SweepDefinition
 from jupyter_async_exec.service import SubmitRequest, SweepRequest
+from jupyter_async_exec.settings import Settings
 
 
 async def fill(folder: Path, root: Path, n: int) -> None:

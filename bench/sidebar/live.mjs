@@ -1,14 +1,25 @@
 /**
  * What a sweep's row and a live chart cost: `node bench/sidebar/live.mjs [--trials N] [--points N]`.
  *
- * Opens the row of a sweep that is over, and scrolls through it; then looks at
- * the metrics of an execution that goes on recording. Prints a Markdown table.
+ * Opens the row of a sweep that is over, scrolls through it, and compares its executions;
+ * then looks at the metrics of an execution that goes on recording. Prints a Markdown table,
+ * and what is to be reached as JSON.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { launch, median, quantile, runPython, say, sleep, startServer } from './server.mjs';
+import {
+  goal,
+  launch,
+  median,
+  quantile,
+  runPython,
+  say,
+  sleep,
+  startServer,
+  tellGoals
+} from './server.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -149,6 +160,24 @@ async function measureSweep(page, cdp) {
   return { times, frames, scrolled };
 }
 
+/** Milliseconds from choosing Compare until the first rows of the table are there. */
+async function measureCompare(page) {
+  const times = [];
+  for (let i = 0; i < ROUNDS; i++) {
+    await page.locator('[data-sweep-id] > button').first().click({ button: 'right' });
+    const item = page.getByRole('menu').getByRole('menuitem', { name: 'Compare', exact: true });
+    await item.waitFor();
+    const began = Date.now();
+    await item.click();
+    await page.locator('.jp-Compare-table tbody tr').nth(10).waitFor();
+    times.push(Date.now() - began);
+    say(`compared in ${times.at(-1)} ms`);
+    await page.locator('.lm-DockPanel-tabBar .lm-mod-current .lm-TabBar-tabCloseIcon').click();
+    await page.locator('.jp-Compare-table').waitFor({ state: 'detached' });
+  }
+  return times;
+}
+
 async function measureChart(page, cdp, { notebooks, url }) {
   const cell = {
     cell_type: 'code',
@@ -203,6 +232,7 @@ async function main() {
     await page.locator('.jp-Launcher').waitFor();
     await page.getByRole('tab', { name: /^Executions/ }).click();
     const sweep = await measureSweep(page, cdp);
+    const compared = await measureCompare(page);
     await page.locator('[data-sweep-id] > button').first().click();
     const chart = await measureChart(page, cdp, server);
     const ms = value => `${value.toFixed(0)} ms`;
@@ -212,6 +242,7 @@ async function main() {
       );
     console.log(
       `The row of a sweep of ${N_TRIALS} opens in ${ms(median(sweep.times))} (worst ${ms(Math.max(...sweep.times))}), ${ROUNDS} rounds.\n`
+      + `Comparing them takes ${ms(median(compared))} (worst ${ms(Math.max(...compared))}).\n`
     );
     console.log('| While | frames | p99 frame | longest frame | longest task | … of the processor |');
     console.log('| --- | --- | --- | --- | --- | --- |');
@@ -219,6 +250,11 @@ async function main() {
     line('it opens (the worst)', worst);
     line(`${N_TRIALS} executions are scrolled through`, sweep.scrolled);
     line(`two curves grow to ${chart.points.toLocaleString('en')} points`, chart);
+    tellGoals([
+      goal(`comparing a sweep of ${N_TRIALS}`, 1000, 'ms', median(compared)),
+      goal(`row of a sweep of ${N_TRIALS} opens, longest frame`, 50, 'ms', worst.longest),
+      goal(`live curves of ${N_POINTS.toLocaleString('en')} points, p99 frame`, 50, 'ms', chart.p99)
+    ]);
   } finally {
     await browser.close();
     await server.stop();

@@ -2,12 +2,23 @@
  * What the sidebar costs with a long history: `node bench/sidebar/measure.mjs [--rows N]`.
  *
  * A real server on loopback, Chromium without a window, a trace of Chromium.
- * Prints a Markdown table. Progress goes to stderr.
+ * Prints a Markdown table, and what is to be reached as JSON. Progress goes to stderr.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { here, launch, median, quantile, runPython, say, sleep, startServer } from './server.mjs';
+import {
+  goal,
+  here,
+  launch,
+  median,
+  quantile,
+  runPython,
+  say,
+  sleep,
+  startServer,
+  tellGoals
+} from './server.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -262,6 +273,17 @@ function table(rows) {
   }
 }
 
+function goals({ first, heap, watched }) {
+  const many = `with ${N_ROWS.toLocaleString('en')} executions`;
+  const steady = watched.filter(([name]) => /^(Page|wheel)/.test(name));
+  const missing = steady.reduce((sum, [, w]) => sum + w.missing, 0);
+  return [
+    goal(`sidebar ${many}, first opening`, 300, 'ms', median(first)),
+    goal('scrolling by wheel and by keys, rows missing in', 0, 'frames', missing),
+    goal('sidebar after scrolling, more heap', 60, 'MB', Math.max(...heap.slice(1)) - heap[0])
+  ];
+}
+
 async function main() {
   say(`filling a store with ${N_ROWS.toLocaleString('en')} executions`);
   const server = await startServer({
@@ -338,7 +360,9 @@ async function main() {
       );
       await sleep(300);
     }
-    table({ first, again, filter, heap: [closed, opened, scrolled, end], watched });
+    const found = { first, again, filter, heap: [closed, opened, scrolled, end], watched };
+    table(found);
+    tellGoals(goals(found));
   } finally {
     await bench?.browser.close();
     await server.stop();

@@ -18,6 +18,16 @@ export const quantile = (list, q) =>
   [...list].sort((a, b) => a - b)[Math.min(list.length - 1, Math.floor(list.length * q))];
 export const median = list => quantile(list, 0.5);
 
+/** One thing to reach, for the last line of a script: `{"goals": [...]}`. */
+export const goal = (work, limit, unit, reached, told = reached.toFixed(0)) => ({
+  work,
+  must: `≤ ${limit} ${unit}`,
+  reached: `${told} ${unit}`,
+  holds: reached <= limit
+});
+
+export const tellGoals = goals => console.log(`\n${JSON.stringify({ goals })}`);
+
 /** Chromium without a window. */
 export function launch() {
   return chromium.launch({

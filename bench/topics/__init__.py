@@ -16,7 +16,6 @@ from bench.topics import (
     lines,
     lists,
     responsiveness,
-    stalls,
     submit,
     sweeps,
 )
@@ -43,6 +42,4 @@ TOPICS: dict[str, Callable[[Context], Section]] = {
     "responsiveness": responsiveness.measure,
     "sidebar": browser.measure_sidebar,
     "live": browser.measure_live,
-    # Last: it tells what the servers of all others did.
-    "stalls": stalls.measure,
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.report import Section
+from bench.report import Goal, Section
 
 if TYPE_CHECKING:
     from bench.context import Context
@@ -18,17 +19,19 @@ SCRIPTS = Path(__file__).parent.parent / "sidebar"
 def measure_sidebar(context: Context) -> Section:
     """Measure a list of many executions."""
     rows = context.choose("100000", "2000")
-    return Section("sidebar", "The sidebar", _run(context, "measure.mjs", "--rows", rows))
+    text, goals = _run(context, "measure.mjs", "--rows", rows)
+    return Section("sidebar", "The sidebar", text, goals=goals)
 
 
 def measure_live(context: Context) -> Section:
-    """Measure the row of a sweep, and the metrics of an execution that records them."""
+    """Measure the row of a sweep, comparing it, and metrics of what goes on recording them."""
     options = context.choose([], ["--trials", "50", "--points", "10000", "--rounds", "2"])
-    return Section("live", "A sweep's row, and live curves", _run(context, "live.mjs", *options))
+    text, goals = _run(context, "live.mjs", *options)
+    return Section("live", "A sweep's row, and live curves", text, goals=goals)
 
 
-def _run(context: Context, script: str, *options: str) -> str:
-    """Return the Markdown that a script prints.
+def _run(context: Context, script: str, *options: str) -> tuple[str, list[Goal]]:
+    """Return the Markdown that a script prints, and what its last line says is to be reached.
 
     Raises
     ------
@@ -44,4 +47,5 @@ def _run(context: Context, script: str, *options: str) -> str:
     )
     if done.returncode != 0:
         raise RuntimeError(f"{script} ended with {done.returncode}.")
-    return done.stdout.strip()
+    text, _, last = done.stdout.strip().rpartition("\n")
+    return text.strip(), [Goal(**goal) for goal in json.loads(last)["goals"]]

@@ -31,8 +31,9 @@ LIMIT_S = 600
 PIECE_BYTES = 4 * 1024 * 1024
 OVERHEAD_MS, THROUGHPUT, TRANSFER, EXTRA_MB = 150, 0.8, 0.6, 150
 TEXT = """\
-A scheduler and two workers with a thread each run on the same machine as the server;
-executions go to them and to the `local` backend in turn.
+A scheduler and two workers with a thread each run on the same machine as the server, with the
+settings of [how to run on a cluster](how-to/dask.md#2-start-scheduler-and-workers);
+executions go to them and to the `local` backend in turn, when each worker has run some.
 *One*: a notebook of three trivial cells, from its submission until its end is known.
 *Sweep*: so many values of one parameter, from the request until the last end is known.
 *Files*: a notebook writes files of 100 MB of random bytes;
@@ -72,8 +73,8 @@ def measure(context: Context) -> Section:
             for name, backend in BACKEND_OF.items()
         }
         for ours in peers.values():
-            for _ in range(2 * N_WORKERS):
-                ours.run(trivial)
+            # Many, because one after the other would all go to the same worker.
+            _sweep(ours, trivial, 6 * N_WORKERS)
         ones = context.alternate(
             {name: partial(_one, ours, trivial) for name, ours in peers.items()},
             rounds=context.rounds_of(20),

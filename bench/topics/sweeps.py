@@ -18,13 +18,14 @@ from bench import notebooks
 from bench.figures import Sample, number, spread
 from bench.report import Goal, Section, Table, within
 from jupyter_async_exec.cli.local_files import LocalFiles
-from jupyter_async_exec.composition import InstalledKernels, Settings, compose
+from jupyter_async_exec.composition import InstalledKernels, compose
 from jupyter_async_exec.core.clock import utc_now
 from jupyter_async_exec.core.events import ExecutionFinished, ExecutionStarted, MetricRecorded
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.core.sweeps import SweepDefinition
 from jupyter_async_exec.defaults import STORE_FILE
 from jupyter_async_exec.service import SubmitRequest, SweepRequest
+from jupyter_async_exec.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

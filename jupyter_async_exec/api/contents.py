@@ -82,17 +82,18 @@ class ContentsHandler(AsyncExecHandler):
 
     async def _write_notebook(self, path: str, execution: Execution, version: str) -> None:
         self._refuse_kind("notebook", "file")
+        more = {"partial": version == "output" and not execution.is_final}
         if not self._wants_content():
-            self.write_json(_model(path, "notebook", execution))
+            self.write_json(_model(path, "notebook", execution, **more))
             return
         notebook = await self.service.open_notebook(execution.id, version=version)
         if self._kind() == "file":
             _refuse_large(path, notebook.size_bytes)
-            data = b"".join([piece async for piece in notebook.pieces])
+            data = await asyncio.to_thread(b"".join, [each async for each in notebook.pieces])
             await self._write_file(path, execution, data, "application/json")
             return
         # The drive in the page makes its cells read-only.
-        model = _model(path, "notebook", execution, format="json")
+        model = _model(path, "notebook", execution, format="json", **more)
         await self._write_spliced(model, notebook.pieces)
 
     async def _write_spliced(self, model: JSONObject, content: AsyncIterator[bytes]) -> None:
@@ -114,7 +115,8 @@ class ContentsHandler(AsyncExecHandler):
             self.write_json(_model(path, "file", execution, mimetype=media_type, size=size_bytes))
             return
         _refuse_large(artifact.name, size_bytes)
-        data = b"".join([piece async for piece in self.service.pieces(artifact)])
+        pieces = [piece async for piece in self.service.pieces(artifact)]
+        data = await asyncio.to_thread(b"".join, pieces)
         await self._write_file(path, execution, data, media_type)
 
     async def _write_file(
@@ -171,9 +173,10 @@ def _missing(path: str) -> NotFoundError:
 
 
 def _model(path: str, kind: str, execution: Execution | None, **changes: object) -> JSONObject:
-    now = utc_now()
-    created = execution.created_at if execution else now
-    modified = (execution.finished_at if execution else None) or now
+    created = modified = execution.created_at if execution else utc_now()
+    if execution is not None:
+        # What still runs must not seem as new as its end, whenever the row says so.
+        modified = execution.finished_at or execution.started_at or created
     return {
         "name": path.rpartition("/")[2],
         "path": path,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from jupyter_async_exec.api import wire
+from jupyter_async_exec.api import requests, wire
 from jupyter_async_exec.api.base import AsyncExecHandler
 
 
@@ -17,7 +17,7 @@ class ExecutionsHandler(AsyncExecHandler):
     async def post(self) -> None:
         """Seal a notebook and queue it."""
         body = await self.read_body("/executions")
-        request = wire.submit_request(body, submitted_by=self.user_name)
+        request = requests.submit_request(body, submitted_by=self.user_name)
         request = await self.service.presets.fill(request, body.get("preset"))
         is_dry_run = body.get("dry_run", False)
         if is_dry_run or (request.reuse is not None and request.reuse.wanted):
@@ -42,7 +42,7 @@ class ExecutionsHandler(AsyncExecHandler):
     async def get(self) -> None:
         """List one page."""
         self.count_as_background()
-        query = wire.execution_query(self.read_query("/executions"))
+        query = requests.execution_query(self.read_query("/executions"))
         page = await self.service.find(query)
         reason = await self.reason_to_wait(page.executions)
         bests = await self.service.sweeps.bests(page.sweeps)
@@ -94,7 +94,7 @@ class RerunHandler(AsyncExecHandler):
         """Run the same snapshot again."""
         body = await self.read_body("/executions/{id}/rerun")
         execution = await self.service.rerun(
-            ref, **wire.rerun_request(body), submitted_by=self.user_name
+            ref, **requests.rerun_request(body), submitted_by=self.user_name
         )
         await self.write_execution(execution, created=True)
 

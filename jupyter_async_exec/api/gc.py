@@ -5,7 +5,7 @@ from __future__ import annotations
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from jupyter_async_exec.api import wire
+from jupyter_async_exec.api import requests, wire
 from jupyter_async_exec.api.base import AsyncExecHandler
 
 
@@ -18,7 +18,7 @@ class GcHandler(AsyncExecHandler):
         """Remove what is asked for, or say what that would be."""
         body = await self.read_body("/gc")
         is_dry_run = body.get("dry_run", True)
-        retention = wire.retention(body)
+        retention = requests.retention(body)
         collector = self.service.collector
         if is_dry_run:
             found = await collector.plan(retention)

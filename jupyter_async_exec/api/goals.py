@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from jupyter_async_exec.api import wire
+from jupyter_async_exec.api import requests, wire
 from jupyter_async_exec.api.base import AsyncExecHandler
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class GoalHandler(AsyncExecHandler):
         """Name the goal of a notebook; null forgets it."""
         # The contract allows null, which no other body is.
         body = cast("JSONObject | None", await self.read_body("/notebooks/{path}/goal"))
-        goal = wire.goal_from_json(body)
+        goal = requests.goal_from_json(body)
         await self.service.set_goal(path.strip("/"), goal)
         self._write_goal(goal)
 

@@ -46,7 +46,7 @@ class LogHandler(AsyncExecHandler):
         """Return a piece of what it printed."""
         query = self.read_query("/executions/{id}/log")
         piece = await self.service.log(ref, offset=query["offset"], limit_bytes=query["limit"])
-        self.write_json(wire.log_to_json(piece))
+        await self.write_large_json(lambda: wire.log_to_json(piece))
 
 
 class ArtifactsHandler(AsyncExecHandler):
@@ -57,7 +57,10 @@ class ArtifactsHandler(AsyncExecHandler):
     async def get(self, ref: str) -> None:
         """List what it produced."""
         artifacts = await self.service.artifacts(ref)
-        self.write_json({"artifacts": [wire.artifact_to_json(each) for each in artifacts]})
+        # There may be thousands.
+        await self.write_large_json(
+            lambda: {"artifacts": [wire.artifact_to_json(each) for each in artifacts]}
+        )
 
 
 class ArtifactHandler(AsyncExecHandler):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from jupyter_async_exec.api import wire
+from jupyter_async_exec.api import requests, wire
 from jupyter_async_exec.api.base import AsyncExecHandler
 from jupyter_async_exec.errors import InvalidRequestError
 from jupyter_async_exec.service.places import NO_REASONS
@@ -60,7 +60,7 @@ class SweepsHandler(_SweepAnswer):
     async def post(self) -> None:
         """Seal a notebook once and queue it many times, or say what that would be."""
         body = await self.read_body("/sweeps")
-        request = await asyncio.to_thread(wire.sweep_request, body, submitted_by=self.user_name)
+        request = await asyncio.to_thread(requests.sweep_request, body, submitted_by=self.user_name)
         base = await self.service.presets.fill(
             request.base, body.get("preset"), varied=request.definition.names
         )
@@ -131,7 +131,7 @@ class AddHandler(_SweepAnswer):
     async def post(self, ref: str) -> None:
         """Add executions, or say what that would be."""
         body = await self.read_body("/sweeps/{id}/add")
-        definition = await asyncio.to_thread(wire.sweep_definition, body)
+        definition = await asyncio.to_thread(requests.sweep_definition, body)
         if body.get("dry_run", False):
             plan = await self.service.sweeps.plan_more(ref, definition)
             self.write_json(wire.plan_to_json(plan))

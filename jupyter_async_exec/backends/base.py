@@ -83,8 +83,8 @@ class Backend(ABC):
 
     #: Recorded with each execution and shown to people.
     name: str
-    #: An attempt that was lost after its code began goes back to the queue this often (>= 0).
-    #: More than 0 only where somebody chose it: the code may run more than once then.
+    #: An attempt that was lost after its code may have begun goes back to the queue this often
+    #: (>= 0). Where it is more than 0 the code may run more than once, which a remark says.
     lost_retries: int = 0
 
     #: Whether it wants to hear what waits for it.
@@ -111,8 +111,10 @@ class Backend(ABC):
         ------
         StartCancelledError
             `cancel` was called meanwhile, and that was soon enough.
+        NoRoomError
+            There is no room for it now; it goes back to the queue for a while, however often.
         UnavailableError
-            There is no room for it now; it goes back to the queue for a while.
+            It could not be started now; likewise, until that has happened too often.
         AsyncExecError
             The attempt could not be started; nothing of it is left running.
         """

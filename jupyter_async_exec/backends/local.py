@@ -35,7 +35,8 @@ from jupyter_async_exec.core.execution import LOCAL, Remark
 from jupyter_async_exec.core.resources import GPU, MEMORY_GB, Room
 from jupyter_async_exec.core.secret_names import hidden_names
 from jupyter_async_exec.errors import InvalidRequestError, StartCancelledError
-from jupyter_async_exec.runner import files
+from jupyter_async_exec.runner import files, system
+from jupyter_async_exec.runner.end_requests import request_cancel
 from jupyter_async_exec.runner.launch import launch, terminate
 from jupyter_async_exec.runner.lock import is_held
 from jupyter_async_exec.runner.mlflow_store import mlflow_variables
@@ -206,7 +207,7 @@ class LocalBackend(Backend):
         return self._directory / str(key)
 
     def _health(self) -> Health:
-        resources: dict[str, float] = {MEMORY_GB: _memory_gb()}
+        resources: dict[str, float] = {MEMORY_GB: round(total_memory_bytes() / 1e9, 1)}
         if self._gpus.ids:
             resources[GPU] = len(self._gpus.ids)
         return Health(
@@ -340,7 +341,7 @@ class LocalBackend(Backend):
     def _cancel(self, key: AttemptKey) -> None:
         directory = self._path(key)
         try:
-            files.request_cancel(directory)
+            request_cancel(directory)
         except FileNotFoundError:
             self._early_cancels.add(key)
 
@@ -499,14 +500,15 @@ def _end_processes(directory: Path) -> None:
 
 def has_memory_for_ending(gpus: Gpus | None) -> bool:
     """Whether something may begin here beside processes that only end."""
-    memory = psutil.virtual_memory()
-    return not (gpus and gpus.ids) and bool(memory.available >= _PLENTY * memory.total)
+    # Of a container's memory, which psutil does not know, less may be left.
+    available = min(psutil.virtual_memory().available, system.available_memory())
+    return not (gpus and gpus.ids) and bool(available >= _PLENTY * total_memory_bytes())
 
 
 @functools.cache
-def _memory_gb() -> float:
-    """Return how much memory this machine has."""
-    return round(psutil.virtual_memory().total / 1e9, 1)
+def total_memory_bytes() -> int:
+    """Return how much memory there is, on this machine or for the container we are in."""
+    return system.total_memory() or int(psutil.virtual_memory().total)
 
 
 def _local_path(text: str | None) -> Path | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import time
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.core.clock import utc_now
-from jupyter_async_exec.core.execution import Reason, Status
+from jupyter_async_exec.core.execution import Reason
 from jupyter_async_exec.runner import files
+from jupyter_async_exec.runner.end_requests import find_request
+from jupyter_async_exec.runner.endings import fail
 from jupyter_async_exec.runner.result import Result, conclude_lost, read_result
 
 if TYPE_CHECKING:
@@ -94,13 +95,13 @@ def conclude_unreadable(directory: Path, *, attempt: int, error: OSError) -> Res
     message = (
         f"The runner is gone and its journal cannot be read ({why}): which cells ran is not known."
     )
-    is_cancelled = False
+    asked = fail(Reason.LOST, "")
     with contextlib.suppress(OSError):
-        is_cancelled = os.path.lexists(directory / files.CANCEL)
+        asked = find_request(directory) or asked
     return Result(
         attempt=attempt,
-        status=Status.CANCELLED if is_cancelled else Status.FAILED,
-        reason=None if is_cancelled else Reason.LOST,
-        message=f"Cancelled. {message}" if is_cancelled else message,
+        status=asked.status,
+        reason=asked.reason,
+        message=f"{asked.message} {message}".strip(),
         finished_at=utc_now(),
     )

@@ -74,6 +74,13 @@ class LocalFiles(NotebookFiles):
         return self._root
 
 
+def locate(notebook: Path) -> tuple[Path, str]:
+    """Return the folder that stands for a server's root, and the path of `notebook` below it."""
+    notebook = notebook.resolve()
+    root = root_for(notebook)
+    return root, notebook.relative_to(root).as_posix()
+
+
 def root_for(notebook: Path) -> Path:
     """Return the folder that stands for a server's root when `notebook` is run.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_async_exec.api import wire
 from jupyter_async_exec.cli.local_files import LocalFiles
 from jupyter_async_exec.core.access import Team
-from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.core.execution import LIMIT_NAMES, Status
 from jupyter_async_exec.core.secret_names import is_secret
 from jupyter_async_exec.errors import InvalidRequestError
 from jupyter_async_exec.service.places import NO_REASONS
@@ -25,21 +25,13 @@ if TYPE_CHECKING:
     from jupyter_async_exec.composition import House
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.settings import Settings
 
 #: What the shell gets to know about how an execution ended.
 EXIT_CODES = {Status.SUCCEEDED: 0, Status.FAILED: 1, Status.CANCELLED: 3}
-#: What holds for commands as for servers: where executions run and where they are kept.
-SHARED_SETTINGS = (
-    "backends",
-    "gpus",
-    "owner",
-    "machine",
-    "objects_cache_bytes",
-    "objects_options",
-    "objects_url",
-    "store_url",
-    "team",
-)
+#: What holds for servers alone: a script shall do the same everywhere, and a command ends too soon
+#: for a spare runner to be of use.
+SERVERS_OWN = {*LIMIT_NAMES, "spares"}
 #: How often a waiting command looks at the execution.
 WAIT_INTERVAL_S = 0.1
 
@@ -70,11 +62,10 @@ async def open_house_at(
     """Do the same for a data folder; without one, the server's."""
     from jupyter_client.kernelspec import KernelSpecManager
 
-    from jupyter_async_exec.composition import InstalledKernels, Settings, compose
+    from jupyter_async_exec.composition import InstalledKernels, compose
     from jupyter_async_exec.service.acting import acting_for
 
-    # A command ends too soon for a spare runner to be of use.
-    settings = Settings(spares=0, **await asyncio.to_thread(configured))
+    settings = replace(await asyncio.to_thread(configured), spares=0)
     if data_dir is not None:
         settings = replace(settings, data_dir=data_dir)
     if for_everybody:
@@ -92,8 +83,8 @@ async def open_house_at(
         await house.stop()
 
 
-def configured() -> dict[str, Any]:
-    """Return what the server's configuration files say of `SHARED_SETTINGS`.
+def configured() -> Settings:
+    """Return what the server's configuration files say, without what holds for servers alone.
 
     Raises
     ------
@@ -108,6 +99,8 @@ def configured() -> dict[str, Any]:
         PyFileConfigLoader,
     )
 
+    from jupyter_async_exec.settings import read_settings
+
     found = Config()
     # The first folder wins, and of one folder the JSON file, as for the server.
     for folder in reversed(jupyter_config_path()):
@@ -120,7 +113,7 @@ def configured() -> dict[str, Any]:
             except Exception as error:
                 raise InvalidRequestError(f"{folder}/{name} cannot be read: {error}") from error
     ours = found.get("AsyncExecApp", {})
-    return {name: ours[name] for name in SHARED_SETTINGS if ours.get(name)}
+    return read_settings({name: ours[name] for name in ours if name not in SERVERS_OWN})
 
 
 def add_parameter_option(parser: argparse.ArgumentParser, *, help: str) -> None:  # noqa: A002  argparse's own word
@@ -213,13 +206,25 @@ async def report(house: House, execution: Execution, *, as_json: bool, waited: b
         print_json(await to_json(house, execution))
     else:
         say(summary(execution))
-        if not waited and not house.dispatcher.is_active:
-            say("It starts as soon as a Jupyter server or a command with --wait is running.")
+        if not waited:
+            await say_who_starts_it(house)
     return EXIT_CODES.get(execution.status, 0)
 
 
+async def say_who_starts_it(house: House) -> None:
+    """Say what is missing for the queue to move; nothing where somebody moves it."""
+    if not await asyncio.to_thread(house.dispatcher.is_taken):
+        say("It starts as soon as a Jupyter server or a command with --wait is running.")
+
+
 def read_value(name: str, text: str) -> Any:
-    """Return a value given as text, read as YAML, as papermill's ``-p`` does."""
+    """Return a value given as text, read as YAML, as papermill's ``-p`` does.
+
+    Raises
+    ------
+    InvalidRequestError
+        It is no YAML.
+    """
     import yaml
 
     try:

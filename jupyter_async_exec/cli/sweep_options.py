@@ -15,6 +15,7 @@ from jupyter_async_exec.cli.session import (
     WAIT_INTERVAL_S,
     print_json,
     say,
+    say_who_starts_it,
     summary,
 )
 from jupyter_async_exec.core.goal import Direction, Goal
@@ -89,7 +90,13 @@ def add_definition_options(parser: argparse.ArgumentParser) -> None:
 
 
 def read_definition(options: argparse.Namespace) -> SweepDefinition | None:
-    """Return what the options want to vary, None when they want no sweep."""
+    """Return what the options want to vary, None when they want no sweep.
+
+    Raises
+    ------
+    InvalidRequestError
+        Options do not go together, or the table cannot be read.
+    """
     goal, mode = read_goal(options), _mode(options)
     if not options.sweep and options.table is None and mode is not Mode.ADAPTIVE:
         return None
@@ -206,8 +213,8 @@ async def report_sweep(
         if goal is not None and (found := best(executions, goal)) is not None:
             execution, value = found
             say(f"Best: #{execution.number} with {goal.metric} {value:g}: {execution.title}")
-        if not waited and not house.dispatcher.is_active:
-            say("It starts as soon as a Jupyter server or a command with --wait is running.")
+        if not waited:
+            await say_who_starts_it(house)
     return EXIT_CODES.get(sweep.status, 0)
 
 
@@ -234,6 +241,13 @@ def sweep_range(sweep: Sweep) -> str:
     if sweep.first_number == sweep.last_number:
         return f"#{sweep.first_number}"
     return f"#{sweep.first_number}-{sweep.last_number}"
+
+
+def say_accepted(sweep: Sweep) -> None:
+    """Say which executions were accepted, and how many a search has yet to choose."""
+    is_one = sweep.first_number == sweep.last_number
+    more = f"; {sweep.counts.to_come} more will be chosen" if sweep.counts.to_come else ""
+    say(f"{sweep_range(sweep)} {'is' if is_one else 'are'} accepted{more}.")
 
 
 def print_members(executions: Sequence[Execution]) -> None:

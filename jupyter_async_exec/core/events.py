@@ -23,7 +23,7 @@ class AttemptClaimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptReturned:
-    """An attempt died before its first cell; the execution waits again."""
+    """An attempt died before its first cell, or is to be tried again; the execution waits."""
 
     at: datetime
 

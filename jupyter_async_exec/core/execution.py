@@ -70,6 +70,10 @@ class CellError:
     traceback: tuple[str, ...] = ()
 
 
+#: Kind of the remark that an attempt was lost after its code may have begun, and was tried again.
+TRIED_AGAIN = "tried_again"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
     """Something worth a look in an execution, whatever its status."""
@@ -101,6 +105,15 @@ class Limits:
     silence_s: float | None = None
     memory_bytes: int | None = None
     output_bytes: int | None = None
+
+
+#: Fields of `Limits` by what requests and the configuration call them.
+LIMIT_NAMES = {
+    "run_time_limit_s": "run_time_s",
+    "silence_limit_s": "silence_s",
+    "memory_limit_bytes": "memory_bytes",
+    "output_limit_bytes": "output_bytes",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +201,11 @@ class Execution:
     def is_final(self) -> bool:
         """Whether nothing can change the status any more."""
         return self.status.is_final
+
+    @property
+    def n_tried_again(self) -> int:
+        """How often it was lost after its code may have begun, and went back to the queue."""
+        return sum(remark.kind == TRIED_AGAIN for remark in self.remarks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,13 @@ class Room:
     resources: Resources = field(default_factory=dict)
     #: Executions of ours that it holds already, by id.
     held: frozenset[str] = frozenset()
+    #: Names of the kernels that are installed there; None: those of the backend.
+    kernels: frozenset[str] | None = None
+
+    def takes(self, kernel_name: str) -> bool:
+        """Whether it has the kernel, and a slot that nobody of ours holds."""
+        has_kernel = self.kernels is None or kernel_name in self.kernels
+        return has_kernel and len(self.held) < self.slots
 
 
 def read_resources(given: Mapping[str, object]) -> dict[str, float]:

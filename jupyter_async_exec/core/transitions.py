@@ -18,10 +18,17 @@ from jupyter_async_exec.core.events import (
     MetricRecorded,
     Remarked,
 )
-from jupyter_async_exec.core.execution import Execution, Status
+from jupyter_async_exec.core.execution import TRIED_AGAIN, Execution, Status
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+
+def cancelled_early(execution: Execution) -> str:
+    """Return what is said of one that was cancelled while it waited."""
+    if execution.n_tried_again:
+        return "Cancelled before it was tried again."
+    return "Cancelled before it started."
 
 
 def apply(execution: Execution, event: Event) -> Execution:
@@ -113,7 +120,7 @@ def _progressed(
             return replace(
                 execution,
                 status=Status.CANCELLED,
-                message="Cancelled before it started.",
+                message=cancelled_early(execution),
                 finished_at=_not_before(at, execution),
             )
         case AttemptReturned():
@@ -135,7 +142,8 @@ def _progressed(
                 cells_total=cells_total,
                 current_cell=None,
                 metrics={},
-                remarks=(),
+                # What was said of earlier attempts stays true.
+                remarks=tuple(each for each in execution.remarks if each.kind == TRIED_AGAIN),
                 environment_id=None,
             )
         case CellStarted(cell_index=cell_index):

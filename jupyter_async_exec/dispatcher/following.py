@@ -21,7 +21,7 @@ from jupyter_async_exec.core.events import (
     MetricRecorded,
     Remarked,
 )
-from jupyter_async_exec.core.execution import Execution, Reason, Remark, Status
+from jupyter_async_exec.core.execution import TRIED_AGAIN, Execution, Reason, Remark, Status
 from jupyter_async_exec.dispatcher.clearing import (
     HARVEST_PATIENCE_S,
     OBSERVE_INTERVAL_S,
@@ -33,6 +33,7 @@ from jupyter_async_exec.errors import (
     AsyncExecError,
     DiskFullError,
     KernelMissingError,
+    NoRoomError,
     NotFoundError,
     ObjectsAwayError,
     OutcomeUnknownError,
@@ -54,7 +55,7 @@ PROGRESS_INTERVAL_S = 1.0
 #: Longer than `HARVEST_PATIENCE_S` where results are kept elsewhere and that place is away:
 #: they wait here meanwhile.
 AWAY_PATIENCE_S = 86_400.0
-#: Starts that fail for want of room, memory or descriptors are tried again this often.
+#: Starts that fail for want of disk, memory, descriptors or an answer are tried again this often.
 MAX_STARTS = 100
 TRANSIENT_ERRNOS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
@@ -209,8 +210,8 @@ class Following:
             await self._return_to_queue()
             return True
         except (DiskFullError, UnavailableError, OSError) as error:
-            is_away = isinstance(error, ObjectsAwayError)
-            if is_away or (_is_transient(error) and self.execution.attempt < MAX_STARTS):
+            only_waits = isinstance(error, NoRoomError | ObjectsAwayError)
+            if only_waits or (_is_transient(error) and self.execution.attempt < MAX_STARTS):
                 await self._try_later(str(error))
                 return True
             message = f"It could not be started: {error}"
@@ -240,10 +241,12 @@ class Following:
         self._queue.hold(self.backend)
         await self._return_to_queue()
 
-    async def _return_to_queue(self) -> None:
+    async def _return_to_queue(self, *said: Remark) -> None:
         await discard(self.backend, self.key)
         self._is_discarded = True
-        await self._record((AttemptReturned(at=self._means.clock()),))
+        now = self._means.clock()
+        remarked = (Remarked(at=now, remark=each) for each in said)
+        await self._record((*remarked, AttemptReturned(at=now)))
         self._queue.let_go(self)
 
     async def _look_at(self) -> bool:
@@ -291,18 +294,10 @@ class Following:
 
     async def _end(self, result: Result) -> bool:
         """Make it final; return whether there is nothing more to wait for."""
-        if result.reason is Reason.LOST and result.started_at is None:
-            if not self._may_have_run and self.execution.attempt < MAX_ATTEMPTS:
-                await self._return_to_queue()
-                LOGGER.info("#%d goes back to the queue.", self.execution.number)
+        if result.reason is Reason.LOST:
+            result = self._say_what_ran(result)
+            if await self._goes_back(result):
                 return True
-            is_said = self._is_unreadable or result.cells_total is not None
-            if self._may_have_run and not is_said:
-                result = replace(result, message=JOURNAL_LOST)
-        if result.reason is Reason.LOST and self._is_tried_again():
-            await self._return_to_queue()
-            LOGGER.info("#%d was lost and goes back to the queue.", self.execution.number)
-            return True
         # At the same time: whoever waits for the end waits no longer for it.
         # Neither is left running beside its next try.
         harvest, checked = await asyncio.gather(
@@ -312,8 +307,7 @@ class Following:
             raise harvest
         if checked is not None:
             raise checked
-        remarks = (*harvest.remarks, *self._remark_tries())
-        remarked = (Remarked(at=result.finished_at, remark=each) for each in remarks)
+        remarked = (Remarked(at=result.finished_at, remark=each) for each in harvest.remarks)
         end = ExecutionFinished(
             at=result.finished_at,
             status=result.status,
@@ -328,9 +322,30 @@ class Following:
         await self._make_final((*self._pending, *remarked, end))
         return False
 
-    def _is_tried_again(self) -> bool:
-        execution = self.execution
-        return execution.attempt <= self.backend.lost_retries
+    def _say_what_ran(self, result: Result) -> Result:
+        """Return the result of a lost attempt, which says so if that is not known."""
+        is_said = self._is_unreadable or result.cells_total is not None
+        if result.started_at is None and self._may_have_run and not is_said:
+            return replace(result, message=JOURNAL_LOST)
+        return result
+
+    async def _goes_back(self, lost: Result) -> bool:
+        """Put it back into the queue if it may run once more; return whether it was."""
+        ours = self.execution
+        if not self._may_have_run and lost.started_at is None:
+            if ours.attempt >= MAX_ATTEMPTS:
+                return False
+            await self._return_to_queue()
+            LOGGER.info("#%d goes back to the queue.", ours.number)
+            return True
+        if ours.n_tried_again >= self.backend.lost_retries:
+            return False
+        now = await asyncio.to_thread(self._means.store.get, ours.id, include_deleted=True)
+        if now.cancel_requested:
+            return False  # Nobody wants it once more.
+        await self._return_to_queue(_tried_again(ours.attempt, lost.message))
+        LOGGER.warning("#%d was lost and is tried again: %s", ours.number, lost.message)
+        return True
 
     async def _check_key(self, result: Result) -> None:
         """Let nobody take this result for that of something else; tried again for some minutes."""
@@ -377,21 +392,18 @@ class Following:
         self._queue.look_again()
         LOGGER.info("#%d is %s.", execution.number, execution.status)
 
-    def _remark_tries(self) -> tuple[Remark, ...]:
-        """Say of what may have run before that it may have."""
-        attempt = self.execution.attempt
-        if attempt == 1 or not self.backend.lost_retries:
-            return ()
-        message = (
-            f"This was attempt {attempt}: an earlier one was lost, and some cells may have run."
-        )
-        return (Remark(kind="tried_again", message=message),)
-
     def _is_patience_over(self, error: Exception) -> bool:
         assert self._result_seen_s is not None
         is_away = isinstance(error, ObjectsAwayError)
         patience_s = AWAY_PATIENCE_S if is_away else HARVEST_PATIENCE_S
         return time.monotonic() - self._result_seen_s >= patience_s
+
+
+def _tried_again(attempt: int, why: str | None) -> Remark:
+    """Say that it ran, or may have, before it runs again."""
+    sentences = [f"Attempt {attempt} was lost and tried again: its cells may have run twice."]
+    sentences += [why] if why else []
+    return Remark(kind=TRIED_AGAIN, message=" ".join(sentences))
 
 
 def _is_transient(error: AsyncExecError | OSError) -> bool:

@@ -15,16 +15,7 @@ from typing_extensions import override
 
 from jupyter_async_exec.errors import ConflictError, NotFoundError
 from jupyter_async_exec.objects.base import ObjectStore, ObjectWriter, check_object_id
-from jupyter_async_exec.objects.local_batch import (
-    N_SYNCERS,
-    TEMPORARY_PREFIX,
-    WRITE_FLAGS,
-    Durable,
-    LocalBatch,
-    refresh,
-    translating,
-    write_all,
-)
+from jupyter_async_exec.objects.local_batch import N_SYNCERS, Durable, LocalBatch
 from jupyter_async_exec.objects.local_file import (
     CHUNK_BYTES,
     VerifiedReader,
@@ -33,6 +24,13 @@ from jupyter_async_exec.objects.local_file import (
     read_header,
     read_small,
     verify_file,
+)
+from jupyter_async_exec.objects.writing import (
+    TEMPORARY_PREFIX,
+    WRITE_FLAGS,
+    refresh,
+    translating,
+    write_all,
 )
 
 if TYPE_CHECKING:

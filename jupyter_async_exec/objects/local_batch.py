@@ -5,14 +5,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import secrets
 import stat
 import threading
 import zlib
-from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from jupyter_async_exec.errors import DiskFullError, InvalidRequestError, UnavailableError
+from jupyter_async_exec.errors import InvalidRequestError
 from jupyter_async_exec.objects.local_file import (
     CHUNK_BYTES,
     HEADER,
@@ -21,9 +19,18 @@ from jupyter_async_exec.objects.local_file import (
     plausible_size_bytes,
 )
 from jupyter_async_exec.objects.packing import Compressing, Framing, compress, shrinks_hardly
+from jupyter_async_exec.objects.writing import (
+    new_file,
+    pass_on,
+    refresh,
+    remove,
+    sync_all,
+    translating,
+    write_all,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from concurrent.futures import ThreadPoolExecutor
     from pathlib import Path
 
@@ -33,21 +40,6 @@ if TYPE_CHECKING:
 N_SYNCERS = 4
 #: Objects remembered as synced; a submission of an unchanged project waits for no disk.
 N_DURABLE = 10_000
-
-#: So much of a large file is passed on to the disk at a time.
-PORTION_BYTES = 8 * 1024 * 1024
-
-#: How files begin that are not yet objects.
-TEMPORARY_PREFIX = ".new-"
-WRITE_FLAGS = (
-    os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-)
-_NO_ROOM = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
-#: The disk failed, or the folder is gone or not ours to write.
-_BROKEN = {
-    errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.ENXIO,
-    getattr(errno, "ESTALE", errno.EIO),
-}  # fmt: skip
 
 
 class Durable:
@@ -115,7 +107,7 @@ class LocalBatch:
         if not self._has(object_id):
             compressed = compress(data)
             header = pack_header(len(data), len(compressed), zlib.crc32(compressed))
-            with _new_file(self._place(object_id)) as (descriptor, path):
+            with new_file(self._place(object_id)) as (descriptor, path):
                 write_all(descriptor, header + compressed)
             self._keep(object_id, path, len(data))
         return object_id
@@ -136,7 +128,7 @@ class LocalBatch:
         size_bytes = plausible_size_bytes(str(path))
         assert size_bytes is not None
         if self._has(object_id):
-            _remove(str(path))
+            remove(str(path))
         else:
             self._place(object_id)
             self._keep(object_id, str(path), size_bytes)
@@ -182,7 +174,7 @@ class LocalBatch:
     def discard(self) -> None:
         """Remove what has no name yet."""
         for path in self._unnamed.values():
-            _remove(path)
+            remove(path)
         self._unnamed.clear()
 
     def _sync_all(self, paths: Sequence[str]) -> None:
@@ -191,21 +183,21 @@ class LocalBatch:
         # Few futures: thousands of them would call the garbage collector.
         portions = [paths[start::N_SYNCERS] for start in range(min(N_SYNCERS, len(paths)))]
         if len(portions) > 1:
-            for _ in self._syncers.map(_sync, portions):
+            for _ in self._syncers.map(sync_all, portions):
                 pass
         else:
-            _sync(paths)
+            sync_all(paths)
 
     def _put_stream(self, source: int, limit_bytes: int) -> str:
         try:
-            with _new_file(self._directory) as (descriptor, path):
+            with new_file(self._directory) as (descriptor, path):
                 object_id, size_bytes = _pack(
                     source, descriptor, limit_bytes, is_synced=self._is_synced
                 )
         except _SourceError as failed:
             raise failed.error from None
         if self._has(object_id):
-            _remove(path)
+            remove(path)
         else:
             self._place(object_id)
             self._keep(object_id, path, size_bytes)
@@ -234,7 +226,7 @@ class LocalBatch:
                 self._sizes[object_id] = size_bytes
         if not is_first:
             # Another thread was quicker with the same bytes.
-            _remove(path)
+            remove(path)
         elif self._kept is not None:
             os.replace(path, f"{self._place_of(object_id)}/{object_id[2:]}")  # noqa: PTH105
             del self._unnamed[object_id]
@@ -256,92 +248,6 @@ class LocalBatch:
 
     def _place_of(self, object_id: str) -> str:
         return f"{self._directory}/{object_id[:2]}"
-
-
-def refresh(path: str) -> bool:
-    """Give a file the time of now, so that it is not taken for unused; whether it is there.
-
-    What is removed is renamed first, and looked at once more under its new
-    name: so either this fails, or the new time is seen.
-    """
-    try:
-        os.utime(path)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        # A disk that cannot be written: nothing is removed there either.
-        return True
-    return True
-
-
-@contextmanager
-def translating(place: str) -> Iterator[None]:
-    """Turn "no space left" and what else may be wrong with a disk into errors of ours.
-
-    Raises
-    ------
-    DiskFullError
-        There is no room.
-    UnavailableError
-        It cannot be written there now.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _NO_ROOM:
-            raise DiskFullError(
-                f"There is no room left at {place}; nothing was stored. "
-                "Free some space and try again."
-            ) from error
-        if error.errno in _BROKEN:
-            raise UnavailableError(
-                f"Nothing can be stored at {place} ({error.strerror}). "
-                "Check the disk and the folder's permissions."
-            ) from error
-        raise
-
-
-def write_all(descriptor: int, data: bytes | memoryview) -> None:
-    """Write all of `data`."""
-    view = memoryview(data)
-    while view:
-        # Not all at once: writes of 4 MiB now and then took five times as long (Linux 6.18, ext4).
-        view = view[os.write(descriptor, view[:CHUNK_BYTES]) :]
-
-
-def pass_on(descriptor: int, begin: int, end: int) -> None:
-    """Have the disk take what was written of a large file, while more of it is written.
-
-    So there is little left to wait for at its end, and no more of it is in memory than a few
-    portions: of memory that nobody has used for long, a virtual machine may first have to be
-    given some, which took up to ten times as long as writing to it (Linux 6.18 in Firecracker).
-
-    Parameters
-    ----------
-    descriptor
-        Of the file.
-    begin, end
-        Where in it the last bytes were written.
-    """
-    if begin // PORTION_BYTES != end // PORTION_BYTES and hasattr(os, "posix_fadvise"):
-        # What is not on the disk yet is sent there, and what is there leaves the memory.
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-@contextmanager
-def _new_file(place: str) -> Iterator[tuple[int, str]]:
-    """Open a temporary file; it is removed if writing it fails."""
-    path = f"{place}/{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
-    with translating(place):
-        descriptor = os.open(path, WRITE_FLAGS, 0o600)
-        try:
-            try:
-                yield descriptor, path
-            finally:
-                os.close(descriptor)
-        except BaseException:
-            _remove(path)
-            raise
 
 
 def _pack(source: int, target: int, limit_bytes: int, *, is_synced: bool) -> tuple[str, int]:
@@ -418,21 +324,3 @@ def _read_up_to(descriptor: int, size_bytes: int) -> bytes:
         pieces.append(piece)
         size_bytes -= len(piece)
     return b"".join(pieces)
-
-
-def _sync(paths: Sequence[str]) -> None:
-    """Wait until these files and folders are on the disk."""
-    for path in paths:
-        if os.name == "nt" and os.path.isdir(path):  # noqa: PTH112  # pragma: no cover
-            continue  # Windows cannot open folders.
-        # Windows syncs only what is open for writing.
-        descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _remove(path: str) -> None:
-    with suppress(OSError):
-        os.unlink(path)  # noqa: PTH108  a text, many times

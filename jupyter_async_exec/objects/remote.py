@@ -22,10 +22,10 @@ from jupyter_async_exec.errors import (
 )
 from jupyter_async_exec.objects.base import Address, ObjectStore, ObjectWriter, check_object_id
 from jupyter_async_exec.objects.local import DAMAGED, NAME, PLACE
-from jupyter_async_exec.objects.local_batch import translating
 from jupyter_async_exec.objects.local_cache import Cache
 from jupyter_async_exec.objects.local_file import HEADER, parse_header, verify_file
 from jupyter_async_exec.objects.use_marks import GOING, USED, UseMarks, key_of
+from jupyter_async_exec.objects.writing import translating
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

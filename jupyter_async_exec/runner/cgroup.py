@@ -30,6 +30,9 @@ class _Names:
 
     limit: str
     limit_with_swap: str
+    usage: str
+    #: Field of `memory.stat`: file pages that are given back when memory is short.
+    given_back: str
     peak: str
     events: str
 
@@ -37,10 +40,19 @@ class _Names:
 _V1 = _Names(
     "memory.limit_in_bytes",
     "memory.memsw.limit_in_bytes",
+    "memory.usage_in_bytes",
+    "total_inactive_file",
     "memory.max_usage_in_bytes",
     "memory.oom_control",
 )
-_V2 = _Names("memory.max", "memory.swap.max", "memory.peak", "memory.events")
+_V2 = _Names(
+    "memory.max",
+    "memory.swap.max",
+    "memory.current",
+    "inactive_file",
+    "memory.peak",
+    "memory.events",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,20 +124,40 @@ def read_limit() -> int | None:
     A container's memory, for instance.
     """
     place = _find_place()
+    return None if place is None else min((limit for _, limit in _limited(place)), default=None)
+
+
+def read_left() -> int | None:
+    """Return how many bytes this process and its neighbours may still use, `None` without limit.
+
+    What the system keeps of files and gives back when memory is short is not counted as used.
+    """
+    place = _find_place()
     if place is None:
         return None
-    limits = []
-    for folder in (place.folder, *place.folder.parents):
-        if not folder.is_relative_to(place.mount):
-            break
-        limits.append(_read_bytes(folder / place.names.limit))
-    return min((limit for limit in limits if limit is not None), default=None)
+    left = []
+    for folder, limit in _limited(place):
+        used = _read_bytes(folder / place.names.usage)
+        if used is not None:
+            given_back = _read_field(folder / "memory.stat", place.names.given_back) or 0
+            left.append(max(0, limit - max(0, used - given_back)))
+    return min(left, default=None)
 
 
 def count_kills() -> int | None:
     """Return how many of its neighbours the system has killed for memory, `None` when unknown."""
     place = _find_place()
     return None if place is None else _read_kills(place.folder / place.names.events)
+
+
+def _limited(place: _Place) -> Iterator[tuple[Path, int]]:
+    """Give the groups around this process that have a limit, with that in bytes."""
+    for folder in (place.folder, *place.folder.parents):
+        if not folder.is_relative_to(place.mount):
+            break
+        limit = _read_bytes(folder / place.names.limit)
+        if limit is not None:
+            yield folder, limit
 
 
 def _candidates() -> Iterator[tuple[Path, _Names]]:
@@ -164,10 +196,14 @@ def _find_place() -> _Place | None:
 
 
 def _read_kills(path: Path) -> int | None:
+    return _read_field(path, "oom_kill")
+
+
+def _read_field(path: Path, wanted: str) -> int | None:
     with contextlib.suppress(OSError, ValueError):
         for line in path.read_text().splitlines():
             name, _, value = line.partition(" ")
-            if name == "oom_kill":
+            if name == wanted:
                 return int(value)
     return None
 

@@ -148,7 +148,8 @@ class Conversation:
                 ask_again = now + 0.03
         self.is_ipython = info.get("implementation") == "ipython"
         if self.is_ipython:
-            self._ask(LIFT_MARK)
+            # With it the threads are counted that are there before any cell.
+            self.set_unseen("", user_expressions={**_COUNT_THREADS, "lifted": LIFT_MARK})
         return info
 
     def move_in(self, folder: str, variables: Mapping[str, str], timeout_s: float) -> None:
@@ -171,7 +172,8 @@ class Conversation:
             It could not, or not in time: it cannot be used.
         """
         self.is_ipython = True
-        request = self._ask(_MOVE_IN.format(folder=folder, variables=dict(variables)))
+        code = _MOVE_IN.format(folder=folder, variables=dict(variables))
+        request = self.set_unseen(code, user_expressions=_COUNT_THREADS)
         deadline = time.monotonic() + timeout_s
         while not self.is_done(request):
             if time.monotonic() >= deadline:
@@ -210,20 +212,18 @@ class Conversation:
         self._last_request = self._request(code, cell_index, user_expressions=asks, **options)
         return self._last_request
 
-    def set_unseen(self, code: str) -> Request:
+    def set_unseen(self, code: str, **options: Any) -> Request:
         """Send code that neither the kernel's history nor anybody who listens hears of."""
-        return self._request(code, None, silent=True, store_history=False)
+        return self._request(code, None, silent=True, store_history=False, **options)
 
     def ask(self, user_expressions: Mapping[str, str]) -> JSONObject:
         """Ask IPython between cells; return its reply, empty when none came in time."""
-        question = self._request(
-            "", None, silent=True, store_history=False, user_expressions=dict(user_expressions)
-        )
+        question = self.set_unseen("", user_expressions=dict(user_expressions))
         deadline = time.monotonic() + _DRAIN_LONGEST_S
         while not self.is_done(question) and time.monotonic() < deadline:
-            if self.kernel.exit_code is not None:
-                break
             self.pump(_DRAIN_UNKNOWN_S)
+            if self.kernel.exit_code is not None:
+                break  # `exit()` in the last cell
         return question.reply or {}
 
     def is_done(self, request: Request) -> bool:
@@ -250,7 +250,7 @@ class Conversation:
         (ipykernel 7.4), and then what the kernel still has to write is lost.
         """
         if self.is_ipython:
-            self._ask(_LEAVE)
+            self.set_unseen("", user_expressions={"left": _LEAVE})
         else:
             self.insist()
 
@@ -261,12 +261,6 @@ class Conversation:
     def close(self) -> None:
         """Drop the connection."""
         self._wire.close()
-
-    def _ask(self, code: str = "") -> Request:
-        """Have IPython do something of ours, unseen by the notebook and its history."""
-        return self._request(
-            code, None, silent=True, store_history=False, user_expressions=_COUNT_THREADS
-        )
 
     def _request(self, code: str, cell_index: int | None, **options: Any) -> Request:
         content = ask_to_execute(code, **options)
@@ -353,14 +347,9 @@ class Conversation:
     def _count_threads(self) -> int | None:
         """Ask how many threads the kernel has; `None` when it does not say."""
         heard = self.heard
-        question = self._ask()
-        deadline = time.monotonic() + _DRAIN_LONGEST_S
-        while not self.is_done(question) and time.monotonic() < deadline:
-            self.pump(_DRAIN_UNKNOWN_S)
-            if self.kernel.exit_code is not None:
-                break  # `exit()` in the last cell
+        reply = self.ask(_COUNT_THREADS)
         self.heard = heard
-        return _threads_in(question.reply or {})
+        return _threads_in(reply)
 
     def _take_reply(self, message: Message) -> None:
         message.content = self._redactor.clean(message.content)

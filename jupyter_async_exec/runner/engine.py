@@ -22,6 +22,7 @@ from jupyter_async_exec.errors import (
     UnavailableError,
 )
 from jupyter_async_exec.runner import files, stopping
+from jupyter_async_exec.runner.end_requests import name_of_signal
 from jupyter_async_exec.runner.endings import Ending, KernelDiedError, StoppedError, fail
 from jupyter_async_exec.runner.json_text import load_json
 from jupyter_async_exec.runner.kernel import KernelProcess, StartProcess, start_process
@@ -34,7 +35,6 @@ from jupyter_async_exec.runner.result import (
     Result,
     describe_machine,
     error_to_json,
-    name_of_signal,
     write_result,
 )
 from jupyter_async_exec.runner.vault import read_secrets

@@ -23,8 +23,10 @@ RESULT = "result.json"
 RUNNER_LOG = "runner.log"
 #: What the notebook records with `log_metric`, one JSON object per line.
 METRICS = "metrics.jsonl"
-#: Its existence asks for the end.
+#: Its existence asks for the end, in the name of a person.
 CANCEL = "cancel"
+#: The same because of a signal; holds which.
+SIGNAL = "signal"
 #: Process id and start time of the supervisor, later how the engine ended.
 SUPERVISOR = "supervisor.json"
 #: Of the private folder for a kernel's sockets, outside the attempt's directory.
@@ -111,8 +113,3 @@ def read_bounded(path: Path, *, limit_bytes: int) -> bytes | None:
         os.close(descriptor)
     # None of our files is empty.
     return None if not content or len(content) > limit_bytes else content
-
-
-def request_cancel(directory: Path) -> None:
-    """Ask the runner of this attempt to end; asking twice is asking once."""
-    (directory / CANCEL).touch(mode=0o600)

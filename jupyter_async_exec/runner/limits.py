@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from jupyter_async_exec.core.execution import Reason, Status
-from jupyter_async_exec.runner import files, system
+from jupyter_async_exec.core.execution import Reason
+from jupyter_async_exec.runner import system
 from jupyter_async_exec.runner.cgroup import MemoryGroup, make_group
+from jupyter_async_exec.runner.end_requests import find_request, is_requested
 from jupyter_async_exec.runner.endings import Ending, StoppedError, fail
 from jupyter_async_exec.runner.memory import Family
 
@@ -56,7 +57,7 @@ class Watch:
         cookie: str | None = None,
         first_measure_s: float = _MEASURE_UNLIMITED_S,
     ) -> None:
-        self._cancel = directory / files.CANCEL
+        self._directory = directory
         self._limits = limits
         self._cell_time_s = cell_time_s
         self._adopter = adopter
@@ -72,12 +73,13 @@ class Watch:
     @property
     def is_cancelled(self) -> bool:
         """Whether somebody asked for the end."""
-        return self._cancel.exists()
+        return is_requested(self._directory)
 
     def check_cancel(self) -> None:
         """Raise when somebody asked for the end."""
-        if self.is_cancelled:
-            raise StoppedError(Ending(status=Status.CANCELLED, message="Cancelled."))
+        ending = find_request(self._directory)
+        if ending is not None:
+            raise StoppedError(ending)
 
     def take_kernel(self, pid: int) -> None:
         """Look after this kernel from now on, in a control group of its own if it has a limit."""

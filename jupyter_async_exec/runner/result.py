@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from jupyter_async_exec.core.clock import format_at, parse_at, utc_now
 from jupyter_async_exec.core.execution import CellError, Reason, Status
 from jupyter_async_exec.runner import files
+from jupyter_async_exec.runner.end_requests import find_request, name_of_signal
 from jupyter_async_exec.runner.journal import iterate_journal
 from jupyter_async_exec.runner.json_text import encode_json, load_json
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.runner.endings import Ending
 
 LARGEST_RESULT_BYTES = 4 * 1024 * 1024
 #: So that a result never comes near its limit.
@@ -121,7 +123,7 @@ def conclude_lost(directory: Path) -> Result:
 
     `started_at` is `None` when the journal proves that no cell was sent to the
     kernel. An end that the journal holds but the result file does not is that
-    end. When somebody had asked for the end, it is `cancelled`. Everything else is
+    end. When somebody had cancelled it, it is `cancelled`. Everything else is
     `failed`: `out_of_memory` when the system's counter of such kills grew and the
     signal fits, else `lost`.
     """
@@ -129,7 +131,7 @@ def conclude_lost(directory: Path) -> Result:
         iterate_journal(directory / files.JOURNAL, outputs=False),
         evidence=read_evidence(directory),
         attempt=_attempt(directory),
-        is_cancelled=(directory / files.CANCEL).exists(),
+        asked=find_request(directory),
     )
 
 
@@ -148,7 +150,7 @@ def conclude(
     *,
     evidence: JSONObject,
     attempt: int,
-    is_cancelled: bool = False,
+    asked: Ending | None = None,
 ) -> Result:
     """Return the end that journal and evidence prove; see `conclude_lost`."""
     finished: Result | None = None
@@ -180,9 +182,9 @@ def conclude(
     reason, message = _explain(evidence, running=running, started=started_at is not None)
     return Result(
         attempt=attempt,
-        status=Status.CANCELLED if is_cancelled else Status.FAILED,
-        reason=None if is_cancelled else reason,
-        message=f"Cancelled. {message}" if is_cancelled else message,
+        status=Status.FAILED if asked is None else asked.status,
+        reason=reason if asked is None or asked.reason is not None else None,
+        message=message if asked is None else f"{asked.message} {message}",
         started_at=started_at,
         finished_at=last_at or utc_now(),
         cells_total=cells_total,
@@ -210,14 +212,6 @@ def _explain(evidence: JSONObject, *, running: int | None, started: bool) -> tup
     if running is not None:
         return reason, f"{how} while cell {running + 1} was running."
     return reason, f"{how} {'between cells' if started else 'before the first cell'}."
-
-
-def name_of_signal(number: int) -> str:
-    """Return ``SIGKILL (signal 9)`` for 9."""
-    try:
-        return f"{signal.Signals(number).name} (signal {number})"
-    except ValueError:
-        return f"signal {number}"
 
 
 def _finished(record: JSONObject, *, attempt: int) -> Result:

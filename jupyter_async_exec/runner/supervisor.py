@@ -33,6 +33,12 @@ from jupyter_async_exec.runner import files, system
 from jupyter_async_exec.runner.becoming import Become
 from jupyter_async_exec.runner.bell import Bell
 from jupyter_async_exec.runner.cgroup import remove_group
+from jupyter_async_exec.runner.end_requests import (
+    describe_signal,
+    is_requested,
+    name_of_signal,
+    note_signal,
+)
 from jupyter_async_exec.runner.json_text import encode_json
 from jupyter_async_exec.runner.kernel import StartProcess, start_process
 from jupyter_async_exec.runner.lock import take_lock
@@ -180,7 +186,8 @@ class _Supervisor:
 
         def run() -> int:
             system.die_with_parent(parent)
-            signal.signal(signal.SIGTERM, lambda *_: _ask_to_end(self._directory))
+            which = name_of_signal(signal.SIGTERM)
+            signal.signal(signal.SIGTERM, lambda *_: _ask_to_end(self._directory, which))
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             try:
@@ -198,7 +205,7 @@ class _Supervisor:
         while True:
             received = signal.sigtimedwait(_SIGNALS, _TICK_S)
             if received is not None and received.si_signo != signal.SIGCHLD:
-                _ask_to_end(self._directory)
+                _ask_to_end(self._directory, describe_signal(received))
                 if not self._has_task:
                     os.kill(engine, signal.SIGKILL)
             while (ended := _reap()) is not None:
@@ -223,7 +230,7 @@ class _Supervisor:
             return
         if self._result_at is None and (self._directory / files.RESULT).exists():
             self._result_at = now
-        if self._cancelled_at is None and (self._directory / files.CANCEL).exists():
+        if self._cancelled_at is None and is_requested(self._directory):
             self._cancelled_at = now
         if self._result_at is not None:
             is_late = now - self._result_at > _RESULT_DEADLINE_S
@@ -325,8 +332,9 @@ def _be_nice(nice: int) -> None:
 def _guard(supervisor: int, directory: Path) -> None:
     """Sleep until the supervisor is gone, however; a signal to us is meant for the attempt."""
     while True:
-        if signal.sigwait(_SIGNALS) != signal.SIGCHLD:
-            _ask_to_end(directory)
+        received = signal.sigwaitinfo(_SIGNALS)
+        if received.si_signo != signal.SIGCHLD:
+            _ask_to_end(directory, describe_signal(received))
             continue
         while (ended := _reap()) is not None:
             if ended[0] == supervisor:
@@ -370,10 +378,10 @@ def _kill_until_none(find: Callable[[], set[Process]]) -> None:
         before = left
 
 
-def _ask_to_end(directory: Path) -> None:
-    """Cancel the attempt; what has no task yet is none, and must not be one that is cancelled."""
+def _ask_to_end(directory: Path, which: str) -> None:
+    """End the attempt for a signal; what has no task yet is none, and nothing to be ended."""
     if (directory / files.TASK).exists():
-        files.request_cancel(directory)
+        note_signal(directory, which)
 
 
 def _identify_self() -> Process:

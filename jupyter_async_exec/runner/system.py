@@ -129,7 +129,15 @@ def total_memory() -> int:
 
 
 def available_memory() -> int:
-    """Return the bytes that can be had without swapping; a lot where that is unknown."""
+    """Return the bytes that can be had without swapping; a lot where that is unknown.
+
+    On the machine, or of what is left for its part we are in.
+    """
+    left = cgroup.read_left()
+    return min(_available_on_machine(), sys.maxsize if left is None else left)
+
+
+def _available_on_machine() -> int:
     try:
         for line in Path("/proc/meminfo").read_text().splitlines():
             name, _, value = line.partition(":")

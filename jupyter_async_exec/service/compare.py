@@ -17,6 +17,7 @@ from jupyter_async_exec.core.differences import (
     sentence_part,
 )
 from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.core.patches import patch_label
 from jupyter_async_exec.errors import AsyncExecError, InvalidRequestError, NotFoundError
 from jupyter_async_exec.service.metrics import series_to_json
 from jupyter_async_exec.service.source_differ import SourceDiffer
@@ -97,7 +98,7 @@ class Comparer:
                 _check_number([*found, *page.executions])
         each_once = list({execution.id: execution for execution in found}.values())
         if not each_once:
-            raise InvalidRequestError("Name the executions to compare, such as ids=3,7-12.")
+            raise InvalidRequestError("Name the executions to compare, such as 3,7-12.")
         _check_number(each_once)
         return each_once
 
@@ -218,7 +219,7 @@ class Comparer:
         return facts
 
     def _commits(self, executions: Sequence[Execution]) -> list[dict[str, JSONValue]]:
-        """Return what git had checked out, and whether files differed from that."""
+        """Return what git had checked out, and how files differed from that."""
         singles = [each for each in executions if each.sweep_id is None]
         if len(singles) > MOST_COMMITS:
             return []
@@ -358,8 +359,9 @@ def _row(execution: Execution, defaults: Mapping[str, JSONValue]) -> JSONObject:
 def _commit(git: Any) -> dict[str, JSONValue]:
     if not git:
         return {}
-    commit = git["commit"][:COMMIT_LETTERS]
-    return {"commit": f"{commit}, with changes" if git["dirty"] else commit}
+    patch = git.get("diff", "")
+    changes = patch_label(patch) if patch else "not recorded" if git["dirty"] else "none"
+    return {"commit": git["commit"][:COMMIT_LETTERS], "uncommitted changes": changes}
 
 
 def _differing(rows: Sequence[Mapping[str, JSONValue]]) -> list[str]:

@@ -51,7 +51,13 @@ class Overview(ABC):
         return chosen if isinstance(chosen, int) and chosen >= 1 else self._default_slots
 
     async def set_slots(self, slots: int) -> None:
-        """Change how many executions may run at once; running ones are not disturbed."""
+        """Change how many executions may run at once; running ones are not disturbed.
+
+        Raises
+        ------
+        InvalidRequestError
+            `slots` is below 1.
+        """
         if slots < 1:
             raise InvalidRequestError(f"There must be at least one slot, not {slots}.")
         await asyncio.to_thread(self._store.settings.put, SLOTS_SETTING, int(slots))
@@ -116,7 +122,13 @@ class Overview(ABC):
 
 
 def check_path(path: str) -> None:
-    """Refuse a path that no file system could hold."""
+    """Refuse a path that no file system could hold.
+
+    Raises
+    ------
+    InvalidRequestError
+        It is such a path.
+    """
     try:
         n_bytes = len(path.encode())
         longest_bytes = max(len(part.encode()) for part in path.split("/"))

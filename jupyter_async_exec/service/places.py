@@ -47,10 +47,14 @@ class Reasons:
         name = execution.backend
         if name not in self.full:
             return NOT_CONFIGURED
-        needed = execution.resources
-        if self.full[name] is not None or not needed:
+        needed, kernel_name = execution.resources, execution.kernel_name
+        if self.full[name] is not None:
             return self.full[name] or _TURN
-        rooms = self.healths[name].rooms
+        rooms = self.healths.get(name, Health()).rooms
+        if rooms and not any(room.takes(kernel_name) for room in rooms):
+            return f"Waits for a free slot where the kernel {kernel_name[:100]!r} is installed."
+        if not needed:
+            return _TURN
         if rooms and not any(fits(needed, room.resources) for room in rooms):
             return f"Waits for {_lack(name, needed, rooms)}."
         return f"Waits until {describe_resources(needed)} is free."
@@ -151,7 +155,7 @@ class Places:
         health, slots = self._of(name)
         if busy >= slots > 0:
             return f"Waits for a free slot ({busy} of {slots} busy)."
-        if health.problem is not None:
+        if health.problem is not None and not slots:
             return f"Waits for {health.problem}"
         return None
 

@@ -195,7 +195,8 @@ class Reading(ABC):
     async def restore(self, ref: str, *, folder: str | None = None) -> str:
         """Write the source notebook into a new file; return its Jupyter path."""
         execution = await self.get(ref)
-        source = json.loads(await self.notebook(execution.id, version="source"))
+        content = await self.notebook(execution.id, version="source")
+        source = await asyncio.to_thread(json.loads, content)
         path = PurePosixPath(execution.notebook_path)
         if folder is None:
             parent = str(path.parent)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 FIRST_RECORD_BYTES = 64 * 1024
 #: Artifacts are handed on in pieces of this size: giving one to the network takes 1 ms.
 PIECE_BYTES = 256 * 1024
+#: Of what was submitted by an older release.
+NO_PATCH = {"diff": "", "diff_cut": False}
 #: A piece of log holds at least one whole character of UTF-8.
 LONGEST_CHARACTER_BYTES = 4
 
@@ -186,8 +188,7 @@ class ResultReader:
             },
             "kernel": provenance.get("kernel"),
             "limits": asdict(execution.limits),
-            # What was submitted by an older release has no patch.
-            "git": {"diff": "", **provenance["git"]} if provenance.get("git") else None,
+            "git": {**NO_PATCH, **provenance["git"]} if provenance.get("git") else None,
             "datums": provenance.get("datums", {}),
             "machine": self._machine(execution),
             "notes": provenance.get("notes", []),

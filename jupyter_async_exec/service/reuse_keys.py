@@ -15,7 +15,7 @@ from jupyter_async_exec.service.datums import (
     read_datums,
     tree_paths,
 )
-from jupyter_async_exec.snapshots.capture import N_LINKED_LISTED
+from jupyter_async_exec.snapshots.choice import N_LINKED_LISTED
 from jupyter_async_exec.snapshots.linked import linked_from_json
 
 if TYPE_CHECKING:

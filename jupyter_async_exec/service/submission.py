@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.core.access import NOBODY
 from jupyter_async_exec.core.clock import Clock, utc_now
-from jupyter_async_exec.core.execution import Execution, Limits, Submission, new_id
-from jupyter_async_exec.core.machines import bare
+from jupyter_async_exec.core.execution import Limits, Submission, new_id
 from jupyter_async_exec.core.parameters import coerce_parameters
 from jupyter_async_exec.core.resources import read_resources
-from jupyter_async_exec.core.secret_names import hidden_names, is_secret, missing_secrets
+from jupyter_async_exec.core.secret_names import is_secret
 from jupyter_async_exec.core.secret_parameters import take_secrets
 from jupyter_async_exec.errors import (
     InvalidParametersError,
@@ -22,7 +21,7 @@ from jupyter_async_exec.errors import (
 from jupyter_async_exec.runner.parameters import translate
 from jupyter_async_exec.service.reuse_keys import Files
 from jupyter_async_exec.service.titles import default_title
-from jupyter_async_exec.snapshots.capture import CaptureLimits, capture
+from jupyter_async_exec.snapshots.capture import capture
 from jupyter_async_exec.snapshots.linked import linked_to_json
 from jupyter_async_exec.snapshots.manifest import load_manifest
 from jupyter_async_exec.snapshots.notebook import kernel_of, normalise
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from jupyter_async_exec.service.reuse_keys import KeyMaker
     from jupyter_async_exec.service.titles import Titles
     from jupyter_async_exec.snapshots.capture import Capture
+    from jupyter_async_exec.snapshots.choice import CaptureLimits
     from jupyter_async_exec.snapshots.parameters import ParameterList
     from jupyter_async_exec.snapshots.stat_cache import StatCache
 
@@ -136,7 +136,7 @@ class Sealer:
             It cannot be run as it is.
         """
         opened, sealed = self._seal(request, notebook)
-        if request.title is None:
+        if not request.title:
             title = self._titles.of_new(
                 request.path, sealed.parameters, sealed.snapshot_id, owner=sealed.submitted_by
             )
@@ -158,13 +158,7 @@ class Sealer:
         self, request: SubmitRequest, notebook: JSONObject, *, is_kept: bool = True
     ) -> tuple[Opened, Submission]:
         opened = self.open(request, notebook)
-        declared = opened.declared
-        if request.collect is not None:
-            parameters = self._beside_collected(opened, request.collect)
-        else:
-            parameters = coerce_parameters(
-                opened.parameters, declared.parameters, typed=declared.typed
-            )
+        parameters = self.choose(opened, request.collect)
         sealed, captured = self.capture(request, opened, parameters, is_kept=is_kept)
         if request.after or request.collect is not None:
             # What it will be handed, or find, is not known yet: it is the same as nothing.
@@ -181,6 +175,19 @@ class Sealer:
             provenance={**sealed.provenance, **maker.to_json()},
         )
         return opened, sealed
+
+    def choose(self, opened: Opened, collect: Collect | None) -> dict[str, JSONValue]:
+        """Return what an execution is given, besides what it will be handed.
+
+        Raises
+        ------
+        InvalidParametersError
+            The notebook takes something else.
+        """
+        if collect is not None:
+            return self._beside_collected(opened, collect)
+        declared = opened.declared
+        return coerce_parameters(opened.parameters, declared.parameters, typed=declared.typed)
 
     def _beside_collected(self, opened: Opened, collect: Collect) -> dict[str, JSONValue]:
         """Return the parameters besides the one that takes what is collected.
@@ -216,10 +223,27 @@ class Sealer:
         InvalidRequestError, KernelMissingError, InvalidParametersError
             It cannot be run as it is.
         """
-        source = normalise(notebook)
-        kernel = self._kernel_for(source, request.kernel_name)
+        return self.open_normal(normalise(notebook), request.parameters, request.kernel_name)
+
+    def open_normal(
+        self, source: JSONObject, parameters: Mapping[str, object], kernel_name: str | None
+    ) -> Opened:
+        """Read what a notebook is and declares that is normalised already.
+
+        Raises
+        ------
+        KernelMissingError, InvalidParametersError
+            It cannot be run as it is.
+        """
+        kernel = self.kernel_for(source, kernel_name)
         declared = find_parameters(source)
-        shown, secrets = self._take_secrets(request.parameters, declared)
+        # Part the secrets from the rest, before anything is made of either.
+        shown, secrets = take_secrets(
+            parameters,
+            declared.parameters,
+            typed=declared.typed,
+            fingerprint=self._vault.fingerprint,
+        )
         return Opened(
             source=source, kernel=kernel, declared=declared, parameters=shown, secrets=secrets
         )
@@ -336,101 +360,14 @@ class Sealer:
         """Forget the secrets of an execution that was not accepted."""
         self._vault.discard(execution_id)
 
-    def reseal(
-        self,
-        parent: Execution,
-        *,
-        parameters: Mapping[str, object] | None,
-        title: str | None,
-        limits: Mapping[str, Any],
-        backend: str | None,
-        resources: Mapping[str, object] | None,
-        after: tuple[str, ...],
-        request_id: str | None,
-        submitted_by: str,
-    ) -> Submission:
-        """Use the snapshot of `parent` again; what is given replaces what it had."""
-        self.refresh(parent.snapshot_id)
-        source = self.source_of(parent.snapshot_id)
-        kernel = self._kernel_for(source, parent.kernel_name)
-        parent, handed = _without_handed(parent)
-        its = {file["object_id"] for file in handed["files"]} if handed is not None else set()
-        if self._objects.touch_all(its) != its:
-            raise NotFoundError(
-                "What it was handed is not all kept any more; collect the executions anew."
-            )
-        chosen: dict[str, JSONValue] = parent.parameters
-        secrets: dict[str, JSONValue] = {}
-        if parameters is not None:
-            declared = find_parameters(source)
-            shown, secrets = self._take_secrets(parameters, declared)
-            opened = Opened(
-                source=source, kernel=kernel, declared=declared, parameters=shown, secrets=secrets
-            )
-            if parent.collect is not None:
-                _leave_out_handed(opened.parameters, parent.collect, handed)
-                chosen = self._beside_collected(opened, parent.collect)
-            else:
-                chosen = coerce_parameters(shown, declared.parameters, typed=declared.typed)
-            translate(chosen | secrets, kernel_name=kernel.name, language=kernel.language)
-        elif missing := hidden_names(chosen):
-            raise missing_secrets(missing)
-        if title is None:
-            is_same = chosen == parent.parameters
-            title = parent.title
-            if not is_same:
-                title = self._titles.against(parent, chosen, parent.snapshot_id)
-        datum_names = parent.provenance.get("datums", {})
-        maker = self.key_maker_again(
-            parent.provenance,
-            parent.notebook_path,
-            kernel.name,
-            parent.snapshot_id,
-            datum_paths=[str(chosen.get(name)) for name in datum_names],
-        )
-        execution_id = new_id()
-        self.keep(execution_id, secrets)
-        return Submission(
-            id=execution_id,
-            request_id=request_id,
-            notebook_path=parent.notebook_path,
-            title=title,
-            parameters=chosen,
-            kernel_name=parent.kernel_name,
-            # What ran on another machine runs on this one now.
-            backend=bare(parent.backend) if backend is None else backend,
-            resources=parent.resources if resources is None else read_resources(resources),
-            snapshot_id=parent.snapshot_id,
-            parent_id=parent.id,
-            tags=parent.tags,
-            submitted_by=submitted_by or self.owner,
-            limits=replace(parent.limits, **limits),
-            # What was collected is part of no key.
-            reuse_key=None if parent.collect else maker.key(chosen, datum_names),
-            provenance={
-                **parent.provenance,
-                **maker.to_json(),
-                **maker.datums_to_json(chosen, datum_names),
-            },
-            after=after,
-            # The same again if it was handed anything; else it waits like its parent.
-            collect=parent.collect,
-            handed=handed,
-            created_at=self._clock(),
-        )
+    def kernel_for(self, source: JSONObject, wanted: str | None) -> KernelInfo:
+        """Return the kernel that `wanted`, or else the notebook, names.
 
-    def _take_secrets(
-        self, parameters: Mapping[str, object], declared: ParameterList
-    ) -> tuple[dict[str, object], dict[str, JSONValue]]:
-        """Part the secrets from the rest, before anything is made of either."""
-        return take_secrets(
-            parameters,
-            declared.parameters,
-            typed=declared.typed,
-            fingerprint=self._vault.fingerprint,
-        )
-
-    def _kernel_for(self, source: JSONObject, wanted: str | None) -> KernelInfo:
+        Raises
+        ------
+        KernelMissingError
+            It is not installed here.
+        """
         installed = self._kernels.find()
         name = wanted or kernel_of(source)[0] or self._kernels.default_name()
         kernel = installed.get(name)
@@ -456,6 +393,7 @@ class Sealer:
                 "branch": git.branch,
                 "dirty": git.dirty,
                 "diff": git.diff,
+                "diff_cut": git.is_diff_cut,
             }
             if git
             else None,
@@ -466,25 +404,6 @@ class Sealer:
             },
             "notes": list(captured.notes),
         }
-
-
-def _without_handed(parent: Execution) -> tuple[Execution, JSONObject | None]:
-    """Part what an execution was handed from what was chosen for it."""
-    provenance = dict(parent.provenance)
-    handed = provenance.pop("handed", None)
-    if parent.collect is None or handed is None:
-        return parent, None
-    parameters = dict(parent.parameters)
-    parameters.pop(parent.collect.parameter, None)
-    return replace(parent, parameters=parameters, provenance=provenance), handed
-
-
-def _leave_out_handed(
-    parameters: dict[str, object], collect: Collect, handed: JSONObject | None
-) -> None:
-    """Let the value that was handed over stand for itself; refuse another."""
-    if handed is not None and parameters.get(collect.parameter) == handed["value"]:
-        del parameters[collect.parameter]
 
 
 def _not_yours(name: str) -> InvalidParametersError:

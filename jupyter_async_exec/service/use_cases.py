@@ -30,12 +30,13 @@ from jupyter_async_exec.service.overview import Overview, check_path
 from jupyter_async_exec.service.places import Places
 from jupyter_async_exec.service.presets import Presets
 from jupyter_async_exec.service.reading import Reading
+from jupyter_async_exec.service.rerun_submission import RerunSealer
 from jupyter_async_exec.service.results import ResultReader
 from jupyter_async_exec.service.submission import Sealer
 from jupyter_async_exec.service.sweep_submission import SweepSealer
 from jupyter_async_exec.service.sweeps import SweepService
 from jupyter_async_exec.service.titles import Titles
-from jupyter_async_exec.snapshots.capture import CaptureLimits
+from jupyter_async_exec.snapshots.choice import CaptureLimits
 from jupyter_async_exec.snapshots.notebook import normalise
 from jupyter_async_exec.snapshots.parameters import ParameterList, find_parameters
 
@@ -126,6 +127,7 @@ class ExecutionService(Reading, Overview):
         self._goals = Goals(store)
         #: What executions wait for, and are handed.
         self.fan_in = FanIn(store, objects, self._results)
+        titles = Titles(store, objects, is_shared=is_shared)
         self._sealer = Sealer(
             objects=objects,
             kernels=kernels,
@@ -134,11 +136,12 @@ class ExecutionService(Reading, Overview):
             default_limits=default_limits,
             vault=Vault(data_dir / SECRETS),
             environments=self.environments,
-            titles=Titles(store, objects, is_shared=is_shared),
+            titles=titles,
             owner=owner,
             stat_cache=stat_cache,
             clock=clock,
         )
+        self._rerun_sealer = RerunSealer(self._sealer, objects=objects, titles=titles, clock=clock)
         sweep_sealer = SweepSealer(self._sealer, clock=clock)
         #: The use cases of presets.
         self.presets = Presets(store.presets, self.parameters, clock=clock)
@@ -277,7 +280,7 @@ class ExecutionService(Reading, Overview):
             )
         return await self._accept(
             request_id,
-            lambda: self._sealer.reseal(
+            lambda: self._rerun_sealer.seal(
                 parent,
                 parameters=parameters,
                 title=title,

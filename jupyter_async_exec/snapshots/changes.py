@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 FILE_BYTES = 1_000_000
 
 
-def changes_since_commit(tree: Tree, state: GitState, found: FoundFiles, notes: Notes) -> str:
-    """Return a patch from the commit to the files beside a notebook.
+def with_changes(tree: Tree, state: GitState, found: FoundFiles, notes: Notes) -> GitState:
+    """Return where a work tree stands with a patch from the commit to the files beside a notebook.
 
     Only of what may be captured, or is missing; never of files that hold
     secrets. Notebooks are left out: they are compared cell by cell, and
@@ -35,7 +36,7 @@ def changes_since_commit(tree: Tree, state: GitState, found: FoundFiles, notes: 
         Gets a sentence if not all could be kept.
     """
     if tree.git_top is None or not state.changed:
-        return ""
+        return state
     above = relative_path(tree.root, tree.git_top)
     prefix = f"{above}/" if above else ""
     below = [path.removeprefix(prefix) for path in state.changed if path.startswith(prefix)]
@@ -45,10 +46,13 @@ def changes_since_commit(tree: Tree, state: GitState, found: FoundFiles, notes: 
     diff, is_whole = diff_to_commit(tree.root, small) if small else ("", True)
     if not is_whole:
         notes.say("What changed since the commit is not all kept, because it is too much.")
-    return diff
+    return replace(state, diff=diff, is_diff_cut=not is_whole)
 
 
 def _is_told(path: str, sizes: dict[str, int], tree: Tree) -> bool:
     if path in sizes:
         return sizes[path] <= FILE_BYTES
-    return not is_secret_file(path) and not (tree.root / path).exists()
+    if is_secret_file(path) or (tree.root / path).exists():
+        return False
+    # What was there belonged to the tree only if nothing ignores it.
+    return not tree.ignores(path)

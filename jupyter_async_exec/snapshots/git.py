@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import threading
 from dataclasses import dataclass
@@ -45,6 +47,8 @@ class GitState:
     changed: tuple[str, ...] = ()
     #: How those that are captured differ, as a patch; see `changes.py`.
     diff: str = ""
+    #: Whether that is only the beginning.
+    is_diff_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +139,6 @@ def diff_to_commit(folder: Path, paths: Sequence[str]) -> tuple[str, bool]:
     if command is None or not paths:
         return "", command is not None
     arguments = [
-        *_without_filters(command, folder),
         "diff",
         "--no-color",
         "--no-ext-diff",
@@ -151,13 +154,15 @@ def diff_to_commit(folder: Path, paths: Sequence[str]) -> tuple[str, bool]:
         *(f":(literal){path}" for path in paths[:N_DIFFED]),
     ]
     try:
-        data = _beginning(command, folder, arguments, DIFF_BYTES + 1)
+        filters = _without_filters(command, folder)
+        data = _beginning(command, folder, [*filters, *arguments], DIFF_BYTES + 1)
     except (subprocess.SubprocessError, OSError):
         return "", False
     is_whole = len(data) <= DIFF_BYTES and len(paths) <= N_DIFFED
     if len(data) > DIFF_BYTES:
         data = data[: data.rfind(b"\n", 0, DIFF_BYTES) + 1]
-    return data.decode("utf-8", "replace"), is_whole
+    # Git takes a file for text whose first NUL comes late; not every database takes one at all.
+    return data.decode("utf-8", "replace").replace("\0", "\ufffd"), is_whole
 
 
 def _without_filters(command: str, folder: Path) -> list[str]:
@@ -185,7 +190,14 @@ def _without_filters(command: str, folder: Path) -> list[str]:
 def _environment() -> dict[str, str]:
     # Variables such as GIT_DIR would lead to another repository.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    return environment | {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    return environment | {
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        # What a partial clone lacks is not fetched: that goes through programs, and the network.
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_ALLOW_PROTOCOL": "",
+        "LC_ALL": "C",
+    }
 
 
 def _run(command: str, folder: Path, arguments: list[str]) -> bytes:
@@ -210,19 +222,28 @@ def _beginning(command: str, folder: Path, arguments: list[str], limit_bytes: in
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        # So that whom it started ends with it, as where `git` is a script around another.
+        start_new_session=True,
     ) as process:
         assert process.stdout is not None
-        timer = threading.Timer(DIFF_TIMEOUT_S, process.kill)
+        timer = threading.Timer(DIFF_TIMEOUT_S, _kill_group, [process])
         timer.start()
         try:
             data = process.stdout.read(limit_bytes)
             if len(data) == limit_bytes:
-                process.kill()
+                _kill_group(process)
             elif process.wait(TIMEOUT_S):
                 raise subprocess.CalledProcessError(process.returncode, process.args)
         finally:
             timer.cancel()
     return data
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    # Once waited for, its id may be that of another.
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _read_state(output: bytes) -> GitState | None:

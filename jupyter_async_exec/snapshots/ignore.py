@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 GITIGNORE = ".gitignore"
 OWN_IGNORE = ".asyncexecignore"
+IGNORE_FILES = (GITIGNORE, OWN_IGNORE)
 IGNORE_FILE_BYTES = 1_000_000
 #: No path is longer.
 LINE_CHARACTERS = 4_096
@@ -129,7 +130,7 @@ class IgnoreRules:
 
     def above(self, folder: Path, prefix: str) -> IgnoreRules:
         """Return the rules with those of `folder`, from where the tree root is at `prefix`."""
-        names = {name for name in (GITIGNORE, OWN_IGNORE) if (folder / name).is_file()}
+        names = {name for name in IGNORE_FILES if (folder / name).is_file()}
         return self._with(folder, names, n_cut=0, prefix=f"{prefix}/")
 
     def with_exclude_file(self, path: Path, prefix: str) -> IgnoreRules:

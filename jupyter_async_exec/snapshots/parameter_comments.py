@@ -15,11 +15,18 @@ refuse a value.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from jupyter_async_exec.core.parameter_rules import ValueRule
+from jupyter_async_exec.core.parameters import Parameter, ParameterType, coerce_parameters
+from jupyter_async_exec.errors import InvalidParametersError
+
+if TYPE_CHECKING:
+    from jupyter_async_exec.core.json_types import JSONValue
 
 #: A comment longer than this is prose.
 LONGEST_COMMENT = 2_000
@@ -44,10 +51,13 @@ _TURNED = re.compile(rf"(?P<number>{_NUMBER})\s*(?P<sign><=?|>=?)\s*(?P<name>[^\
 _PIECES = re.compile(r"[;,()]")
 #: What stands for the parameter, besides its own name.
 _ITSELF = "x"
+#: Types that numbers, and those that choices, can be said of.
+_BOUNDED = {ParameterType.INT, ParameterType.FLOAT, ParameterType.NONE, ParameterType.ANY}
+_CHOSEN = _BOUNDED | {ParameterType.STR}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CommentRule:
+class _CommentRule:
     """What a comment says of a parameter's values."""
 
     #: As written; one in quotes is a text whatever it looks like.
@@ -57,10 +67,24 @@ class CommentRule:
     is_path: bool = False
 
 
-def read_comment(comment: str, name: str) -> CommentRule:
+def with_comment_rules(parameter: Parameter) -> Parameter:
+    """Add the choices or the range that the comment tells; an annotation's own win."""
+    said = _read_comment(parameter.comment, parameter.name)
+    if said.is_path and parameter.type is ParameterType.STR:
+        parameter = replace(parameter, is_path=True)
+    if parameter.rule is not None:
+        return parameter
+    if said.choices and parameter.type in _CHOSEN:
+        return _with_choices(parameter, said.choices)
+    if said.bounds is not None and parameter.type in _BOUNDED:
+        return replace(parameter, rule=said.bounds)
+    return parameter
+
+
+def _read_comment(comment: str, name: str) -> _CommentRule:
     """Return what the comment behind the parameter `name` says of its values."""
     if len(comment) > LONGEST_COMMENT:
-        return CommentRule()
+        return _CommentRule()
     choices: tuple[str, ...] = ()
     if found := _CHOICES.search(comment):
         choices = tuple(dict.fromkeys(_split(found["list"])))
@@ -74,11 +98,45 @@ def read_comment(comment: str, name: str) -> CommentRule:
         bounds = _with_piece(bounds, text, name)
         is_path = is_path or text.lower() == "path"
     is_said = bounds != ValueRule() and bounds.is_sensible
-    return CommentRule(
+    return _CommentRule(
         choices=choices if len(choices) <= MAX_CHOICES else (),
         bounds=bounds if is_said else None,
         is_path=is_path,
     )
+
+
+def _with_choices(parameter: Parameter, written: tuple[str, ...]) -> Parameter:
+    """Read choices in the parameter's type; were one of another type, they are only words."""
+    nullable = parameter.nullable or "None" in written
+    plain = replace(parameter, rule=None, nullable=nullable)
+    choices: list[JSONValue] = []
+    for item in written:
+        if item == "None":
+            continue
+        quoted = _choice_in_quotes(item)
+        value = _json_or_text(item) if quoted is None else quoted
+        if quoted is None and parameter.type is ParameterType.STR:
+            value = item
+        try:
+            choices.append(coerce_parameters({plain.name: value}, [plain], typed=True)[plain.name])
+        except InvalidParametersError:
+            return parameter
+    return replace(plain, rule=ValueRule(choices=tuple(choices))) if choices else parameter
+
+
+def _choice_in_quotes(item: str) -> str | None:
+    is_quoted = len(item) > 1 and item[0] == item[-1] and item[0] in "\"'"
+    return item[1:-1] if is_quoted else None
+
+
+def _json_or_text(item: str) -> JSONValue:
+    if item in {"True", "False"}:
+        return item == "True"
+    try:
+        value: JSONValue = json.loads(item)
+    except (ValueError, RecursionError):
+        return item
+    return value
 
 
 def _with_piece(bounds: ValueRule, piece: str, name: str) -> ValueRule:

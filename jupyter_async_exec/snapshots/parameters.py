@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ast
 import io
-import json
-import math
 import re
 import tokenize
 from collections.abc import Mapping
@@ -13,23 +11,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.core.parameter_rules import ValueRule
-from jupyter_async_exec.core.parameters import (
-    DEPTH,
-    INTEGER_BITS,
-    Parameter,
-    ParameterType,
-    coerce_parameters,
-    is_parameter_name,
-)
-from jupyter_async_exec.errors import InvalidParametersError
-from jupyter_async_exec.snapshots.annotations import TYPE_NAMES, path_class, read_annotation
+from jupyter_async_exec.core.parameters import Parameter, ParameterType, is_parameter_name
+from jupyter_async_exec.snapshots.annotations import read_annotation
 from jupyter_async_exec.snapshots.notebook import kernel_of
-from jupyter_async_exec.snapshots.parameter_comments import read_comment
+from jupyter_async_exec.snapshots.parameter_comments import with_comment_rules
+from jupyter_async_exec.snapshots.parameter_defaults import valued
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from jupyter_async_exec.core.json_types import JSONValue
 
 TAG = "parameters"
 #: Source larger than this is no list of parameters.
@@ -69,10 +58,6 @@ class ParameterList:
         return frozenset(
             each.name for each in self.parameters if self.typed and each.type not in unknown
         )
-
-
-class _NotLiteralError(Exception):
-    """A default has to be computed."""
 
 
 def find_parameters(notebook: Mapping[str, Any]) -> ParameterList:
@@ -196,17 +181,17 @@ def _declared(statement: ast.stmt, source: str, comment: str) -> Iterator[Parame
     match statement:
         case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=None):
             bare = Parameter(name=name, required=True, comment=comment)
-            yield _with_comment_rules(_with_annotation(bare, annotation))
+            yield with_comment_rules(_with_annotation(bare, annotation))
         case ast.AnnAssign(
             target=ast.Name(id=name), annotation=annotation, value=ast.expr() as value
         ):
-            valued = _valued(name, value, source, comment)
-            yield _with_comment_rules(_with_annotation(valued, annotation))
+            plain = valued(name, value, source, comment)
+            yield with_comment_rules(_with_annotation(plain, annotation))
         case ast.Assign(targets=targets, value=value):
             for target in targets:
                 for name, part in _pairs(target, value):
-                    valued = _with_type_comment(_valued(name, part, source, comment))
-                    yield _with_comment_rules(valued)
+                    plain = valued(name, part, source, comment)
+                    yield with_comment_rules(_with_type_comment(plain))
         case _:
             return
 
@@ -225,116 +210,6 @@ def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
                     yield name_node.id, parts[index] if matched else value
         case _:
             return
-
-
-def _valued(name: str, value: ast.expr, source: str, comment: str) -> Parameter:
-    text = _source_text(value, source)
-    constructor, path = _path_of(value, DEPTH)
-    if constructor is not None:
-        return Parameter(
-            name=name,
-            type=ParameterType.STR,
-            default=path,
-            computed=path is None,
-            default_source=text,
-            comment=comment,
-            is_path=True,
-            constructor=constructor,
-        )
-    try:
-        default = _literal(value, DEPTH)
-    except _NotLiteralError:
-        return Parameter(name=name, computed=True, default_source=text, comment=comment)
-    kind = _type_of(default)
-    return Parameter(
-        name=name,
-        type=kind,
-        default=default,
-        default_source=text,
-        comment=comment,
-        nullable=default is None,
-    )
-
-
-def _path_of(value: ast.expr, depth: int) -> tuple[str | None, str | None]:
-    """Return the class that makes a path (`Path`), and the path's text unless it is computed."""
-    match value:
-        case ast.Call(func=func, args=[ast.Constant(value=str(text))], keywords=[]) if (
-            found := path_class(func)
-        ):
-            is_plain = isinstance(_constant_or_none(text), str)
-            return found, text if is_plain else None
-        case ast.Call(func=ast.Attribute(value=made_of, attr="home" | "cwd")):
-            return path_class(made_of), None
-        case ast.Call(func=func):
-            return path_class(func), None
-        case ast.BinOp(left=left, op=ast.Div()) if depth:
-            return _path_of(left, depth - 1)[0], None
-        case _:
-            return None, None
-
-
-def _constant_or_none(value: object) -> JSONValue:
-    try:
-        return _constant(value)
-    except _NotLiteralError:
-        return None
-
-
-def _source_text(value: ast.expr, source: str) -> str | None:
-    if isinstance(value, ast.Name) and value.id == "__magic__":
-        # Its place in the source is taken by an IPython magic.
-        return source.split("\n")[value.lineno - 1].partition("=")[2].strip()
-    return ast.get_source_segment(source, value)
-
-
-def _literal(node: ast.expr, depth: int) -> JSONValue:
-    """Return the value of a literal that JSON can carry."""
-    if not depth:
-        raise _NotLiteralError
-    match node:
-        case ast.Constant(value=value):
-            return _constant(value)
-        case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=ast.Constant(value=value)):
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise _NotLiteralError
-            number = _constant(value)
-            assert isinstance(number, int | float)
-            return -number if isinstance(sign, ast.USub) else number
-        case ast.List(elts=items) | ast.Tuple(elts=items):
-            return [_literal(item, depth - 1) for item in items]
-        case ast.Dict(keys=keys, values=values):
-            return {
-                _key(key): _literal(value, depth - 1)
-                for key, value in zip(keys, values, strict=True)
-            }
-        case _:
-            raise _NotLiteralError
-
-
-def _constant(value: object) -> JSONValue:
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int) and value.bit_length() <= INTEGER_BITS:
-        return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
-    if isinstance(value, str) and "\0" not in value and not re.search("[\ud800-\udfff]", value):
-        return value
-    raise _NotLiteralError
-
-
-def _key(node: ast.expr | None) -> str:
-    key = _literal(node, 1) if isinstance(node, ast.Constant) else None
-    if not isinstance(key, str):
-        raise _NotLiteralError
-    return key
-
-
-def _type_of(value: JSONValue) -> ParameterType:
-    if value is None:
-        return ParameterType.NONE
-    return TYPE_NAMES[type(value).__name__]
 
 
 def _with_annotation(parameter: Parameter, annotation: ast.expr) -> Parameter:
@@ -367,58 +242,6 @@ def _with_type_comment(parameter: Parameter) -> Parameter:
     return _with_annotation(replace(parameter, comment=written["rest"]), annotation)
 
 
-def _with_comment_rules(parameter: Parameter) -> Parameter:
-    """Add the choices or the range that the comment tells; an annotation's own win."""
-    said = read_comment(parameter.comment, parameter.name)
-    if said.is_path and parameter.type is ParameterType.STR:
-        parameter = replace(parameter, is_path=True)
-    if parameter.rule is not None:
-        return parameter
-    if said.choices and parameter.type in _CHOSEN:
-        return _with_choices(parameter, said.choices)
-    if said.bounds is not None and parameter.type in _BOUNDED:
-        return replace(parameter, rule=said.bounds)
-    return parameter
-
-
-_BOUNDED = {ParameterType.INT, ParameterType.FLOAT, ParameterType.NONE, ParameterType.ANY}
-_CHOSEN = _BOUNDED | {ParameterType.STR}
-
-
-def _with_choices(parameter: Parameter, written: tuple[str, ...]) -> Parameter:
-    """Read choices in the parameter's type; were one of another type, they are only words."""
-    nullable = parameter.nullable or "None" in written
-    plain = replace(parameter, rule=None, nullable=nullable)
-    choices: list[JSONValue] = []
-    for item in written:
-        if item == "None":
-            continue
-        quoted = _choice_in_quotes(item)
-        value = _json_or_text(item) if quoted is None else quoted
-        if quoted is None and parameter.type is ParameterType.STR:
-            value = item
-        try:
-            choices.append(coerce_parameters({plain.name: value}, [plain], typed=True)[plain.name])
-        except InvalidParametersError:
-            return parameter
-    return replace(plain, rule=ValueRule(choices=tuple(choices))) if choices else parameter
-
-
-def _choice_in_quotes(item: str) -> str | None:
-    is_quoted = len(item) > 1 and item[0] == item[-1] and item[0] in "\"'"
-    return item[1:-1] if is_quoted else None
-
-
-def _json_or_text(item: str) -> JSONValue:
-    if item in {"True", "False"}:
-        return item == "True"
-    try:
-        value: JSONValue = json.loads(item)
-    except (ValueError, RecursionError):
-        return item
-    return value
-
-
 def _assigned_names(source: str, language: str) -> tuple[Parameter, ...]:
     """Find names assigned at the start of a line in a language that we do not parse."""
     pattern = _ASSIGNMENTS.get(language.lower(), _ASSIGNMENTS["default"])
@@ -432,7 +255,7 @@ def _assigned_names(source: str, language: str) -> tuple[Parameter, ...]:
         # A mark inside quotes is no comment; then the whole is shown as the value.
         if mark and f" {mark}" in value and not re.search("[\"']", value):
             value, _, comment = value.partition(f" {mark}")
-        found[assignment["name"]] = _with_comment_rules(
+        found[assignment["name"]] = with_comment_rules(
             Parameter(
                 name=assignment["name"],
                 computed=True,

@@ -3,47 +3,141 @@
 The JSON parser of Python holds the interpreter for as long as it takes, in
 whatever thread it runs: 50 MB stalled an event loop for 275 ms. Outputs are
 most of such a file and no part of an execution, therefore a child process
-reads what is large, drops them, and hands the small rest over.
+reads what is large, drops them, and hands the small rest over. What comes over
+the network goes to a file as it comes: gathered in memory, 50 MB stalled it
+for another 30 ms, and whoever held the request held all of it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
-from typing import Any, NoReturn
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from jupyter_async_exec.errors import InvalidRequestError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 #: Up to this size the parser needs under 5 ms.
 SMALL_BYTES = 256 * 1024
 #: Reading 500 MB takes about 10 s; what takes longer is refused.
 READ_LIMIT_S = 60.0
+#: So much is gathered before it is written to a file.
+PORTION_BYTES = 1024 * 1024
 
 
-async def read_json(data: bytes) -> Any:
-    """Return the JSON in `data`, without the outputs of notebooks in it if it is large.
+class IncomingJSON:
+    """JSON that comes in pieces: in memory while it is small, else in a file without a name."""
+
+    def __init__(self) -> None:
+        self.size_bytes = 0
+        self._pieces: list[bytes] = []
+        self._pending_bytes = 0
+        self._file: IO[bytes] | None = None
+        self._error: OSError | None = None
+        self._is_busy = False
+        self._is_closed = False
+
+    async def take(self, piece: bytes) -> None:
+        """Add what has come; what is wrong with the file is told by `read`."""
+        if self._error is not None or self._is_closed:
+            return
+        self._pieces.append(piece)
+        self.size_bytes += len(piece)
+        self._pending_bytes += len(piece)
+        if self._pending_bytes >= PORTION_BYTES:
+            with self._busy():
+                await asyncio.to_thread(self._put_down)
+
+    async def read(self) -> Any:
+        """Return it when all has come, without the outputs of notebooks in it if it is large.
+
+        Raises
+        ------
+        InvalidRequestError
+            It is not JSON.
+        UnavailableError
+            There is no room to put it down.
+        """
+        if self.size_bytes <= SMALL_BYTES:
+            return parse_json(b"".join(self._pieces))
+        with self._busy():
+            return await asyncio.to_thread(self._read_file)
+
+    def close(self) -> None:
+        """Forget it, as soon as no thread works on it."""
+        self._is_closed = True
+        if not self._is_busy:
+            self._pieces.clear()
+            if self._file is not None and not self._file.closed:
+                self._close_file(self._file)
+
+    def _close_file(self, file: IO[bytes]) -> None:
+        # In a thread: 60 MB that go with it take the system 5 ms.
+        try:
+            asyncio.get_running_loop().run_in_executor(None, file.close)
+        except RuntimeError:  # the server stops
+            file.close()
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        self._is_busy = True
+        try:
+            yield
+        finally:
+            self._is_busy = False
+            if self._is_closed:
+                self.close()
+
+    def _put_down(self) -> None:
+        pieces, self._pieces, self._pending_bytes = self._pieces, [], 0
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(prefix="async-exec-")  # noqa: SIM115  see `close`
+            self._file.write(b"".join(pieces))
+        except OSError as error:
+            self._error = error
+
+    def _read_file(self) -> Any:
+        if self._error is None:
+            self._put_down()
+        if self._error is not None or self._file is None:
+            why = self._error and (self._error.strerror or self._error)
+            raise UnavailableError(f"The request could not be put down to be read: {why}.")
+        try:
+            self._file.seek(0)
+            return _parse_in_child(self._file)
+        except OSError as error:
+            raise UnavailableError(
+                f"The request could not be read: {error.strerror or error}."
+            ) from None
+        finally:
+            self._file.close()
+
+
+async def read_json_file(path: Path) -> Any:
+    """Return the JSON in a file, without outputs if it is large.
 
     Raises
     ------
     InvalidRequestError
         It is not JSON.
+    OSError
+        It cannot be read.
     """
-    if len(data) <= SMALL_BYTES:
-        return parse_json(data)
-    return await asyncio.to_thread(_spooled, data)
-
-
-async def read_json_file(path: Path) -> Any:
-    """Return the JSON in a file, as `read_json` does; `OSError` if it cannot be read."""
 
     def read() -> Any:
-        if path.stat().st_size <= SMALL_BYTES:
-            return parse_json(path.read_bytes())
-        return _parse_in_child(path)
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size <= SMALL_BYTES:
+                return parse_json(file.read())
+            return _parse_in_child(file)
 
     return await asyncio.to_thread(read)
 
@@ -92,25 +186,13 @@ def _refuse_constant(name: str) -> NoReturn:
     raise InvalidRequestError(f"It is not JSON, which has no {name}.")
 
 
-def _spooled(data: bytes) -> Any:
-    """Hand `data` to the child through a file: a pipe is fed in pieces of 4 KB."""
-    try:
-        with tempfile.NamedTemporaryFile(prefix="async-exec-", suffix=".json") as file:
-            file.write(data)
-            file.flush()
-            return _parse_in_child(Path(file.name))
-    except OSError as error:
-        raise UnavailableError(
-            f"The request could not be put down to be read: {error.strerror or error}."
-        ) from None
-
-
-def _parse_in_child(path: Path) -> Any:
+def _parse_in_child(file: IO[bytes]) -> Any:
+    """Have a child read `file` from where it stands."""
     try:
         child = subprocess.run(
             # -P: never a module of the user's from the folder the server was started in.
-            [sys.executable, "-P", "-m", "jupyter_async_exec.snapshots.reader", str(path)],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-P", "-m", "jupyter_async_exec.snapshots.reader"],
+            stdin=file,
             capture_output=True,
             timeout=READ_LIMIT_S,
             check=False,
@@ -126,8 +208,8 @@ def _parse_in_child(path: Path) -> Any:
 
 
 def main() -> None:
-    """Read the file named by the argument and write the small rest to standard output."""
-    data = Path(sys.argv[1]).read_bytes()
+    """Read standard input and write the small rest to standard output."""
+    data = sys.stdin.buffer.read()
     try:
         answer = {"document": drop_outputs(parse_json(data))}
     except InvalidRequestError as error:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.snapshots.git import find_exclude_file, find_top
-from jupyter_async_exec.snapshots.ignore import IgnoreRules
+from jupyter_async_exec.snapshots.ignore import IGNORE_FILES, IgnoreRules
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -26,6 +26,25 @@ class Tree:
     git_top: Path | None
     #: The rules that hold at the root, from the folders above it.
     rules: IgnoreRules
+
+    def ignores(self, path: str) -> bool:
+        """Tell whether something that need not be there, or a folder above it, is ignored.
+
+        Parameters
+        ----------
+        path
+            Relative to the root; of a folder with a slash at its end.
+        """
+        rules, current, so_far = self.rules, self.root, ""
+        *folders, name = path.split("/")
+        for part in filter(None, folders):
+            rules = rules.entering(current, so_far, IGNORE_FILES)
+            current, so_far = current / part, f"{so_far}/{part}" if so_far else part
+            if rules.ignores(so_far, is_directory=True):
+                return True
+        if not name:
+            return False
+        return rules.entering(current, so_far, IGNORE_FILES).ignores(path, is_directory=False)
 
 
 @dataclass(slots=True)
@@ -90,8 +109,9 @@ def locate_tree(folder: Path, server_root: Path | None) -> Tree:
         rules = _rules_above(root, git_top)
         folder_path = relative_path(folder, root)
         assert folder_path is not None
-        if not _is_ignored(folder_path, root, rules):
-            return Tree(root=root, folder_path=folder_path, git_top=git_top, rules=rules)
+        tree = Tree(root=root, folder_path=folder_path, git_top=git_top, rules=rules)
+        if not tree.ignores(f"{folder_path}/"):
+            return tree
     return Tree(root=folder, folder_path="", git_top=None, rules=IgnoreRules())
 
 
@@ -103,15 +123,3 @@ def _rules_above(root: Path, git_top: Path) -> IgnoreRules:
     for index in range(len(parts)):
         rules = rules.above(git_top.joinpath(*parts[:index]), "/".join(parts[index:]))
     return rules
-
-
-def _is_ignored(folder_path: str, root: Path, rules: IgnoreRules) -> bool:
-    """Tell whether any folder between the root and the notebook is ignored."""
-    current, path = root, ""
-    for part in PurePosixPath(folder_path).parts:
-        names = {".gitignore", ".asyncexecignore"}
-        rules = rules.entering(current, path, names)
-        current, path = current / part, f"{path}/{part}" if path else part
-        if rules.ignores(path, is_directory=True):
-            return True
-    return False

@@ -8,7 +8,7 @@ from jupyter_async_exec.store.pages import Counts, ExecutionPage, ExecutionQuery
 
 if TYPE_CHECKING:
     from jupyter_async_exec.store.execution_store import ExecutionStore
-    from jupyter_async_exec.store.records import HistoryEntry
+    from jupyter_async_exec.store.history import HistoryEntry
 
 __all__ = ["Counts", "ExecutionPage", "ExecutionQuery", "ExecutionStore", "HistoryEntry"]
 
@@ -20,7 +20,7 @@ def __getattr__(name: str) -> object:
 
         return ExecutionStore
     if name == "HistoryEntry":
-        from jupyter_async_exec.store.records import HistoryEntry
+        from jupyter_async_exec.store.history import HistoryEntry
 
         return HistoryEntry
     message = f"module {__name__!r} has no attribute {name!r}"

@@ -18,9 +18,8 @@ from jupyter_async_exec.core.events import (
     MetricRecorded,
 )
 from jupyter_async_exec.core.execution import Status
-from jupyter_async_exec.core.transitions import apply
-from jupyter_async_exec.store import fan_in_rows, metric_points, records, sweep_course
-from jupyter_async_exec.store.sweep_course import CANCELLED_EARLY
+from jupyter_async_exec.core.transitions import apply, cancelled_early
+from jupyter_async_exec.store import fan_in_rows, history, metric_points, records, sweep_course
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,7 +61,7 @@ def apply_all(
     saved = records.save(connection, execution, new)
     for moved, event in noted:
         line = replace(moved, rev=saved.rev)
-        records.note_history(connection, line, _NOTED[type(event)], event.at)
+        history.note(connection, line, _NOTED[type(event)], event.at)
     if saved.is_final and not execution.is_final:
         if saved.sweep_id is not None:
             saved = sweep_course.member_ended(connection, saved)
@@ -97,6 +96,7 @@ def _completed(execution: Execution, events: Sequence[Event]) -> Iterator[Event]
         yield event
         execution = apply(execution, event)
         if execution.status is Status.QUEUED and execution.cancel_requested:
-            end = ExecutionFinished(at=event.at, status=Status.CANCELLED, message=CANCELLED_EARLY)
+            why = cancelled_early(execution)
+            end = ExecutionFinished(at=event.at, status=Status.CANCELLED, message=why)
             yield end
             execution = apply(execution, end)

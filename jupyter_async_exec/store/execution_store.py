@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from jupyter_async_exec.core.clock import Clock, utc_now
 from jupyter_async_exec.core.events import CancelRequested
 from jupyter_async_exec.errors import ConflictError
-from jupyter_async_exec.store import codec, event_rows, fan_in_rows, records, sweep_rows
+from jupyter_async_exec.store import codec, event_rows, fan_in_rows, history, records, sweep_rows
 from jupyter_async_exec.store.attempt_store import AttemptStore
 from jupyter_async_exec.store.collect_store import CollectStore
 from jupyter_async_exec.store.database import open_database
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jupyter_async_exec.core.execution import Execution, Submission
-    from jupyter_async_exec.store.records import HistoryEntry
+    from jupyter_async_exec.store.history import HistoryEntry
 
 _BY_REQUEST = sa.select(executions.c.number).where(
     executions.c.request_id == sa.bindparam("request_id")
@@ -182,7 +182,7 @@ class ExecutionStore(AttemptStore, ListStore):
 
         def work(connection: sa.Connection) -> list[HistoryEntry]:
             execution = records.read(connection, ref, include_deleted=True)
-            return records.read_history(connection, execution.id)
+            return history.read(connection, execution.id)
 
         return self._read(work)
 

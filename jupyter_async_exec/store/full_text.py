@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,8 +39,6 @@ class FullText(ABC):
 
     #: Name of its table.
     TABLE = "execution_search"
-    #: Whether words alone are found by looking at executions, and not by sorted lists of them.
-    WALKS: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -55,6 +53,10 @@ class FullText(ABC):
     def n_newest(self) -> int:
         """How many `newest` looks at."""
         return N_NEWEST
+
+    def is_quicker_in_newest(self, question: str) -> bool:  # noqa: ARG002  for those who need it
+        """Whether it helps to look at the newest first where nothing but words has to hold."""
+        return False
 
     @abstractmethod
     def newest(

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from jupyter_async_exec.core.clock import format_at, parse_at
+from jupyter_async_exec.core.clock import format_at
 from jupyter_async_exec.core.events import ExecutionFinished
 from jupyter_async_exec.core.execution import Execution, Hold, Status, Submission
 from jupyter_async_exec.core.fan_in import due_at
-from jupyter_async_exec.core.transitions import apply
+from jupyter_async_exec.core.transitions import apply, cancelled_early
 from jupyter_async_exec.errors import NotFoundError
-from jupyter_async_exec.store import codec, full_text, numbers, search, turns
+from jupyter_async_exec.store import codec, full_text, history, numbers, search, turns
 from jupyter_async_exec.store.tables import (
     execution_tags,
     executions,
     handed,
-    history,
     listed_columns,
     revision,
     sweeps,
@@ -59,7 +58,6 @@ _SELECT_AFTER = (
 _INSERT = sa.insert(executions)
 _UPDATE = sa.update(executions).where(executions.c.number == sa.bindparam("its_number"))
 _UPDATE_END = _UPDATE.values({name: sa.bindparam(name) for name in ENDING_COLUMNS})
-_INSERT_HISTORY = sa.insert(history)
 _SELECT_REV = sa.select(revision.c.rev)
 _SELECT_COUNTED = sa.select(revision.c.rev, revision.c.last_number)
 _COUNT_UP = sa.update(revision).values(
@@ -70,19 +68,6 @@ _COUNT_UP_AND_TELL = _COUNT_UP.returning(revision.c.rev, revision.c.last_number)
 _SELECT_SHARED = sa.select(sweeps.c.provenance).where(sweeps.c.id == sa.bindparam("sweep_id"))
 _SELECT_HANDED = sa.select(handed.c.content).where(handed.c.number == sa.bindparam("its_number"))
 _INSERT_TAGS = sa.insert(execution_tags)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryEntry:
-    """One change of an execution's status, as it was committed."""
-
-    rev: int
-    at: datetime
-    #: Name of the event, such as `attempt_claimed` or `trashed`.
-    type: str
-    attempt: int
-    #: The status after it.
-    status: Status
 
 
 def read(connection: sa.Connection, ref: str | int, *, include_deleted: bool = False) -> Execution:
@@ -195,9 +180,7 @@ def insert_all(
         added.append(codec.load(values))
     connection.execute(_INSERT, rows)
     index(connection, *added)
-    connection.execute(
-        _INSERT_HISTORY, [_history_line(each, "accepted", each.created_at) for each in added]
-    )
+    history.note_all(connection, [(each, "accepted", each.created_at) for each in added])
     return added
 
 
@@ -254,14 +237,14 @@ def save(connection: sa.Connection, old: Execution, new: Execution) -> Execution
 def trash(connection: sa.Connection, old: Execution, at: datetime) -> Execution:
     """Move an execution to the trash; return it as it is then."""
     new = save(connection, old, replace(old, deleted_at=at))
-    note_history(connection, new, "trashed", at)
+    history.note(connection, new, "trashed", at)
     return new
 
 
 def untrash(connection: sa.Connection, old: Execution, at: datetime) -> Execution:
     """Take an execution out of the trash; return it as it is then."""
     new = save(connection, old, replace(old, deleted_at=None))
-    note_history(connection, new, "untrashed", at)
+    history.note(connection, new, "untrashed", at)
     return new
 
 
@@ -286,9 +269,7 @@ def end_unstarted(
     connection: sa.Connection,
     waiting: Sequence[Execution],
     at: datetime,
-    message: str,
-    *,
-    was_asked: bool = False,
+    why: str | None = None,
 ) -> None:
     """Make queued executions `cancelled`, many at once.
 
@@ -296,64 +277,28 @@ def end_unstarted(
     ----------
     waiting
         As lists show them.
-    at, message
-        When, and why as one sentence.
-    was_asked
-        Whether somebody asked for the end of each.
+    at, why
+        When, and why as one sentence; None: somebody asked for the end of each.
     """
     if not waiting:
         return
-    end = ExecutionFinished(at=at, status=Status.CANCELLED, message=message)
+    was_asked = why is None
     first_rev = next_rev(connection, len(waiting)) - len(waiting) + 1
     rows, words, lines = [], [], []
     for place, old in enumerate(waiting):
         rev = first_rev + place
         asked = replace(old, rev=rev, hold=None, waits_for=None, cancel_requested=was_asked)
-        new = apply(asked, end)
+        message = cancelled_early(old) if why is None else why
+        new = apply(asked, ExecutionFinished(at=at, status=Status.CANCELLED, message=message))
         row = codec.dump(new)
         rows.append({"its_number": new.number, **{name: row[name] for name in ENDING_COLUMNS}})
         words.append({"number": new.number, "words": search.words(new)})
         if was_asked:
-            lines.append(_history_line(asked, "cancel_requested", at))
-        lines.append(_history_line(new, "execution_finished", at))
+            lines.append((asked, "cancel_requested", at))
+        lines.append((new, "execution_finished", at))
     connection.execute(_UPDATE_END, rows)
     full_text.of(connection).change(connection, words)
-    connection.execute(_INSERT_HISTORY, lines)
-
-
-def note_history(
-    connection: sa.Connection, execution: Execution, event_type: str, at: datetime
-) -> None:
-    """Append a line to the execution's history."""
-    connection.execute(_INSERT_HISTORY, _history_line(execution, event_type, at))
-
-
-def _history_line(execution: Execution, event_type: str, at: datetime) -> dict[str, object]:
-    return {
-        "execution_id": execution.id,
-        "rev": execution.rev,
-        "at": format_at(at),
-        "type": event_type,
-        "attempt": execution.attempt,
-        "status": execution.status.value,
-    }
-
-
-def read_history(connection: sa.Connection, execution_id: str) -> list[HistoryEntry]:
-    """Return every change of status of that execution, oldest first."""
-    rows = connection.execute(
-        sa.select(history).where(history.c.execution_id == execution_id).order_by(history.c.entry)
-    ).mappings()
-    return [
-        HistoryEntry(
-            rev=row["rev"],
-            at=parse_at(row["at"]),
-            type=row["type"],
-            attempt=row["attempt"],
-            status=Status(row["status"]),
-        )
-        for row in rows
-    ]
+    history.note_all(connection, lines)
 
 
 def next_rev(connection: sa.Connection, n_changes: int = 1) -> int:

@@ -13,7 +13,7 @@ from jupyter_async_exec.core.events import CancelRequested
 from jupyter_async_exec.core.execution import Hold, Status
 from jupyter_async_exec.core.search import goal_of, without_objective
 from jupyter_async_exec.core.transitions import apply
-from jupyter_async_exec.store import codec, fan_in_rows, records, sweep_rows, turns
+from jupyter_async_exec.store import codec, fan_in_rows, history, records, sweep_rows, turns
 from jupyter_async_exec.store.tables import executions, sweeps
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.goal import Goal
-
-CANCELLED_EARLY = "Cancelled before it started."
 
 _added = executions.alias("added")
 #: What went to the trash with the sweep, which is at the same moment.
@@ -113,13 +111,13 @@ def cancel(
         sweep_rows.change(connection, sweep_id, message=None)
     found = sweep_rows.members(connection, sweep_id)
     waiting = [each for each in found if each.status is Status.QUEUED]
-    records.end_unstarted(connection, waiting, at, CANCELLED_EARLY, was_asked=True)
+    records.end_unstarted(connection, waiting, at)
     fan_in_rows.sources_changed(connection, waiting, at)
     for execution in [] if only_waiting else found:
         if execution.status is Status.RUNNING and not execution.cancel_requested:
             old = records.read(connection, execution.id)
             saved = records.save(connection, old, apply(old, CancelRequested(at=at)))
-            records.note_history(connection, saved, "cancel_requested", at)
+            history.note(connection, saved, "cancel_requested", at)
     close_if_over(connection, sweep_id, at)
 
 

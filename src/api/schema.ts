@@ -614,6 +614,7 @@ export interface components {
       message: string;
       /** @description Machine-readable kind, such as `kernel_missing`. */
       reason: string;
+      /** @description Facts, by the kind; such as `fields`: parameter to sentence. */
       details: {
         [key: string]: unknown;
       };
@@ -678,6 +679,7 @@ export interface components {
       /** @description The notebook as it is in memory; outputs are ignored. Left out, the saved file is read. */
       notebook?: components['schemas']['Notebook'] | null;
       parameters?: components['schemas']['Parameters'];
+      /** @description In place of the kernel that the notebook names. */
       kernel_name?: string | null;
       title?: string | null;
       options?: components['schemas']['Options'];
@@ -738,13 +740,17 @@ export interface components {
       /** @description The parameter that takes the list; `executions` if left out. */
       parameter?: string;
       when?: components['schemas']['When'];
+      /** @description In place of the kernel that the notebook names. */
       kernel_name?: string | null;
       title?: string | null;
       options?: components['schemas']['Options'];
     };
     /** @description Whether the result of an earlier execution will do: one with equal code, captured files, parameters, kernel and packages. Left out: never; for sweeps over files: `exact`. */
     Reuse: {
-      /** @enum {string} */
+      /**
+       * @description Exact: the result of an execution that computed the same will do.
+       * @enum {string}
+       */
       policy: 'never' | 'exact';
       /** @description Results that ended longer ago will not do; null: any age. */
       max_age_s?: number | null;
@@ -836,6 +842,7 @@ export interface components {
       then?: components['schemas']['Then'];
       /** @description Only say what it would be. */
       dry_run?: boolean;
+      /** @description In place of the kernel that the notebook names. */
       kernel_name?: string | null;
       title?: string | null;
       options?: components['schemas']['Options'];
@@ -885,9 +892,11 @@ export interface components {
       };
       /** @description The execution that goes first, alone. */
       canary_id: string | null;
+      /** @description Nothing more is started after so many failures. */
       stop_after_failures: number | null;
       /** @description Why the rest was not started, as a sentence. */
       message: string | null;
+      /** @description Its owner. */
       submitted_by: string;
       /** Format: date-time */
       created_at: string;
@@ -904,6 +913,7 @@ export interface components {
       counts: components['schemas']['SweepCounts'];
       /** @description Smallest number of its executions, null when all are in the trash. */
       first_number: number | null;
+      /** @description The largest number of its executions. */
       last_number: number | null;
       /** @description Earlier results that count as its own. */
       n_reused: number;
@@ -941,6 +951,7 @@ export interface components {
       counts: components['schemas']['SweepCounts'];
       /** @description Smallest number of its executions, null when all are in the trash. */
       first_number: number | null;
+      /** @description The largest number of its executions. */
       last_number: number | null;
       /** @description Earlier results that count as its own. */
       n_reused: number;
@@ -956,18 +967,26 @@ export interface components {
       note?: string;
       tags?: string[];
       starred?: boolean;
-      /** @enum {boolean} */
+      /**
+       * @description Takes it out of the trash.
+       * @enum {boolean}
+       */
       deleted?: false;
     };
     CellError: {
       cell_index: number;
+      /** @description Its class, such as `KeyError`. */
       ename: string;
+      /** @description What it says. */
       evalue: string;
+      /** @description Lines, with colours as terminals have them. */
       traceback: string[];
     };
     Remark: {
+      /** @description Machine-readable, such as `shell_exit_code`. */
       kind: string;
       message: string;
+      /** @description 0-based position in the executed notebook, where it is about a cell. */
       cell_index: number | null;
     };
     Execution: {
@@ -981,7 +1000,9 @@ export interface components {
       title: string;
       /** @description The list that was collected is only among them where one execution is asked for. */
       parameters: components['schemas']['Parameters'];
+      /** @description The kernel it runs with. */
       kernel_name: string;
+      /** @description Where it runs, such as `local`; `@` and a machine behind it where that is another. */
       backend: string;
       /** @description What it needs there besides a slot, such as `GPU` and `memory_gb`; nobody else has it meanwhile. */
       resources: {
@@ -1013,7 +1034,9 @@ export interface components {
       tags: string[];
       note: string;
       starred: boolean;
+      /** @description Never removed to make room. */
       pinned: boolean;
+      /** @description Somebody has asked for its end. */
       cancel_requested: boolean;
       /** @description Why it is still queued, as a sentence. */
       waiting_reason: string | null;
@@ -1025,6 +1048,7 @@ export interface components {
     };
     ExecutionPage: {
       executions: components['schemas']['Execution'][];
+      /** @description Of the next page; null on the last one. */
       next_cursor: string | null;
       /** @description With `grouped`: those of which an execution is on the page. */
       sweeps: components['schemas']['SweepSummary'][];
@@ -1048,6 +1072,7 @@ export interface components {
       offset: number;
       /** @description Some are left out here. */
       sampled: boolean;
+      /** @description One per point, null where none was given. */
       steps: (number | null)[];
       values: components['schemas']['MetricValue'][];
       /** @description Since it started, good to about 0.1 s. */
@@ -1129,7 +1154,7 @@ export interface components {
         /** @description Names with different values, defaults counted. */
         parameters: string[];
         metrics: string[];
-        /** @description Packages, interpreter, machine: only what differs among those that are known. */
+        /** @description Commit, uncommitted changes, packages, interpreter, machine: only what differs among those that are known. */
         environment: components['schemas']['ComparedValues'][];
         /** @description Captured files that differ, as object ids. */
         files: components['schemas']['ComparedValues'][];
@@ -1221,6 +1246,8 @@ export interface components {
         dirty: boolean;
         /** @description How those beside the notebook did, as a patch; notebooks, large files and what may hold secrets are left out. */
         diff: string;
+        /** @description Whether the patch is only the beginning of a longer one. */
+        diff_cut: boolean;
         branch?: string | null;
       } | null;
       /** @description Parameter to the file it names, for executions made for a file each. */
@@ -1435,7 +1462,9 @@ export interface operations {
         grouped?: boolean;
         /** @description Words in title, notebook path, note, tags, parameters or message; `#42` or `42` finds the number. Comparisons of parameters and metrics, such as `val_acc > 0.9` or `lr = 0.01` (with spaces), have to hold. */
         q?: string;
+        /** @description Only with this tag. */
         tag?: string;
+        /** @description Only with a star, or only without. */
         starred?: boolean;
         sort?: '-number' | 'number';
         limit?: number;
@@ -1703,7 +1732,10 @@ export interface operations {
     requestBody?: {
       content: {
         'application/json': {
-          /** @default true */
+          /**
+           * @description False lets it go again.
+           * @default true
+           */
           pinned?: boolean;
         };
       };
@@ -2047,7 +2079,10 @@ export interface operations {
     requestBody: {
       content: {
         'application/json': {
-          /** @enum {boolean} */
+          /**
+           * @description Takes all of it out of the trash.
+           * @enum {boolean}
+           */
           deleted: false;
         };
       };

@@ -60,6 +60,7 @@ export function scatterSpec(
     const isNumeric = numbers.every(
       value => value === null || typeof value === 'number'
     );
+    const isLog = isLogarithmic(numbers);
     return {
       field,
       title: dimension.name,
@@ -68,9 +69,10 @@ export function scatterSpec(
             type: 'quantitative',
             scale: {
               zero: false,
-              ...(isLogarithmic(numbers) ? { type: 'log', nice: false } : {}),
+              ...(isLog ? { type: 'log', nice: false } : {}),
               padding: 12
-            }
+            },
+            ...(isLog ? {} : { axis: linearAxis(numbers, field) })
           }
         : { type: 'nominal', sort: null, axis: { labelAngle: 0 } })
     };
@@ -315,6 +317,21 @@ function wordOf(value: number | string | null): string {
     : isFinite(value)
       ? metricLabel(value)
       : '';
+}
+
+/**
+ * Of a single value Vega-Lite would write the nearest whole number; beside each
+ * other, numbers need no zeros at their ends.
+ */
+function linearAxis(
+  values: readonly (number | string | null)[],
+  field: 'x' | 'y'
+): Spec {
+  const numbers = new Set(values.filter(value => value !== null));
+  return {
+    ...(numbers.size === 1 || field === 'x' ? { format: '~g' } : {}),
+    ...(numbers.size === 1 ? { values: [...numbers] } : {})
+  };
 }
 
 function isLogarithmic(values: readonly unknown[]): boolean {

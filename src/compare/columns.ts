@@ -5,7 +5,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { ComparedRow, Comparison, MetricValue } from '../api/types';
 import { metricLabel, metricNumber } from '../model/goals';
-import { statusLabel, tookLabel } from '../model/labels';
+import { clockLabel, isFinal, statusLabel, tookLabel } from '../model/labels';
 
 /** What a column holds. */
 export type ColumnKind =
@@ -143,7 +143,9 @@ export function labelOf(
     case 'metric':
       return metricLabel(value as MetricValue);
     case 'duration':
-      return tookLabel(value as number);
+      return isFinal(row.status)
+        ? tookLabel(value as number)
+        : clockLabel(value as number);
     case 'parameter':
       // All digits of 0.1 + 0.2 help nobody; the file has them.
       return typeof value === 'number' && !Number.isInteger(value)

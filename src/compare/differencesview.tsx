@@ -1,5 +1,5 @@
 /**
- * What differs besides parameters and metrics: code, packages, files.
+ * What differs besides parameters and metrics: code, commit, packages, files.
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
@@ -10,6 +10,7 @@ import type {
   ComparedValues,
   Comparison
 } from '../api/types';
+import { DiffLines } from '../diffs/difflines';
 import { plainLabel } from './columns';
 import { rangesOf } from './sets';
 
@@ -32,7 +33,7 @@ export function DifferencesView(props: {
     return (
       <p className="jp-Compare-note">
         {trans.__(
-          'Code, files and packages are the same in all of them, as far as they are known.'
+          'Code, commit, files and packages are the same in all of them, as far as they are known.'
         )}
       </p>
     );
@@ -51,8 +52,8 @@ export function DifferencesView(props: {
         </section>
       )}
       {environment.length > 0 && (
-        <section aria-label={trans.__('Packages and machine')}>
-          <h3>{trans.__('Packages and machine')}</h3>
+        <section aria-label={trans.__('Commit, packages and machine')}>
+          <h3>{trans.__('Commit, packages and machine')}</h3>
           <Values facts={environment} rows={executions} trans={trans} />
         </section>
       )}
@@ -99,16 +100,7 @@ function CellChange(props: {
   return (
     <figure className="jp-Compare-change">
       <figcaption>{changeLabel(cell, trans)}</figcaption>
-      {cell.lines.length > 0 && (
-        <pre>
-          {placed(cell.lines).map((line, index) => (
-            <span key={index} className={lineClass(line)}>
-              {line}
-              {'\n'}
-            </span>
-          ))}
-        </pre>
-      )}
+      {cell.lines.length > 0 && <DiffLines lines={placed(cell.lines)} />}
     </figure>
   );
 }
@@ -202,16 +194,6 @@ function placed(lines: readonly string[]): string[] {
   return lines
     .map(line => (line.startsWith('@@') ? '⋯' : line))
     .filter((line, index) => index > 0 || line !== '⋯');
-}
-
-function lineClass(line: string): string {
-  return line.startsWith('+')
-    ? 'jp-mod-added'
-    : line.startsWith('-')
-      ? 'jp-mod-removed'
-      : line === '⋯'
-        ? 'jp-mod-place'
-        : '';
 }
 
 function shortened(text: string): string {

@@ -12,6 +12,7 @@ import type { ComparedRow } from '../api/types';
 import { disarm } from '../disarm';
 import { Choice } from '../fields/choice';
 import { metricLabel } from '../model/goals';
+import { shortenStreams } from '../model/streams';
 import { parametersOf, plainLabel } from './columns';
 import type { CompareModel } from './comparemodel';
 import type { IExecutedCell, OutputsModel } from './outputsmodel';
@@ -153,7 +154,7 @@ function Side(
       ) : mine.outputs.length === 0 ? (
         <p className="jp-Compare-note">{trans.__('No output.')}</p>
       ) : (
-        <CellOutputs rendermime={props.rendermime} cell={mine} />
+        <CellOutputs {...props} cell={mine} />
       )}
     </section>
   );
@@ -163,8 +164,9 @@ function Side(
 function CellOutputs(props: {
   rendermime: IRenderMimeRegistry;
   cell: IExecutedCell;
+  trans: TranslationBundle;
 }): JSX.Element {
-  const { cell, rendermime } = props;
+  const { cell, rendermime, trans } = props;
   const node = React.useRef<HTMLDivElement>(null);
   React.useLayoutEffect(() => {
     const host = node.current;
@@ -172,7 +174,16 @@ function CellOutputs(props: {
       return undefined;
     }
     const area = new SimplifiedOutputArea({
-      model: new OutputAreaModel({ trusted: false, values: [...cell.outputs] }),
+      model: new OutputAreaModel({
+        trusted: false,
+        values: shortenStreams(cell.outputs, nLines =>
+          trans._n(
+            '⋯ %1 line above is left out; open the result to see it ⋯',
+            '⋯ %1 lines above are left out; open the result to see them ⋯',
+            nLines
+          )
+        )
+      }),
       rendermime,
       maxNumberOutputs: 50
     });

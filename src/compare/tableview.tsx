@@ -10,7 +10,7 @@ import type { ICompareColumn } from './columns';
 import { labelOf, parametersOf, plainLabel } from './columns';
 import type { CompareModel } from './comparemodel';
 
-/** Height of a row in pixels; style/compare.css has the same number. */
+/** Height of a row in pixels; style/comparetable.css has the same number. */
 const ROW_HEIGHT = 28;
 
 /** Rows drawn above and below, so that scrolling shows no gaps. */
@@ -198,13 +198,11 @@ function Head(
                     {model.goal.direction === 'maximise' ? '↑' : '↓'}
                   </span>
                 )}
-              <span className="jp-Compare-arrow" aria-hidden="true">
-                {order.column === column.id
-                  ? order.isDescending
-                    ? '▾'
-                    : '▴'
-                  : ''}
-              </span>
+              {order.column === column.id && (
+                <span className="jp-Compare-arrow" aria-hidden="true">
+                  {order.isDescending ? '▾' : '▴'}
+                </span>
+              )}
             </button>
           </th>
         ))}

@@ -8,12 +8,7 @@ import { Signal } from '@lumino/signaling';
 import type { IExecutionsClient, IListQuery } from '../api/client';
 import type { IExecutionEvent } from '../api/events';
 import { isExecutionEvent } from '../api/events';
-import type {
-  Execution,
-  ExecutionKey,
-  ExecutionPage,
-  SweepSummary
-} from '../api/types';
+import type { Execution, ExecutionKey, ExecutionPage } from '../api/types';
 import type {
   ExecutionsChange,
   IExecutionRows,
@@ -25,9 +20,8 @@ import { Coalescer, Pace } from './coalescer';
 import { PAGE_SIZE } from './executionlist';
 import type { IAnswers } from './fetching';
 import { fetchExecutions } from './fetching';
-import { isGrouped, matches, NO_FILTER, sameFilter, toQuery } from './filter';
-import { GroupedRows } from './groupedrows';
-import { PagedList } from './pagedlist';
+import { sameFilter } from './filter';
+import { ShownList } from './shownlist';
 import { Sweeps } from './sweeps';
 import { Trash } from './trash';
 
@@ -52,14 +46,22 @@ export class ExecutionsModel implements IExecutionsModel {
     options.reconnected?.connect(this._onReconnected, this);
     this.sweeps = new Sweeps({
       client: options.client,
-      moved: (before, now) => this._moveSweep(before, now),
-      opened: (id, isOpen) => this._openSweep(id, isOpen)
+      moved: (before, now) => this._shown.move(before, now),
+      opened: (id, isOpen) => this._shown.open(id, isOpen)
     });
     this.sweeps.changed.connect((_, sweep) =>
       this._changed.emit({ type: 'sweep', sweep })
     );
-    this._list = this._makeList([]);
-    this._rows = this._makeRows();
+    this._shown = new ShownList({
+      catalogue: this._catalogue,
+      sweeps: this.sweeps,
+      fetch: query => this._fetchPage(query),
+      answered: error => {
+        this._error = error;
+        this._changed.emit({ type: 'list' });
+      },
+      changed: () => this._changed.emit({ type: 'list' })
+    });
     document.addEventListener('visibilitychange', this._onVisibility);
     this._poll = new Poll({
       name: 'jupyter_async_exec:executions',
@@ -94,7 +96,7 @@ export class ExecutionsModel implements IExecutionsModel {
   }
 
   get executions(): IExecutionRows {
-    return this._rows;
+    return this._shown.rows;
   }
 
   get isLoading(): boolean {
@@ -106,24 +108,13 @@ export class ExecutionsModel implements IExecutionsModel {
   }
 
   get filter(): IExecutionsFilter {
-    return this._filter;
+    return this._shown.filter;
   }
   set filter(filter: IExecutionsFilter) {
-    if (sameFilter(filter, this._filter)) {
+    if (sameFilter(filter, this.filter)) {
       return;
     }
-    this._filter = filter;
-    // What is known already bridges the time until the server answers.
-    const known =
-      filter.q.trim() === ''
-        ? this._catalogue.all.filter(
-            execution =>
-              matches(filter, execution) &&
-              (!isGrouped(filter) || this._isRow(execution))
-          )
-        : [];
-    this._list = this._makeList(known.map(({ number }) => number));
-    this._rows = this._makeRows();
+    this._shown.filter = filter;
     void this.refresh();
     this._changed.emit({ type: 'list' });
   }
@@ -146,7 +137,7 @@ export class ExecutionsModel implements IExecutionsModel {
 
   submitted(execution: Execution): void {
     this._learn(execution);
-    if (this._filter.q.trim() !== '') {
+    if (this._shown.isSearch) {
       // Only the server knows whether the text lets it through.
       void this.refresh();
     }
@@ -158,7 +149,7 @@ export class ExecutionsModel implements IExecutionsModel {
   }
 
   look(first: number, end: number): void {
-    this._rows.look(first, end);
+    this._shown.rows.look(first, end);
   }
 
   async remove(id: string): Promise<void> {
@@ -221,14 +212,14 @@ export class ExecutionsModel implements IExecutionsModel {
   private _hear(event: IExecutionEvent, missed: boolean): void {
     this._trash.delete(event.id);
     const isBelow =
-      event.sweep !== null && !this._showsExecutionsOf(event.sweep);
+      event.sweep !== null && !this._shown.showsExecutionsOf(event.sweep);
     if (isBelow && this.find(event.id) === undefined) {
       // Of hundreds that nobody looks at, where the sweep stands is enough.
       return;
     }
     const { execution, stale } = this._catalogue.hear(event);
     if (execution !== undefined) {
-      this._place(execution);
+      this._shown.place(execution);
       this._changed.emit({ type: 'execution', execution });
     }
     if (stale || missed) {
@@ -284,11 +275,8 @@ export class ExecutionsModel implements IExecutionsModel {
     const wanted = new Map(this._catalogue.live);
     this._setLoading(true);
     try {
-      const rows = await this._list.refresh();
+      const rows = await this._shown.refresh();
       rows.forEach(row => wanted.delete(row.number));
-      for (const members of this._opened.values()) {
-        (await members.refresh()).forEach(row => wanted.delete(row.number));
-      }
       await this._fetchLive(wanted);
       await fetchExecutions(this.client, wanted, this._answers());
       this.sweeps.refresh();
@@ -300,90 +288,6 @@ export class ExecutionsModel implements IExecutionsModel {
     } finally {
       this._setLoading(false);
     }
-  }
-
-  private _makeList(numbers: number[]): PagedList {
-    const list: PagedList = this._makePages(
-      toQuery(this._filter),
-      numbers,
-      () => list === this._list
-    );
-    return list;
-  }
-
-  private _makePages(
-    query: IListQuery,
-    numbers: number[],
-    isShown: () => boolean
-  ): PagedList {
-    return new PagedList(
-      {
-        list: page => this._fetchPage({ ...query, ...page }),
-        find: number => this._catalogue.find(number),
-        changed: error => {
-          if (isShown()) {
-            this._error = error;
-            this._changed.emit({ type: 'list' });
-          }
-        }
-      },
-      numbers
-    );
-  }
-
-  private _makeRows(): GroupedRows {
-    const sweeps = isGrouped(this._filter) ? this.sweeps : null;
-    return new GroupedRows(this._list, this._opened, sweeps);
-  }
-
-  private _openSweep(id: string, isOpen: boolean): void {
-    const old = this._opened.get(id);
-    if (isOpen) {
-      const sweep = this.sweeps.find(id);
-      const members = this._makePages(
-        { sweep: id, with_reused: true },
-        sweep === undefined ? [] : probableNumbers(sweep),
-        () => this._opened.get(id) === members
-      );
-      this._opened.set(id, members);
-      void members.refresh().then(
-        () => this._changed.emit({ type: 'list' }),
-        // The poll says why the server does not answer.
-        () => undefined
-      );
-    } else if (old !== undefined) {
-      this._opened.delete(id);
-      this._rows.close(old);
-    }
-    this._changed.emit({ type: 'list' });
-  }
-
-  private _moveSweep(
-    before: SweepSummary | undefined,
-    { first_number: first, notebook_path }: SweepSummary
-  ): void {
-    const old = before?.first_number ?? null;
-    if (!isGrouped(this._filter) || (old === first && old !== null)) {
-      return;
-    }
-    if (old !== null) {
-      this._list.remove(old);
-    }
-    const { notebook } = this._filter;
-    if (first !== null && (notebook ?? notebook_path) === notebook_path) {
-      this._list.add(first);
-    }
-    this._changed.emit({ type: 'list' });
-  }
-
-  /** Whether an execution has a row of its own, or stands for its sweep, in grouped lists. */
-  private _isRow({ number, sweep_id }: Execution): boolean {
-    return sweep_id === null || this.sweeps.at(number) !== undefined;
-  }
-
-  /** Whether the executions of a sweep are listed one by one. */
-  private _showsExecutionsOf(sweepId: string): boolean {
-    return !isGrouped(this._filter) || this._opened.has(sweepId);
   }
 
   /** Fetch a page and note its records, without those in the trash. */
@@ -411,7 +315,7 @@ export class ExecutionsModel implements IExecutionsModel {
 
   private _learn(fresh: Execution): Execution {
     const { execution, ended } = this._catalogue.learn(fresh);
-    this._place(execution);
+    this._shown.place(execution);
     this._changed.emit({ type: 'execution', execution });
     if (ended) {
       this._finished.emit(execution);
@@ -419,30 +323,11 @@ export class ExecutionsModel implements IExecutionsModel {
     return execution;
   }
 
-  private _place(execution: Execution): void {
-    const { number, sweep_id } = execution;
-    if (sweep_id !== null) {
-      this._opened.get(sweep_id)?.add(number);
-      if (isGrouped(this._filter)) {
-        // Its sweep has its place already.
-        return;
-      }
-    }
-    if (!matches(this._filter, execution)) {
-      this._list.remove(number);
-    } else if (this._filter.q.trim() === '') {
-      this._list.add(number);
-    }
-  }
-
   private _forget(id: string): Execution | undefined {
     const old = this._catalogue.forget(id);
     this._trash.add(id);
     if (old !== undefined) {
-      if (old.sweep_id === null || !isGrouped(this._filter)) {
-        this._list.remove(old.number);
-      }
-      this._opened.forEach(members => members.remove(old.number));
+      this._shown.remove(old);
     }
     this._changed.emit({ type: 'removed', id });
     return old;
@@ -482,32 +367,17 @@ export class ExecutionsModel implements IExecutionsModel {
     () => this._fetchWanted(),
     () => this._pace.next()
   );
-  private _filter = NO_FILTER;
   private _finished = new Signal<this, Execution>(this);
   private _isDisposed = false;
   private _isLoading = false;
-  private _list: PagedList;
-  private _opened = new Map<string, PagedList>();
-  private _rows: GroupedRows;
   private _options: ExecutionsModel.IOptions;
   private _poll: Poll;
   private _refresher = new Coalescer(() => this._fetchList());
   private _resolveReady: () => void = () => undefined;
   private _rev = 0;
+  private _shown: ShownList;
   private _trash = new Trash();
   private _wanted = new Map<number, string>();
-}
-
-/** The numbers of a sweep that nothing was added to; at first there is a row for each. */
-function probableNumbers(sweep: SweepSummary): number[] {
-  const { counts, first_number: first, last_number: last, n_reused } = sweep;
-  const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
-  return first === null ||
-    last === null ||
-    n_reused > 0 ||
-    last - first + 1 !== total
-    ? []
-    : Array.from({ length: total }, (_, place) => last - place);
 }
 
 /** A namespace for `ExecutionsModel` statics. */

@@ -32,6 +32,18 @@ export function noticeText(
       outcomeLabel(executions, trans)
     );
   }
+  const outcome = outcomeText(execution, trans);
+  const wasLost = execution.remarks.some(({ kind }) => kind === 'tried_again');
+  if (!wasLost) {
+    return outcome;
+  }
+  return trans.__(
+    '%1 (lost once and tried again: its cells may have run twice)',
+    outcome
+  );
+}
+
+function outcomeText(execution: Execution, trans: TranslationBundle): string {
   const { number, status, title } = execution;
   if (status === 'failed') {
     const why = failureLabel(execution, trans);

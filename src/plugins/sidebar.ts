@@ -149,7 +149,9 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
           properties: {
             scope: {
               type: 'string',
-              description: '`notebook` for the current notebook, `all` for all'
+              description: trans.__(
+                '`notebook` for the current notebook, `all` for all'
+              )
             }
           }
         }

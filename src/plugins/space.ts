@@ -48,10 +48,9 @@ export const spacePlugin: JupyterFrontEndPlugin<void> = {
       const gone = answer.button.accept ? await model.remove() : null;
       if (gone !== null) {
         await executions.refresh();
-        Notification.info(
-          trans.__('%1 are free now.', sizeLabel(gone.freed_bytes)),
-          { autoClose: 5000 }
-        );
+        Notification.info(trans.__('Freed %1.', sizeLabel(gone.freed_bytes)), {
+          autoClose: 5000
+        });
       }
     };
     app.commands.addCommand(CommandIDs.freeSpace, {

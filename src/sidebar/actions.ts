@@ -1,5 +1,5 @@
 /**
- * What can be done with an execution, from its buttons and its menu.
+ * The small buttons of a row: what is done most with an execution or a sweep as it is now.
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { LabIcon } from '@jupyterlab/ui-components';
@@ -10,9 +10,6 @@ import {
   refreshIcon,
   stopIcon
 } from '@jupyterlab/ui-components';
-import type { CommandRegistry } from '@lumino/commands';
-import type { ReadonlyJSONObject } from '@lumino/coreutils';
-import type { Menu } from '@lumino/widgets';
 
 import type { Execution, SweepSummary } from '../api/types';
 import { CommandIDs } from '../commands';
@@ -33,29 +30,6 @@ export interface IRowAction {
   /** Do it. */
   run: (event: { currentTarget: Element }) => void;
 }
-
-/** What the entries of a row's menu are, group by group. */
-const MENU_GROUPS: readonly (readonly string[])[] = [
-  [CommandIDs.open, CommandIDs.openSource, CommandIDs.peekLog],
-  [
-    CommandIDs.cancel,
-    CommandIDs.rerun,
-    CommandIDs.rerunWithParameters,
-    CommandIDs.copyParameters
-  ],
-  [CommandIDs.compareWithBefore],
-  [CommandIDs.restore, CommandIDs.rename, CommandIDs.star],
-  [CommandIDs.deleteExecution]
-];
-
-/** The same for the row of a sweep. */
-const SWEEP_MENU_GROUPS: readonly (readonly string[])[] = [
-  [CommandIDs.compare, CommandIDs.collectSweep],
-  [CommandIDs.cancelSweep, CommandIDs.stopSweep],
-  [CommandIDs.retrySweep, CommandIDs.addToSweep],
-  [CommandIDs.copyNumbers],
-  [CommandIDs.deleteSweep]
-];
 
 /** What buttons of a row act through. */
 interface IActionOptions<T> {
@@ -146,70 +120,4 @@ export function rowActions(
     star,
     more
   ];
-}
-
-/**
- * Fill a menu with what can be done with an execution.
- *
- * @param menu - the menu.
- * @param commands - where the commands are; those that are not there are left out.
- * @param execution - the row.
- */
-export function fillMenu(
-  menu: Menu,
-  commands: CommandRegistry,
-  execution: Execution
-): void {
-  fill(menu, commands, MENU_GROUPS, { id: execution.id });
-}
-
-/**
- * Fill a menu with what can be done with a sweep.
- *
- * @param menu - the menu.
- * @param commands - where the commands are; those that are not there are left out.
- * @param sweep - the row.
- */
-export function fillSweepMenu(
-  menu: Menu,
-  commands: CommandRegistry,
-  sweep: SweepSummary
-): void {
-  fill(menu, commands, SWEEP_MENU_GROUPS, { sweep: sweep.id });
-}
-
-function fill(
-  menu: Menu,
-  commands: CommandRegistry,
-  groups: readonly (readonly string[])[],
-  args: ReadonlyJSONObject
-): void {
-  menu.clearItems();
-  for (const group of groups) {
-    const present = group.filter(command => commands.hasCommand(command));
-    if (present.length > 0 && menu.items.length > 0) {
-      menu.addItem({ type: 'separator' });
-    }
-    present.forEach(command => menu.addItem({ command, args }));
-  }
-}
-
-/**
- * Fill a menu with what concerns all executions.
- *
- * @param menu - the menu.
- * @param commands - where the commands are; those that are not there are left out.
- * @param usedBytes - the room that executions take; null while nobody knows.
- */
-export function fillOwnMenu(
-  menu: Menu,
-  commands: CommandRegistry,
-  usedBytes: number | null
-): void {
-  menu.clearItems();
-  for (const command of [CommandIDs.freeSpace, CommandIDs.changeSlots]) {
-    if (commands.hasCommand(command)) {
-      menu.addItem({ command, args: { usedBytes } });
-    }
-  }
 }

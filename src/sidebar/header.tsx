@@ -84,6 +84,7 @@ export function Header({
         <button
           type="button"
           className="jp-ExecutionsPanel-more"
+          title={trans.__('More about all executions')}
           aria-label={trans.__('More about all executions')}
           aria-haspopup="menu"
           onClick={event => {

@@ -18,6 +18,9 @@ export interface ILogViewProps {
   /** The number of the execution. */
   number: number;
 
+  /** Whether the execution is over. */
+  isOver: boolean;
+
   /** The words. */
   trans: TranslationBundle;
 
@@ -31,7 +34,7 @@ export interface ILogViewProps {
  * @param props - the log.
  */
 export function LogView(props: ILogViewProps): JSX.Element {
-  const { log, number, onClose, trans } = props;
+  const { number, onClose, trans } = props;
   const node = React.useRef<HTMLPreElement>(null);
   const followsEnd = React.useRef(true);
   const title = trans.__('Log of #%1', number);
@@ -73,13 +76,13 @@ export function LogView(props: ILogViewProps): JSX.Element {
             scrollHeight - clientHeight - scrollTop < NEAR_END;
         }}
       >
-        {text(log, trans)}
+        {text(props)}
       </pre>
     </section>
   );
 }
 
-function text(log: ExecutionLog, trans: TranslationBundle): string {
+function text({ isOver, log, trans }: ILogViewProps): string {
   if (log.error !== null) {
     return trans.__('The log could not be loaded: %1', log.error.message);
   }
@@ -87,7 +90,9 @@ function text(log: ExecutionLog, trans: TranslationBundle): string {
     return '';
   }
   if (log.text === '') {
-    return trans.__('Nothing was printed so far.');
+    return isOver
+      ? trans.__('Nothing was printed.')
+      : trans.__('Nothing was printed so far.');
   }
   return log.isCut ? `…\n${log.text}` : log.text;
 }

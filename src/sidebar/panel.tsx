@@ -2,7 +2,7 @@
  * The sidebar: the executions, and what can be done with them.
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { MenuSvg, ReactWidget } from '@jupyterlab/ui-components';
+import { ReactWidget } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import type { Message } from '@lumino/messaging';
 import { MessageLoop } from '@lumino/messaging';
@@ -14,30 +14,23 @@ import type { Execution, SweepSummary } from '../api/types';
 import { CommandIDs } from '../commands';
 import { queueIcon } from '../icons';
 import { ExecutionLog } from '../model/executionlog';
-import { numbersLabel, statusLabel } from '../model/labels';
+import { isFinal, numbersLabel, statusLabel } from '../model/labels';
 import { isGrouped } from '../model/filter';
 import type { UnseenModel } from '../model/unseen';
-import type {
-  IColumnRegistry,
-  IExecutionsModel,
-  IListPlace,
-  ISweeps
-} from '../tokens';
-import {
-  fillMenu,
-  fillOwnMenu,
-  fillSweepMenu,
-  rowActions,
-  sweepActions
-} from './actions';
+import type { IColumnRegistry, IExecutionsModel, ISweeps } from '../tokens';
+import { rowActions, sweepActions } from './actions';
+import { showUnseen } from './badge';
+import { Choosing } from './choosing';
 import { ChosenBar } from './chosenbar';
 import type { ListControls } from './controls';
 import { Header } from './header';
 import { LogView } from './logview';
+import { Menus } from './menus';
 import { Empty, Messages } from './messages';
 import type { IRowRef } from './places';
 import type { IRowContext } from './row';
 import { Rows } from './rows';
+import { actOnKey } from './shortcuts';
 import type { SidebarState } from './state';
 
 /** Milliseconds between two looks at the log that is open. */
@@ -55,7 +48,8 @@ export class ExecutionsPanel extends ReactWidget {
     super();
     this._options = options;
     const { columns, controls, model, state, trans, unseen } = options;
-    this._menu = new MenuSvg({ commands: options.commands });
+    this._choosing = new Choosing(state, () => model.executions);
+    this._menus = new Menus(options.commands, state);
     this.id = 'jupyter-async-exec-sidebar';
     this.addClass('jp-ExecutionsPanel');
     this.node.setAttribute('role', 'region');
@@ -98,7 +92,7 @@ export class ExecutionsPanel extends ReactWidget {
     cancelAnimationFrame(this._frame);
     document.removeEventListener('visibilitychange', this._onVisibility);
     this._log?.dispose();
-    this._menu.dispose();
+    this._menus.dispose();
     Signal.clearData(this);
     super.dispose();
   }
@@ -119,11 +113,12 @@ export class ExecutionsPanel extends ReactWidget {
     const { executions } = model;
     const empty = executions.length === 0 || controls.lacksNotebook;
     const log = this._log;
+    const read = log === null ? undefined : model.find(log.id);
     return (
       <>
         <Header
           controls={controls}
-          openMenu={(x, y) => void this._openOwnMenu(x, y)}
+          openMenu={(x, y) => void this._menus.openOwn(model.client, x, y)}
           trans={trans}
         />
         <Messages
@@ -158,16 +153,25 @@ export class ExecutionsPanel extends ReactWidget {
             focusRequests={state.focusRequests}
             onLook={(first, end) => model.look(first, end)}
             onMove={row => state.focus(row.id, row.within)}
-            onExtend={(from, to) => this._extend(from, to)}
-            onKey={(place, key) => this._onKey(place, key)}
-            onMenu={(place, x, y) => this._openMenuAt(place, x, y)}
+            onExtend={(from, to) => this._choosing.extend(from, to)}
+            onKey={(place, key) =>
+              actOnKey(place, key, {
+                state,
+                run: (command, id) => this._run(command, id),
+                runForSweep: (command, id) => this._runForSweep(command, id),
+                isOpen: id => model.sweeps.isOpen(id),
+                toggle: sweep => this._toggle(sweep)
+              })
+            }
+            onMenu={(place, x, y) => this._menus.openAt(place, x, y)}
           />
         )}
         {log !== null && (
           <LogView
             key={log.id}
             log={log}
-            number={model.find(log.id)?.number ?? 0}
+            number={read?.number ?? 0}
+            isOver={read !== undefined && isFinal(read.status)}
             trans={trans}
             onClose={() => this._closeLog()}
           />
@@ -196,19 +200,22 @@ export class ExecutionsPanel extends ReactWidget {
         rowActions(execution, {
           trans,
           run: (command, { id }) => this._run(command, id),
-          openMenu: (...where) => this._openMenu(...where)
+          openMenu: (...where) => this._menus.openFor(...where)
         }),
       sweepActions: sweep =>
         sweepActions(sweep, {
           trans,
           run: (command, { id }) => this._runForSweep(command, id),
-          openMenu: (...where) => this._openSweepMenu(...where)
+          openMenu: (...where) => this._menus.openForSweep(...where)
         }),
       onOpen: ({ id }) => {
         state.choose([]);
         this._run(CommandIDs.open, id);
       },
-      onChoose: (row, how) => this._choose(row, how),
+      onChoose: (row, how) =>
+        how === 'one'
+          ? this._choosing.toggle(row)
+          : this._choosing.range(this._selected() ?? row, row),
       onSelect: ({ id }, within) => state.select(id, within),
       onSelectSweep: ({ id }) => state.select(id),
       onToggle: sweep => this._toggle(sweep),
@@ -265,43 +272,6 @@ export class ExecutionsPanel extends ReactWidget {
     void commands.execute(CommandIDs.compare, { ids: [...state.chosenIds] });
   }
 
-  private _choose(row: IRowRef, how: 'one' | 'range'): void {
-    const { model, state } = this._options;
-    if (how === 'one') {
-      state.toggle(row.id, row.within);
-      return;
-    }
-    this._anchor = this._selected() ?? row;
-    this._chooseTo(model.executions.positionOf(row.number, row.within));
-  }
-
-  /** As Shift and an arrow key do: from where it began to where the keys lead. */
-  private _extend(from: IRowRef, to: number): void {
-    const { state } = this._options;
-    if (this._anchor === null || state.chosenIds.size === 0) {
-      this._anchor = from;
-    }
-    this._chooseTo(to);
-  }
-
-  private _chooseTo(position: number): void {
-    const { model, state } = this._options;
-    const rows = model.executions;
-    const from =
-      this._anchor === null
-        ? 0
-        : rows.positionOf(this._anchor.number, this._anchor.within);
-    const [first, last] = [Math.min(from, position), Math.max(from, position)];
-    const ids: string[] = [];
-    for (let at = first; at <= last && ids.length < MOST_COMPARED; at++) {
-      const { execution } = rows.at(at);
-      if (execution !== null) {
-        ids.push(execution.id);
-      }
-    }
-    state.choose(ids);
-  }
-
   private async _rename(
     execution: Execution,
     title: string | null
@@ -318,95 +288,6 @@ export class ExecutionsPanel extends ReactWidget {
     } catch (error) {
       state.complain(String((error as Error).message));
     }
-  }
-
-  private _onKey(
-    { execution, sweep, within }: IListPlace,
-    key: string
-  ): boolean {
-    if (sweep !== null) {
-      return this._onSweepKey(sweep, key);
-    }
-    if (execution === null) {
-      return false;
-    }
-    const { id } = execution;
-    switch (key) {
-      case 'Delete':
-        this._run(CommandIDs.deleteExecution, id);
-        return true;
-      case 'F2':
-        this._run(CommandIDs.rename, id);
-        return true;
-      case 'Escape':
-        this._options.state.choose([]);
-        this._options.state.peek(null);
-        return true;
-      case 'ArrowLeft':
-        if (within !== null) {
-          this._options.state.focus(within);
-        }
-        return within !== null;
-      default:
-        return false;
-    }
-  }
-
-  private _onSweepKey(sweep: SweepSummary, key: string): boolean {
-    const isOpen = this._options.model.sweeps.isOpen(sweep.id);
-    switch (key) {
-      case 'Delete':
-        this._runForSweep(CommandIDs.deleteSweep, sweep.id);
-        return true;
-      case 'ArrowRight':
-      case 'ArrowLeft':
-        if (isOpen === (key === 'ArrowLeft')) {
-          this._toggle(sweep);
-          return true;
-        }
-        return false;
-      default:
-        return false;
-    }
-  }
-
-  private _openMenuAt(
-    { execution, sweep, within }: IListPlace,
-    x: number,
-    y: number
-  ): void {
-    if (sweep !== null) {
-      this._openSweepMenu(sweep, x, y);
-    } else if (execution !== null) {
-      this._options.state.select(execution.id, within);
-      fillMenu(this._menu, this._options.commands, execution);
-      this._menu.open(x, y);
-    }
-  }
-
-  private _openMenu(execution: Execution, x: number, y: number): void {
-    const { state } = this._options;
-    if (state.selectedId !== execution.id) {
-      state.select(execution.id);
-    }
-    fillMenu(this._menu, this._options.commands, execution);
-    this._menu.open(x, y);
-  }
-
-  private async _openOwnMenu(x: number, y: number): Promise<void> {
-    const { commands, model } = this._options;
-    const used = await model.client
-      .getStatus()
-      .then(({ disk }) => disk.used_bytes)
-      .catch(() => null);
-    fillOwnMenu(this._menu, commands, used);
-    this._menu.open(x, y);
-  }
-
-  private _openSweepMenu(sweep: SweepSummary, x: number, y: number): void {
-    this._options.state.select(sweep.id);
-    fillSweepMenu(this._menu, this._options.commands, sweep);
-    this._menu.open(x, y);
   }
 
   private _closeLog(): void {
@@ -464,25 +345,7 @@ export class ExecutionsPanel extends ReactWidget {
       unseen.look();
       return;
     }
-    const { count } = unseen;
-    const { title } = this;
-    const classes = title.className.split(' ').filter(name => name !== BADGE);
-    // Merged: JupyterLab keeps its own `data-id` in the same place.
-    title.dataset = {
-      ...title.dataset,
-      unseen: count > 99 ? '99+' : String(count)
-    };
-    title.className = [...classes, ...(count > 0 ? [BADGE] : [])]
-      .join(' ')
-      .trim();
-    title.caption =
-      count > 0
-        ? trans._n(
-            'Executions (%1 new result)',
-            'Executions (%1 new results)',
-            count
-          )
-        : trans.__('Executions');
+    showUnseen(this.title, unseen.count, trans);
     this._onChanged();
   }
 
@@ -503,12 +366,12 @@ export class ExecutionsPanel extends ReactWidget {
     }
   };
 
-  private _anchor: IRowRef | null = null;
   private _announcement = '';
+  private _choosing: Choosing;
   private _frame = 0;
   private _lastContext: IRowContext | null = null;
   private _log: ExecutionLog | null = null;
-  private _menu: MenuSvg;
+  private _menus: Menus;
   private _options: ExecutionsPanel.IOptions;
 }
 
@@ -538,9 +401,3 @@ export namespace ExecutionsPanel {
     trans: TranslationBundle;
   }
 }
-
-/** More are not compared at once. */
-const MOST_COMPARED = 1000;
-
-/** Marks the icon while there are results that nobody looked at. */
-const BADGE = 'jp-ExecutionsPanel-unseen';

@@ -39,3 +39,14 @@ export function rowAt({
 export function rowKey({ id, within }: Omit<IRowRef, 'number'>): string {
   return within === null ? id : `${within}/${id}`;
 }
+
+/**
+ * Find the position of the row that an element is in.
+ *
+ * @param target - the element.
+ * @returns null when it is in none.
+ */
+export function positionOf(target: EventTarget): number | null {
+  const row = (target as Element).closest('[data-row]');
+  return row === null ? null : Number(row.getAttribute('aria-posinset')) - 1;
+}

@@ -41,11 +41,24 @@ export interface IRowCommandOptions {
  */
 export function addRowCommands(options: IRowCommandOptions): void {
   const { commands, model, report, show, state, trans } = options;
+  const describedBy = {
+    args: {
+      type: 'object',
+      properties: {
+        id: {
+          type: 'string',
+          description: trans.__(
+            'Full id of an execution; the selected row without it'
+          )
+        }
+      }
+    }
+  };
   const add = (id: string, command: IRowCommand): void => {
     commands.addCommand(id, {
       label: args => text(command.label, find(options, args)),
       caption: command.caption,
-      describedBy: { args: ARGUMENTS },
+      describedBy,
       isEnabled: args => {
         const execution = find(options, args);
         // Of a long history not every record is at hand; `execute` fetches it.
@@ -153,16 +166,6 @@ interface IRowCommand {
 
   run: (execution: Execution) => Promise<void>;
 }
-
-const ARGUMENTS = {
-  type: 'object',
-  properties: {
-    id: {
-      type: 'string',
-      description: 'The full id of the execution; the selected row without it'
-    }
-  }
-};
 
 function find(
   { model, state }: IRowCommandOptions,

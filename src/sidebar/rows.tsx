@@ -2,25 +2,21 @@
  * The list: only the rows that show are in the document.
  */
 import * as React from 'react';
-import { flushSync } from 'react-dom';
 
 import { isFinal } from '../model/labels';
-import type { IExecutionRows, IListPlace } from '../tokens';
+import type { IListPlace } from '../tokens';
+import type { IKeyedRows } from './navigation';
+import { clamp, onKeyDown, useGoal } from './navigation';
 import type { IRowRef } from './places';
-import { rowAt, rowKey } from './places';
+import { positionOf, rowAt, rowKey } from './places';
 import type { IRowContext } from './row';
 import { LoadingRow, Row } from './row';
+import { ROW_HEIGHT, useScrolling } from './scrolling';
 import { SweepRow } from './sweeprow';
 import { scrollTopFor, visibleRows } from './window';
 
-/** Height of a row in pixels; style/sidebar.css has the same number. */
-export const ROW_HEIGHT = 44;
-
 /** What the list shows. */
-export interface IRowsProps {
-  /** Newest first. */
-  rows: IExecutionRows;
-
+export interface IRowsProps extends IKeyedRows {
   /** What all rows have in common; the same object as long as it is the same. */
   context: IRowContext;
 
@@ -47,15 +43,6 @@ export interface IRowsProps {
 
   /** These positions are looked at. */
   onLook: (first: number, end: number) => void;
-
-  /** A row wants to be selected and focused. */
-  onMove: (row: IRowRef) => void;
-
-  /** Choose together what lies between a row and the one at a position. */
-  onExtend: (from: IRowRef, to: number) => void;
-
-  /** A key that means an action was pressed on a row. */
-  onKey: (place: IListPlace, key: string) => boolean;
 
   /** A row was right-clicked, or its menu key was pressed. */
   onMenu: (place: IListPlace, x: number, y: number) => void;
@@ -178,127 +165,6 @@ export function Rows(props: IRowsProps): JSX.Element {
   );
 }
 
-/** Where the list is scrolled to, and that rows coming in above move nothing. */
-function useScrolling(
-  node: React.RefObject<HTMLDivElement>,
-  rows: IExecutionRows
-): {
-  frame: Parameters<typeof visibleRows>[0];
-  speed: number;
-  scrollTo: (top: number) => void;
-  onScroll: () => void;
-} {
-  const [scrollTop, setScrollTop] = React.useState(0);
-  const [height, setHeight] = React.useState(600);
-  const anchor = React.useRef<{
-    number: number;
-    within: string | null;
-    offset: number;
-  } | null>(null);
-  const before = React.useRef(0);
-
-  const note = (top: number): void => {
-    const { number, within } = rows.at(Math.floor(top / ROW_HEIGHT));
-    anchor.current =
-      top > 0 && number !== null
-        ? { number, within, offset: top % ROW_HEIGHT }
-        : null;
-    before.current = scrollTop;
-    setScrollTop(top);
-  };
-  const scrollTo = (top: number): void => {
-    if (node.current !== null) {
-      node.current.scrollTop = top;
-      note(node.current.scrollTop);
-    }
-  };
-  const onScroll = (): void => {
-    const top = node.current?.scrollTop ?? 0;
-    if (top !== scrollTop) {
-      // Before the next picture is painted: React would wait until after it.
-      flushSync(() => note(top));
-    }
-  };
-
-  React.useLayoutEffect(() => observeHeight(node.current, setHeight), []);
-
-  React.useLayoutEffect(() => {
-    if (anchor.current !== null && node.current !== null) {
-      const { number, offset, within } = anchor.current;
-      const top = rows.positionOf(number, within) * ROW_HEIGHT + offset;
-      if (Math.abs(top - node.current.scrollTop) >= 1) {
-        scrollTo(top);
-      }
-    }
-  }, [rows.revision]);
-
-  const count = rows.length;
-  const frame = { scrollTop, height, rowHeight: ROW_HEIGHT, count };
-  return { frame, speed: scrollTop - before.current, scrollTo, onScroll };
-}
-
-/** Where the keys lead; beyond what is loaded the focus follows when it is. */
-interface IGoal {
-  /** The position on the way to; `null` without any. */
-  readonly position: number | null;
-
-  /** Rows that one press of Page Down goes. */
-  page: number;
-
-  /** Go there. */
-  go: (position: number) => void;
-}
-
-function useGoal(
-  props: IRowsProps,
-  height: number,
-  node: React.RefObject<HTMLDivElement>,
-  scrollTo: (top: number) => void
-): IGoal {
-  const { onMove, rows } = props;
-  const goal = React.useRef<number | null>(null);
-  const go = (wish: number): void => {
-    const last = rows.length - 1;
-    const position = clamp(wish, 0, last);
-    const row = rowAt(rows.at(position));
-    if (row !== null) {
-      goal.current = null;
-      onMove(row);
-      return;
-    }
-    // The end stays the end when the list turns out longer.
-    goal.current = wish >= last ? Infinity : position;
-  };
-
-  React.useLayoutEffect(() => {
-    if (goal.current === null) {
-      return;
-    }
-    if (document.activeElement === node.current) {
-      go(goal.current);
-    } else {
-      // Somebody went elsewhere meanwhile.
-      goal.current = null;
-    }
-  }, [rows.revision]);
-
-  return {
-    get position() {
-      return goal.current;
-    },
-    page: Math.max(1, Math.floor(height / ROW_HEIGHT) - 1),
-    go: position => {
-      go(position);
-      if (goal.current !== null) {
-        const row = clamp(goal.current, 0, rows.length - 1);
-        // The row that has the focus goes: the keys must still arrive.
-        node.current?.focus({ preventScroll: true });
-        scrollTo(Math.max(0, (row + 1) * ROW_HEIGHT - height));
-      }
-    }
-  };
-}
-
 /** Durations count up by themselves, while something runs in sight. */
 function useTicking(isOn: boolean): void {
   const [, tick] = React.useReducer((count: number) => count + 1, 0);
@@ -308,67 +174,6 @@ function useTicking(isOn: boolean): void {
       : 0;
     return () => window.clearInterval(timer);
   }, [isOn]);
-}
-
-function observeHeight(
-  node: HTMLElement | null,
-  setHeight: (height: number) => void
-): (() => void) | undefined {
-  if (node === null || typeof ResizeObserver === 'undefined') {
-    return undefined;
-  }
-  const observer = new ResizeObserver(() => {
-    if (node.clientHeight > 0) {
-      setHeight(node.clientHeight);
-    }
-  });
-  observer.observe(node);
-  return () => observer.disconnect();
-}
-
-function onKeyDown(
-  event: React.KeyboardEvent<HTMLDivElement>,
-  props: IRowsProps,
-  goal: IGoal
-): void {
-  const { onKey, rows } = props;
-  const at = positionOf(event.target) ?? goal.position;
-  if (at === null || event.altKey) {
-    return;
-  }
-  const position = clamp(at, 0, rows.length - 1);
-  if (event.ctrlKey || event.metaKey) {
-    const place = rows.at(position);
-    const row = rowAt(place);
-    if (event.key === ' ' && row !== null && place.execution !== null) {
-      props.context.onChoose(row, 'one');
-      event.preventDefault();
-    }
-    return;
-  }
-  const moves: Record<string, number> = {
-    ArrowDown: position + 1,
-    ArrowUp: position - 1,
-    PageDown: position + goal.page,
-    PageUp: position - goal.page,
-    Home: 0,
-    End: rows.length - 1
-  };
-  const place = rows.at(position);
-  const target = event.target as Element;
-  const isSideways = event.key === 'ArrowRight' || event.key === 'ArrowLeft';
-  if (event.key in moves) {
-    const row = rowAt(place);
-    if (event.shiftKey && row !== null) {
-      props.onExtend(row, clamp(moves[event.key], 0, rows.length - 1));
-    }
-    goal.go(moves[event.key]);
-  } else if (isSideways && !(isMain(target) && onKey(place, event.key))) {
-    focusSibling(target, event.key === 'ArrowRight' ? 1 : -1);
-  } else if (!isSideways && !onKey(place, event.key)) {
-    return;
-  }
-  event.preventDefault();
 }
 
 function onContextMenu(
@@ -386,25 +191,6 @@ function onContextMenu(
   props.onMenu(place, event.clientX, event.clientY);
 }
 
-/** The position of the row that an element is in. */
-function positionOf(target: EventTarget): number | null {
-  const row = (target as Element).closest('[data-row]');
-  return row === null ? null : Number(row.getAttribute('aria-posinset')) - 1;
-}
-
-/** Whether an element opens its row, and is none of the small buttons. */
-function isMain(target: Element): boolean {
-  return target.classList.contains('jp-ExecutionsPanel-main');
-}
-
-/** Left and right go through the buttons of one row. */
-function focusSibling(target: Element, step: number): void {
-  const row = target.closest('[data-row]');
-  const buttons = [...(row?.querySelectorAll('button') ?? [])];
-  const index = buttons.indexOf(target as HTMLButtonElement) + step;
-  buttons[clamp(index, 0, buttons.length - 1)]?.focus();
-}
-
 function isCounting({ execution, sweep }: IListPlace): boolean {
   return sweep === null
     ? execution !== null &&
@@ -420,8 +206,4 @@ function wholeMinute(now: number): number {
 
 function range(first: number, end: number): number[] {
   return Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
-}
-
-function clamp(value: number, low: number, high: number): number {
-  return Math.max(low, Math.min(high, value));
 }

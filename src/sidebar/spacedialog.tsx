@@ -58,7 +58,7 @@ function Body({ model, trans }: ISpaceProps): JSX.Element {
           className="jp-ExecutionsSpace-list"
           aria-label={trans.__('What would go')}
         >
-          {model.plan.executions.slice(0, N_NAMED).map(each => (
+          {named(model.plan).map(each => (
             <li key={each.id}>{`#${each.number} ${each.title}`}</li>
           ))}
           {model.plan.n_executions > N_NAMED && (
@@ -77,6 +77,10 @@ function Body({ model, trans }: ISpaceProps): JSX.Element {
   );
 }
 
+function named({ executions }: Collection): Collection['executions'] {
+  return [...executions].sort((a, b) => a.number - b.number).slice(0, N_NAMED);
+}
+
 /**
  * What would go, in a sentence.
  *
@@ -85,20 +89,48 @@ function Body({ model, trans }: ISpaceProps): JSX.Element {
  */
 export function planLabel(plan: Collection, trans: TranslationBundle): string {
   const used = trans.__('Executions use %1.', sizeLabel(plan.used_bytes));
-  const goes = trans._n(
-    '%1 execution would go, and %2 be free.',
-    '%1 executions would go, and %2 be free.',
-    plan.n_executions,
-    sizeLabel(plan.freed_bytes)
-  );
-  const later =
-    plan.later_bytes > 0
-      ? trans.__(
-          '%1 more become free a day later.',
-          sizeLabel(plan.later_bytes)
-        )
-      : null;
-  return [used, goes, later, plan.message].filter(Boolean).join(' ');
+  return [used, goesLabel(plan, trans), laterLabel(plan, trans), plan.message]
+    .filter(Boolean)
+    .join(' ');
+}
+
+function goesLabel(
+  { freed_bytes, n_executions, n_objects }: Collection,
+  trans: TranslationBundle
+): string {
+  const freed = sizeLabel(freed_bytes);
+  if (n_executions > 0 && freed_bytes === 0) {
+    return trans._n(
+      '%1 execution would go.',
+      '%1 executions would go.',
+      n_executions
+    );
+  }
+  if (n_executions > 0) {
+    return trans._n(
+      '%1 execution would go, which frees %2.',
+      '%1 executions would go, which frees %2.',
+      n_executions,
+      freed
+    );
+  }
+  return n_objects > 0
+    ? trans.__('%1 would go that no execution needs.', freed)
+    : trans.__('Nothing would go.');
+}
+
+/** Bytes go a day after the last execution that needs them. */
+function laterLabel(
+  { freed_bytes, later_bytes }: Collection,
+  trans: TranslationBundle
+): string | null {
+  const later = sizeLabel(later_bytes);
+  if (later_bytes === 0) {
+    return null;
+  }
+  return freed_bytes === 0
+    ? trans.__('%1 become free a day later.', later)
+    : trans.__('%1 more become free a day later.', later);
 }
 
 /** The body of the dialog. */

@@ -20,14 +20,6 @@ interface ISweepCommand {
   run: (sweep: SweepSummary) => Promise<void>;
 }
 
-const ARGUMENTS = {
-  type: 'object',
-  required: ['sweep'],
-  properties: {
-    sweep: { type: 'string', description: 'The full id of the sweep' }
-  }
-};
-
 /**
  * Add the commands about one sweep.
  *
@@ -36,13 +28,22 @@ const ARGUMENTS = {
 export function addSweepCommands(options: IRowCommandOptions): void {
   const { commands, model, report, trans } = options;
   const { client, sweeps } = model;
+  const describedBy = {
+    args: {
+      type: 'object',
+      required: ['sweep'],
+      properties: {
+        sweep: { type: 'string', description: trans.__('Full id of a sweep') }
+      }
+    }
+  };
   const find = (id: unknown): SweepSummary | undefined =>
     typeof id === 'string' ? sweeps.find(id) : undefined;
   const add = (id: string, command: ISweepCommand): void => {
     commands.addCommand(id, {
       label: command.label,
       caption: command.caption,
-      describedBy: { args: ARGUMENTS },
+      describedBy,
       isEnabled: args => {
         const sweep = find(args['sweep']);
         return sweep !== undefined && (command.fits?.(sweep) ?? true);

@@ -178,6 +178,7 @@ function Offer(props: ISubmitButtonOptions & { same: Execution }): JSX.Element {
       <button
         type="button"
         className="jp-SubmitButton-close"
+        title={trans.__('Close')}
         aria-label={trans.__('Close')}
         onClick={() => submission.dismiss()}
       >

@@ -118,6 +118,7 @@ function ExtraRows({ model, trans }: IFormProps): JSX.Element {
           <button
             type="button"
             className="jp-ParametersForm-remove"
+            title={trans.__('Remove this parameter')}
             aria-label={trans.__('Remove parameter %1', index + 1)}
             onClick={() => {
               model.rows = model.rows.filter((_, i) => i !== index);

@@ -5,7 +5,6 @@ import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 import { JSONExt } from '@lumino/coreutils';
 
-import { ProblemError } from '../api/problem';
 import type { Execution, ParameterList, Parameters, Sweep } from '../api/types';
 import type { FieldsUiSchema, IExtraRow } from './formschema';
 import {
@@ -17,6 +16,7 @@ import {
   makeSchema,
   readForm
 } from './formschema';
+import { Refusals } from './refusals';
 import { describeError } from './submitter';
 import { SweepForm } from './sweepform';
 import type { FieldValue, FormData } from './values';
@@ -32,6 +32,7 @@ export class FormModel {
   constructor(options: FormModel.IOptions) {
     this._options = options;
     this.list = options.list;
+    this._refusals = new Refusals(options.list);
     this.sweep = options.sweep ? new SweepForm(options.sweep) : null;
     this.sweep?.changed.connect(() => this._changed.emit());
     const { list, texts = {}, trans, values } = options;
@@ -110,7 +111,7 @@ export class FormModel {
   set data(data: FormData) {
     for (const key of Object.keys(data)) {
       if (data[key] !== this._data[key]) {
-        delete this._refused[key];
+        this._refusals.forget(key);
       }
     }
     this._data = data;
@@ -130,7 +131,7 @@ export class FormModel {
    */
   setSeveral(key: string, isSeveral: boolean): void {
     this._data = this._varied.setSeveral(key, isSeveral, this._data);
-    delete this._refused[key];
+    this._refusals.forget(key);
     this._remake();
   }
 
@@ -140,7 +141,7 @@ export class FormModel {
   }
   set rows(rows: readonly IExtraRow[]) {
     this._rows = [...rows];
-    this._refusedRows = {};
+    this._refusals.forgetRows();
     this._ask();
     this._changed.emit();
   }
@@ -174,8 +175,8 @@ export class FormModel {
     return {
       ...(this._attempted ? missing : {}),
       ...problems,
-      ...this._placed(this.sweep?.problem ?? null).fields,
-      ...this._refused
+      ...this._refusals.place(this.sweep?.problem ?? null).fields,
+      ...this._refusals.fields
     };
   }
 
@@ -183,7 +184,7 @@ export class FormModel {
   get rowProblems(): Record<number, string> {
     return {
       ...(this._attempted ? this._read().extraProblems : {}),
-      ...this._refusedRows
+      ...this._refusals.rows
     };
   }
 
@@ -199,7 +200,7 @@ export class FormModel {
     const refusal = this.sweep?.problem ?? null;
     return (
       this._message ??
-      (refusal !== null && this._placed(refusal).isRest
+      (refusal !== null && this._refusals.place(refusal).isRest
         ? refusal.message
         : null)
     );
@@ -248,7 +249,7 @@ export class FormModel {
 
   /** Put other things into the fields; what stood there is forgotten, secrets too. */
   private _begin(data: FormData): void {
-    this._refused = {};
+    this._refusals.forgetFields();
     this._message = null;
     this._attempted = false;
     this._lost = [];
@@ -268,8 +269,8 @@ export class FormModel {
     }
     this._attempted = true;
     this._message = null;
-    this._refused = {};
-    this._refusedRows = {};
+    this._refusals.forgetFields();
+    this._refusals.forgetRows();
     if (
       Object.keys(this.problems).length > 0 ||
       Object.keys(this.rowProblems).length > 0
@@ -286,7 +287,10 @@ export class FormModel {
       this._execution = await this._options.submit(this._read().changed);
       return true;
     } catch (error) {
-      this._explain(error);
+      // What stands at a field need not be said twice.
+      this._message = this._refusals.keep(error, this._rows)
+        ? null
+        : describeError(error, this._options.trans);
       return false;
     } finally {
       this._busy = false;
@@ -350,51 +354,13 @@ export class FormModel {
     };
   }
 
-  private _explain(error: unknown): void {
-    const fields = refusedFields(error);
-    for (const [name, sentence] of Object.entries(fields)) {
-      const index = this.list.parameters.findIndex(one => one.name === name);
-      const row = this._rows.findIndex(one => one.name.trim() === name);
-      if (index >= 0) {
-        this._refused[fieldKey(index)] = sentence;
-      } else if (row >= 0) {
-        this._refusedRows[row] = sentence;
-      }
-    }
-    const shown =
-      Object.keys(this._refused).length + Object.keys(this._refusedRows).length;
-    // What stands at a field need not be said twice.
-    this._message =
-      shown > 0 && shown === Object.keys(fields).length
-        ? null
-        : describeError(error, this._options.trans);
-  }
-
-  /** What a refusal says at fields, and whether something is left to say. */
-  private _placed(refusal: ProblemError | null): {
-    fields: Record<string, string>;
-    isRest: boolean;
-  } {
-    const said = Object.entries(refusedFields(refusal));
-    const fields: Record<string, string> = {};
-    for (const [name, sentence] of said) {
-      const index = this.list.parameters.findIndex(one => one.name === name);
-      if (index >= 0) {
-        fields[fieldKey(index)] = sentence;
-      }
-    }
-    const n = Object.keys(fields).length;
-    return { fields, isRest: n === 0 || n < said.length };
-  }
-
   private _fields: ReturnType<typeof makeSchema>;
   private _options: FormModel.IOptions;
   private _sweep: Sweep | null = null;
   private _data: FormData;
   private _rows: IExtraRow[];
   private _lost: readonly string[];
-  private _refused: Record<string, string> = {};
-  private _refusedRows: Record<number, string> = {};
+  private _refusals: Refusals;
   private _attempted = false;
   private _busy = false;
   private _message: string | null = null;
@@ -421,16 +387,4 @@ export namespace FormModel {
     /** The words. */
     trans: TranslationBundle;
   }
-}
-
-function refusedFields(error: unknown): Record<string, string> {
-  const fields =
-    error instanceof ProblemError && error.reason === 'invalid_parameters'
-      ? error.details['fields']
-      : null;
-  return typeof fields === 'object' && fields !== null
-    ? Object.fromEntries(
-        Object.entries(fields).map(([name, text]) => [name, String(text)])
-      )
-    : {};
 }

@@ -174,6 +174,7 @@ function Button(props: {
       ref={props.buttonRef}
       type="button"
       className="jp-Button jp-mod-styled jp-mod-minimal"
+      title={props.description}
       aria-label={props.description}
       onClick={props.run}
     >

@@ -14,10 +14,11 @@ const AT_END_PX = 20;
 /**
  * What the notebook printed.
  *
- * @param props - The log, fetched while this is shown.
+ * @param props - The log, fetched while this is shown, and whether it is over.
  */
 export function LogDrawer(props: {
   log: ExecutionLog;
+  isOver: boolean;
   trans: TranslationBundle;
 }): JSX.Element {
   const { log } = props;
@@ -34,6 +35,7 @@ export function LogDrawer(props: {
 
 function LogText(props: {
   log: ExecutionLog;
+  isOver: boolean;
   text: string;
   trans: TranslationBundle;
 }): JSX.Element {
@@ -51,7 +53,11 @@ function LogText(props: {
   if (text === '') {
     return (
       <p className="jp-Receipt-note">
-        {log.isLoaded ? trans.__('Nothing was printed.') : trans.__('Loading…')}
+        {!log.isLoaded
+          ? trans.__('Loading…')
+          : props.isOver
+            ? trans.__('Nothing was printed.')
+            : trans.__('Nothing was printed so far.')}
       </p>
     );
   }

@@ -1,15 +1,22 @@
 /** The read-only drive `executions:`, through which results open as native documents. */
-import type { INotebookContent } from '@jupyterlab/nbformat';
+import type { INotebookContent, IOutput } from '@jupyterlab/nbformat';
 import type { Contents } from '@jupyterlab/services';
 import { Drive } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { JSONExt } from '@lumino/coreutils';
 
 import type { IExecutionsClient } from '../api/client';
+import { shortenStreams } from '../model/streams';
 import { DRIVE_NAME, parseResultPath } from './paths';
 
 /** Where the server answers, below its base address. */
 const API_ENDPOINT = 'async-exec/contents';
+
+/** A document of the drive. */
+export interface IResultModel extends Contents.IModel {
+  /** Whether it is a notebook of which more is to come. */
+  readonly partial?: boolean;
+}
 
 /** A drive that reads results and refuses to change them. */
 export class ExecutionsDrive extends Drive {
@@ -36,15 +43,19 @@ export class ExecutionsDrive extends Drive {
    * #### Notes
    * The server sends notebooks as they are stored, as parsing a large one
    * would stall everybody else; so the marks are set here, where it is parsed
-   * anyway. They overwrite those of the notebook itself.
+   * anyway. They overwrite those of the notebook itself. What still runs is
+   * drawn again and again, so of what it printed only the end is given.
    */
   override async get(
     localPath: string,
     options?: Contents.IFetchOptions
-  ): Promise<Contents.IModel> {
-    const model = await super.get(localPath, options);
+  ): Promise<IResultModel> {
+    const model: IResultModel = await super.get(localPath, options);
     if (model.type === 'notebook' && model.content) {
       protect(model.content as INotebookContent);
+      if (model.partial) {
+        this._shorten(model.content as INotebookContent);
+      }
     }
     return model;
   }
@@ -92,6 +103,20 @@ export class ExecutionsDrive extends Drive {
     return Promise.resolve(
       this._client.notebookUrl(id, { version: kind, download: true })
     );
+  }
+
+  private _shorten(notebook: INotebookContent): void {
+    for (const cell of notebook.cells) {
+      if (cell.cell_type === 'code') {
+        cell.outputs = shortenStreams(cell.outputs as IOutput[], nLines =>
+          this._trans._n(
+            '⋯ %1 line above is in the log while this runs ⋯',
+            '⋯ %1 lines above are in the log while this runs ⋯',
+            nLines
+          )
+        );
+      }
+    }
   }
 
   private _client: IExecutionsClient;

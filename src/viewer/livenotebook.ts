@@ -2,11 +2,11 @@
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { Contents } from '@jupyterlab/services';
-import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 import { Poll, Throttler } from '@lumino/polling';
 
-import { markRunning, patchNotebook, shortenStreams } from './patch';
+import type { IResultModel } from './drive';
+import { markRunning, patchNotebook } from './patch';
 import type { ReceiptModel } from './receiptmodel';
 
 /** News brings the notebook up to date at most this often. */
@@ -23,13 +23,11 @@ export class LiveNotebook implements IDisposable {
    * @param _panel - The open result.
    * @param _model - Knows how far the execution is.
    * @param _contents - Where the notebook is read from.
-   * @param _trans - The words.
    */
   constructor(
     private _panel: NotebookPanel,
     private _model: ReceiptModel,
-    private _contents: Contents.IManager,
-    private _trans: TranslationBundle
+    private _contents: Contents.IManager
   ) {
     this._throttler = new Throttler(() => this.refresh(), {
       limit: NEWS_LIMIT_MS,
@@ -64,29 +62,19 @@ export class LiveNotebook implements IDisposable {
       // The poll comes back to it when the tab is in front.
       return;
     }
-    const wasFinal = this._model.isFinal;
     await panel.context.ready;
-    const { content } = await this._contents.get(panel.context.path, {
+    const result: IResultModel = await this._contents.get(panel.context.path, {
       type: 'notebook',
       content: true
     });
     if (panel.isDisposed || !panel.model) {
       return;
     }
-    if (!wasFinal) {
-      shortenStreams(content as INotebookContent, nLines =>
-        this._trans._n(
-          '⋯ %1 line above is in the log while this runs ⋯',
-          '⋯ %1 lines above are in the log while this runs ⋯',
-          nLines
-        )
-      );
-    }
-    if (!patchNotebook(panel.model, content as INotebookContent)) {
+    if (!patchNotebook(panel.model, result.content as INotebookContent)) {
       await this._reload();
     }
     this._mark();
-    if (wasFinal) {
+    if (!result.partial) {
       this.dispose();
     }
   }

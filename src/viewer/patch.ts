@@ -12,9 +12,6 @@ import type { IOutputAreaModel } from '@jupyterlab/outputarea';
 import type { JSONObject, PartialJSONObject } from '@lumino/coreutils';
 import { JSONExt } from '@lumino/coreutils';
 
-/** Of a stream that still grows; drawn within a frame or two. */
-const MOST_CHARACTERS = 50_000;
-
 /**
  * Bring the model of an open notebook up to date.
  *
@@ -124,35 +121,6 @@ function patchCode(model: ICodeCellModel, cell: ICell): void {
   const count = (cell.execution_count ?? null) as number | null;
   if (model.executionCount !== count) {
     model.executionCount = count;
-  }
-}
-
-/**
- * Leave the end of long streams, with a line that says so.
- *
- * @param content - A notebook; changed in place.
- * @param note - What stands above the rest, for a number of lines that are left out.
- *
- * #### Notes
- * JupyterLab draws the whole of a stream again for each piece that comes to
- * it: with 50,000 lines the page halts for most of a second.
- */
-export function shortenStreams(
-  content: INotebookContent,
-  note: (nLines: number) => string
-): void {
-  for (const cell of content.cells) {
-    for (const output of (cell.outputs ?? []) as IOutput[]) {
-      if (output.output_type === 'stream') {
-        const { text } = joined(output) as { text: string };
-        if (text.length > MOST_CHARACTERS) {
-          const start = text.indexOf('\n', text.length - MOST_CHARACTERS) + 1;
-          const rest = start > 0 ? start : text.length - MOST_CHARACTERS;
-          const nLines = text.slice(0, rest).split('\n').length - 1;
-          output.text = `${note(nLines)}\n${text.slice(rest)}`;
-        }
-      }
-    }
   }
 }
 

@@ -3,7 +3,7 @@ import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
-import type { Execution, Receipt } from '../api/types';
+import type { Execution, ExecutionEdit, Receipt } from '../api/types';
 import { isFinal } from '../model/labels';
 import type { ExecutionsChange, IExecutionsModel } from '../tokens';
 
@@ -82,6 +82,17 @@ export class ReceiptModel implements IDisposable {
     if (!this._isDisposed) {
       this._changed.emit();
     }
+  }
+
+  /**
+   * Change what people write about it.
+   *
+   * @param edit - What changes.
+   * @throws When the server refuses; nothing has changed then.
+   */
+  async edit(edit: ExecutionEdit): Promise<void> {
+    const { client } = this._executions;
+    this._executions.submitted(await client.edit(this._key, edit));
   }
 
   private _onChanged(_: IExecutionsModel, change: ExecutionsChange): void {

@@ -8,15 +8,19 @@ import type { IExecutionsClient } from '../api/client';
 import type { Execution, Receipt } from '../api/types';
 import { statusIcons } from '../icons';
 import type { ExecutionLog } from '../model/executionlog';
-import { progressLabel, reasonLabel, statusLabel } from '../model/labels';
+import { statusLabel } from '../model/labels';
+import { Action } from './action';
+import { ChangesDrawer } from './changesdrawer';
 import { ArtifactsDrawer, FilesDrawer, LogDrawer } from './drawers';
-import { Facts, ParameterChips, Remarks } from './facts';
+import { Facts, ParameterChips } from './facts';
 import { MetricsDrawer } from './metricsdrawer';
 import type { MetricsModel } from './metricsmodel';
+import { Notes, NotesDrawer } from './notes';
+import { Outcome } from './outcome';
 import type { ReceiptModel } from './receiptmodel';
 import { Relations } from './relations';
 import type { CellFinder } from './words';
-import { errorLine, madeByNotebook, promptLabel } from './words';
+import { madeByNotebook } from './words';
 
 /** What people can do from a receipt. */
 export interface IReceiptActions {
@@ -60,7 +64,7 @@ export interface IReceiptProps {
   trans: TranslationBundle;
 }
 
-type Drawer = 'log' | 'metrics' | 'artifacts' | 'files';
+type Drawer = 'log' | 'metrics' | 'artifacts' | 'files' | 'changes' | 'notes';
 
 /**
  * The whole receipt, kept up to date.
@@ -91,7 +95,14 @@ function Loaded(props: IReceiptProps): JSX.Element {
   return (
     <>
       <Headline {...props} execution={execution} />
-      <Outcome {...props} execution={execution} />
+      <Outcome
+        execution={execution}
+        receipt={receipt}
+        goToFailure={props.actions.goToFailure}
+        compare={props.actions.compare}
+        cellOf={props.cellOf}
+        trans={trans}
+      />
       <Facts
         execution={execution}
         receipt={receipt}
@@ -103,8 +114,11 @@ function Loaded(props: IReceiptProps): JSX.Element {
         <Relations receipt={receipt} open={props.actions.open} trans={trans} />
       )}
       <ParameterChips execution={execution} trans={trans} />
+      <Notes execution={execution} trans={trans} />
       <Bar {...props} open={drawer} toggle={toggle} />
-      {drawer === 'log' && <LogDrawer log={props.log} trans={trans} />}
+      {drawer === 'log' && (
+        <LogDrawer log={props.log} isOver={model.isFinal} trans={trans} />
+      )}
       {drawer === 'metrics' && (
         <MetricsDrawer
           metrics={props.metrics}
@@ -122,6 +136,16 @@ function Loaded(props: IReceiptProps): JSX.Element {
       )}
       {drawer === 'files' && receipt && (
         <FilesDrawer receipt={receipt} trans={trans} />
+      )}
+      {drawer === 'changes' && receipt?.git && (
+        <ChangesDrawer git={receipt.git} trans={trans} />
+      )}
+      {drawer === 'notes' && (
+        <NotesDrawer
+          execution={execution}
+          save={edit => model.edit(edit)}
+          trans={trans}
+        />
       )}
     </>
   );
@@ -153,89 +177,6 @@ function Headline({ execution, isSource, trans }: IPart): JSX.Element {
       )}
     </div>
   );
-}
-
-/** How it ended, or how far it is. */
-function Outcome(props: IPart): JSX.Element | null {
-  const { execution, model, actions, trans } = props;
-  switch (execution.status) {
-    case 'queued':
-      return (
-        <p className="jp-Receipt-outcome">
-          {execution.waiting_reason ?? trans.__('Waits for its turn.')}
-        </p>
-      );
-    case 'running':
-      return (
-        <p className="jp-Receipt-outcome">
-          {execution.cancel_requested
-            ? trans.__('Is being cancelled.')
-            : trans.__(
-                'Still running: %1. This is what is there so far.',
-                progressLabel(execution, trans)
-              )}
-        </p>
-      );
-    case 'succeeded':
-      return <Remarks execution={execution} trans={trans} />;
-    case 'failed':
-    case 'cancelled':
-      return (
-        <>
-          <p className="jp-Receipt-outcome jp-mod-failed">
-            <span
-              className="jp-Receipt-error"
-              title={
-                execution.error
-                  ? promptLabel(execution.error, trans)
-                  : undefined
-              }
-            >
-              {failure(
-                execution,
-                model.receipt?.snapshot.captured ?? [],
-                trans,
-                props.cellOf
-              )}
-            </span>
-            {execution.error && actions.goToFailure && (
-              <Action onClick={actions.goToFailure}>
-                {trans.__('Go to failing cell')}
-              </Action>
-            )}
-          </p>
-          <SinceSuccess {...props} />
-          <Remarks execution={execution} trans={trans} />
-        </>
-      );
-  }
-}
-
-/** What changed since the same notebook last succeeded. */
-function SinceSuccess(props: IPart): JSX.Element | null {
-  const { actions, model, trans } = props;
-  const since = model.receipt?.since_success ?? null;
-  return since === null ? null : (
-    <p className="jp-Receipt-outcome">
-      {since.sentence}{' '}
-      <Action onClick={() => actions.compare(since.number)}>
-        {trans.__('Compare with #%1', since.number)}
-      </Action>
-    </p>
-  );
-}
-
-function failure(
-  execution: Execution,
-  captured: Receipt['snapshot']['captured'],
-  trans: TranslationBundle,
-  cellOf: CellFinder
-): string {
-  const { error, message, reason } = execution;
-  if (error) {
-    return errorLine(error, captured, trans, cellOf);
-  }
-  return message ?? (reason ? reasonLabel(reason, trans) : '');
 }
 
 /** The row of buttons. */
@@ -271,6 +212,9 @@ function Bar(
               trans.__('Artifacts')
         )}
       {model.receipt && drawer('files', filesText(model.receipt, trans))}
+      {model.receipt?.git?.dirty &&
+        drawer('changes', trans.__('Uncommitted changes'))}
+      {drawer('notes', trans.__('Note and tags'))}
       {actions.openSource && (
         <Action onClick={actions.openSource}>{trans.__('Source')}</Action>
       )}
@@ -295,21 +239,4 @@ function filesText(receipt: Receipt, trans: TranslationBundle): string {
   return linked.length === 0
     ? files
     : trans.__('%1, %2 linked', files, linked.length);
-}
-
-function Action(props: {
-  onClick: () => void;
-  isOpen?: boolean;
-  children: React.ReactNode;
-}): JSX.Element {
-  return (
-    <button
-      type="button"
-      className="jp-Button jp-mod-styled jp-mod-minimal jp-Receipt-action"
-      aria-expanded={props.isOpen}
-      onClick={props.onClick}
-    >
-      {props.children}
-    </button>
-  );
 }

@@ -106,7 +106,7 @@ class ResultTab implements IDisposable {
     this._metrics = new MetricsModel(path.id, executions.client);
     this._live = this._isSource
       ? null
-      : new LiveNotebook(_panel, this._model, contents, trans);
+      : new LiveNotebook(_panel, this._model, contents);
     _panel.addClass('jp-ResultNotebook');
     keepSealed(_panel);
     disarm(_panel.content.node);

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+#: For one request; tornado would give up after 20 s.
+ANSWER_LIMIT_S = 120.0
+
+
 class Answer:
     """What the server answered."""
 
@@ -44,6 +48,8 @@ class Client:
         data = options.pop("data", None)
         if data is None and (body is not None or method in {"POST", "PATCH", "PUT"}):
             data = json.dumps({} if body is None else body)
+        # On a machine with much else to do an answer takes its time.
+        options.setdefault("request_timeout", ANSWER_LIMIT_S)
         try:
             response = await self._fetch(
                 "async-exec",

@@ -72,15 +72,24 @@ async def test_commit_and_what_changed_since_are_in_receipt_and_comparison(
     await submit(client, notebook())
     (jp_root_dir / "helper.py").write_text("x = 2\n")
     await submit(client, notebook())
+    git("commit", "-qam", "second")
+    (jp_root_dir / "helper.py").write_text("x = 3\n")
+    await submit(client, notebook())
 
-    clean, dirty = [(await client.get(f"executions/{n}/receipt")).json["git"] for n in (1, 2)]
-    (compared,) = (await client.get("compare", ids="1-2")).json["differs"]["environment"]
+    receipts = [(await client.get(f"executions/{n}/receipt")).json["git"] for n in (1, 2, 3)]
+    commit, changes = (await client.get("compare", ids="1-3")).json["differs"]["environment"]
 
+    clean, dirty, _ = receipts
     assert (clean["dirty"], clean["diff"]) == (False, "")
-    assert dirty["dirty"]
+    assert (dirty["dirty"], dirty["diff_cut"]) == (True, False)
     assert "--- a/helper.py\n+++ b/helper.py\n@@ -1 +1 @@\n-x = 1\n+x = 2\n" in dirty["diff"]
-    commit = clean["commit"][:12]
-    assert compared == {"name": "commit", "values": [commit, f"{commit}, with changes"]}
+    assert commit == {"name": "commit", "values": [each["commit"][:12] for each in receipts]}
+    assert changes["name"] == "uncommitted changes"
+    none, one, other = changes["values"]
+    assert none == "none"
+    assert one.endswith(" (helper.py, +1 -1)")
+    assert other.endswith(" (helper.py, +1 -1)")
+    assert one != other
 
 
 async def test_what_differs_in_code_and_files_is_told(client: Client, jp_root_dir: Path) -> None:

@@ -39,8 +39,9 @@ def test_the_pieces_are_the_json_of_the_whole(value: Any, most: int) -> None:
         {"metrics": [{"name": "a", "values": [0.12345678901234567] * 20_000}], "cursor": "x"},
         {"executions": [wire.execution_to_json(make_execution(), NO_REASONS)] * 2_000},
         {"differs": {"files": [{"name": "a.py", "values": ["0a" * 32] * 3_000}] * 3}},
+        {"text": "é𝄞\n" * 100_000},
     ],
-    ids=["metrics", "rows", "table"],
+    ids=["metrics", "rows", "table", "text"],
 )
 def test_no_piece_takes_long(document: Any) -> None:
     longest = max(map(len, encoding.pieces(document)))

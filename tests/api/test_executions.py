@@ -46,6 +46,13 @@ async def test_the_answer_to_a_submission_names_its_place(client: Client) -> Non
     assert answer.headers["Location"].endswith(f"async-exec/executions/{answer.json['id']}")
 
 
+async def test_a_request_that_is_no_json_is_refused_as_such(client: Client) -> None:
+    answer = await client.post("executions", data='{"path": "a.ipynb"')
+
+    assert answer.code == 400
+    assert answer.json["message"].startswith("The request cannot be read. It is not JSON: ")
+
+
 async def test_a_double_click_is_one_execution(client: Client) -> None:
     answers = await asyncio.gather(*(submit(client, request_id="the same click") for _ in range(5)))
 
@@ -118,10 +125,15 @@ async def test_a_running_execution_is_cancelled_and_keeps_its_output(client: Cli
         while "so far" not in (await client.get("executions/1/log")).json["text"]:
             await asyncio.sleep(0.05)
 
+    so_far = (await client.get("contents/1/1 a.ipynb", content=0)).json
     await client.post("executions/1/cancel")
     execution = await client.finished(1)
 
     assert execution["status"] == "cancelled"
+    end = (await client.get("contents/1/1 a.ipynb", content=0)).json
+    # What still runs never seems as new as its end: the page would not look again.
+    assert (so_far["partial"], end["partial"]) == (True, False)
+    assert so_far["last_modified"] < end["last_modified"] == execution["finished_at"]
     notebook = (await client.get("executions/1/notebook")).json
     assert "so far" in json.dumps(notebook["cells"][0]["outputs"])
 

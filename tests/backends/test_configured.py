@@ -10,6 +10,7 @@ import pytest
 
 from jupyter_async_exec.backends.configured import make_backends
 from jupyter_async_exec.backends.dask.settings import read_settings
+from jupyter_async_exec.backends.local import LocalBackend
 from jupyter_async_exec.errors import InvalidRequestError
 from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.runner.vault import Vault
@@ -57,6 +58,7 @@ def test_a_cluster_that_nobody_uses_is_not_imported(tmp_path: Path) -> None:
         ({"a": {"class": "dask", "host": "x"}}, "no option 'host'"),
         ({"a": {"class": "dask", "address": "x", "slots": "4"}}, "cannot be '4'"),
         ({"a": {"class": "dask", "address": "x", "slots": 0}}, "at least one slot"),
+        ({"a": {"class": "dask", "address": "x", "lost_retries": -1}}, "less often than never"),
         ({"a": {"class": "dask", "cluster": {"class": "Cluster"}}}, "with its module"),
         ({"a": {"class": "dask", "cluster": {"class": "a.b", "maximum": 0}}}, "0 to 0 workers"),
         ({"a": {"class": "dask", "cluster": {"class": "a.b", "size": 3}}}, "no option 'size'"),
@@ -73,6 +75,13 @@ def test_what_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(InvalidRequestError, match=said):
         make(tmp_path, configured)
+
+
+def test_on_a_cluster_what_was_lost_is_tried_once_more_and_here_it_is_not(tmp_path: Path) -> None:
+    backends = make(tmp_path, {"lab": {"class": "dask", "address": "tcp://localhost:1"}})
+
+    assert backends["lab"].lost_retries == 1
+    assert LocalBackend.lost_retries == 0
 
 
 def test_numbers_may_be_whole(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench import report
-from bench.figures import Sample
+from bench.figures import Sample, duration
+from bench.topics import stalls
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +39,7 @@ def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
 def test_the_page_has_goals_first_and_sections_in_their_order() -> None:
     sections = {name: make_section(name) for name in ("sidebar", "lines", "cells")}
 
-    page = report.page(sections, ["cells", "lines", "sidebar"])
+    page = report.page([sections[name] for name in ("cells", "lines", "sidebar")])
 
     places = [
         page.index(f"## {title}") for title in ("What must hold", "Cells", "Lines", "Sidebar")
@@ -49,3 +50,28 @@ def test_the_page_has_goals_first_and_sections_in_their_order() -> None:
 
 def test_a_bar_in_a_cell_does_not_end_it() -> None:
     assert "| 200 | 5 ms \\| 6 ms |" in make_section().to_markdown()
+
+
+def test_a_section_says_how_fast_the_machine_was_meanwhile() -> None:
+    section = make_section()
+    section.measured_at = "2026-11-22"
+
+    section.paces_ms = [12.0, 20.0, 13.0]
+
+    took = duration(Sample.of([0.012, 0.02, 0.013]))
+    assert f"The fixed loop took {took} meanwhile." in section.to_markdown()
+
+
+def test_the_longest_halt_is_that_of_our_slowest_server_in_any_bench() -> None:
+    cells, large = make_section("cells"), make_section("large")
+    cells.stalls_ms = {"jupyter_async_exec": [(9.0, 2.0)], "jupyter_scheduler": [(900.0, 80.0)]}
+    large.stalls_ms = {"jupyter_async_exec": [(12.0, 3.0), (31.0, 4.0)]}
+
+    summary = stalls.summarise([cells, large])
+
+    assert [(goal.reached, goal.holds) for goal in summary.goals] == [("31.0 ms", False)]
+    assert [row[:3] for row in summary.tables[0].rows] == [
+        ("cells", "jupyter_async_exec", "1"),
+        ("cells", "jupyter_scheduler", "1"),
+        ("large", "jupyter_async_exec", "2"),
+    ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +15,14 @@ import pytest
 from jupyter_async_exec.api.contract import contract
 from jupyter_async_exec.cli.command import run
 from jupyter_async_exec.cli.local_files import root_for
+from jupyter_async_exec.cli.sweep_options import say_accepted
 from jupyter_async_exec.core.clock import utc_now
 from jupyter_async_exec.core.events import ExecutionFinished, ExecutionStarted, MetricRecorded
 from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.core.sweeps import SweepCounts
 from jupyter_async_exec.defaults import STORE_FILE
 from jupyter_async_exec.store import ExecutionStore
+from jupyter_async_exec.testing.factories import make_sweep
 from tests.conftest import make_notebook
 
 if TYPE_CHECKING:
@@ -99,6 +104,122 @@ def test_what_makes_no_sense_is_refused(command: Command) -> None:
     assert command("edit", "1", "--title", "", code=2)["reason"] == "invalid"
     assert command("status", "--slots", "0", code=2)["reason"] == "invalid"
     assert command("delete", "1", code=2)["reason"] == "conflict"
+
+
+def test_a_list_is_of_the_notebook_in_this_folder(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    below = folder / "below"
+    below.mkdir()
+    (below / "a.ipynb").write_text((folder / "a.ipynb").read_text())
+    command("run", "a.ipynb")
+    command("run", "below/a.ipynb")
+
+    def numbers(notebook: str) -> list[int]:
+        return [each["number"] for each in command("list", "--notebook", notebook)["executions"]]
+
+    assert (numbers("a.ipynb"), numbers("below/a.ipynb"), numbers("./a.ipynb")) == ([1], [2], [1])
+    (below / "a.ipynb").unlink()
+    assert numbers("below/a.ipynb") == [2]
+
+
+def test_a_list_says_when_there_are_none_and_when_there_are_more(
+    command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(["list"])
+    empty = capsys.readouterr()
+    command("run", "a.ipynb", "--sweep", "n=1..3")
+
+    run(["list", "--sweep", "#2", "--limit", "2"])
+
+    told = capsys.readouterr()
+    assert (empty.out, empty.err) == ("", "There are none.\n")
+    assert [line.split()[0] for line in told.out.splitlines()] == ["#3", "#2"]
+    assert told.err == "There are more: --cursor 2\n"
+    assert "no sweep" in command("list", "--sweep", "nothing", code=2)["message"]
+
+
+def test_a_command_says_what_is_missing_only_where_nobody_starts_executions(
+    folder: Path, data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(["run", "a.ipynb"])
+    alone = capsys.readouterr().err
+
+    with (data_dir / "dispatcher.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        run(["run", "a.ipynb"])
+        run(["run", "a.ipynb", "--sweep", "n=1,2"])
+
+    assert "It starts as soon as" in alone
+    assert "It starts as soon as" not in capsys.readouterr().err
+
+
+def test_what_people_said_of_it_is_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["run", "a.ipynb", "--tag", "paper"])
+    run(["edit", "1", "--note", "the good one", "--star"])
+
+    run(["show", "1"])
+
+    shown = capsys.readouterr().out
+    for line in ("tags          paper", "kept          starred", "note          the good one"):
+        assert f"  {line}\n" in shown
+
+
+def test_a_metric_that_was_not_recorded_is_said(
+    command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command("run", "a.ipynb")
+
+    run(["metrics", "1", "--name", "loss"])
+
+    assert capsys.readouterr().err == "There are none.\n"
+
+
+@pytest.mark.parametrize(
+    ("last", "to_come", "said"),
+    [(5, 0, "#3-5 are accepted."), (3, 5, "#3 is accepted; 5 more will be chosen.")],
+)
+def test_it_is_said_which_executions_of_a_sweep_were_accepted(
+    last: int, to_come: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = SweepCounts(to_come=to_come)
+
+    say_accepted(replace(make_sweep(), first_number=3, last_number=last, counts=counts))
+
+    assert capsys.readouterr().err == f"{said}\n"
+
+
+def test_a_preset_that_is_deleted_is_forgotten(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(["preset", "a.ipynb", "small", "--save", "-p", "n", "2"])
+    capsys.readouterr()
+
+    run(["preset", "a.ipynb", "small", "--delete"])
+
+    assert capsys.readouterr().err == "small is forgotten.\n"
+
+
+def test_a_log_is_the_same_document_as_that_of_rest(command: Command) -> None:
+    command("run", "a.ipynb")
+
+    log = command("log", "1")
+
+    assert log.keys() == set(contract()["components"]["schemas"]["LogPiece"]["required"])
+
+
+@pytest.mark.parametrize(
+    "option", ["--then=b.ipynb", "--no-canary", "--stop-after=2", "--mode=zip"]
+)
+def test_what_is_about_sweeps_is_refused_for_one_execution(command: Command, option: str) -> None:
+    refused = command("run", "a.ipynb", option, code=2)
+
+    assert "goes together with --sweep or --table" in refused["message"]
+    assert command("list")["executions"] == []
+
+
+def test_an_artifact_is_not_mixed_with_json(command: Command) -> None:
+    assert "-o" in command("output", "1", "--artifact", "a.png", code=2)["message"]
 
 
 def test_an_execution_goes_to_the_trash_and_comes_back(command: Command, data_dir: Path) -> None:

@@ -23,6 +23,7 @@ from jupyter_async_exec.core.events import (
 )
 from jupyter_async_exec.core.execution import (
     FINAL_STATUSES,
+    TRIED_AGAIN,
     Artifact,
     CellError,
     Execution,
@@ -167,6 +168,39 @@ def test_a_returned_attempt_leaves_no_progress_behind() -> None:
     )
 
     assert returned == replace(waiting, attempt=1)
+
+
+LOST = Remark(kind=TRIED_AGAIN, message="Attempt 1 was lost and tried again.")
+
+
+def test_what_was_said_of_lost_attempts_stays_and_the_rest_begins_anew() -> None:
+    other = Remark(kind="nan_metric", message="loss was NaN.")
+
+    running = live(
+        make_execution(),
+        [
+            AttemptClaimed(at=SOME_MOMENT, attempt=1),
+            Remarked(at=SOME_MOMENT, remark=other),
+            Remarked(at=SOME_MOMENT, remark=LOST),
+            AttemptReturned(at=SOME_MOMENT),
+            AttemptClaimed(at=SOME_MOMENT, attempt=2),
+            ExecutionStarted(at=SOME_MOMENT, cells_total=3),
+        ],
+    )
+
+    assert running.remarks == (LOST,)
+    assert running.n_tried_again == 1
+
+
+def test_what_was_lost_and_waits_is_not_said_never_to_have_started() -> None:
+    lost = make_execution(status=Status.RUNNING, attempt=1, cancel_requested=True, remarks=(LOST,))
+
+    ended = apply(lost, AttemptReturned(at=SOME_MOMENT))
+
+    assert (ended.status, ended.message) == (
+        Status.CANCELLED,
+        "Cancelled before it was tried again.",
+    )
 
 
 @pytest.mark.parametrize("attempt", [0, 1])

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,7 +103,7 @@ def test_every_command_line_that_is_shown_can_be_parsed(page: Path) -> None:
         if line.startswith("jupyter async-exec")
     ]
     for line in shown:
-        words = shlex.split(re.split(r" [|>] ", line)[0])
+        words = list(takewhile(lambda word: word not in {"|", ">"}, shlex.split(line)))
 
         build_parser().parse_args(words[2:])
 

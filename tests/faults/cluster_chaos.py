@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from jupyter_async_exec.backends.dask.settings import DaskSettings
+from jupyter_async_exec.core.execution import TRIED_AGAIN
 from tests.backends.dask.clusters import Cluster
 from tests.backends.dask.networks import ImpossibleError, hiding, made_networks
 from tests.faults.chaos import POLITELY, SERVER, Round
@@ -15,7 +17,7 @@ from tests.server import Server, processes_in, wait_for
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from contextlib import ExitStack
     from pathlib import Path
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 NAME = "cluster"
 #: An attempt is lost when its machine was silent for longer, and the server has noticed.
 LOST_AFTER_S = 5.0
+#: What is lost is tried again so often, unless somebody chose otherwise.
+LOST_RETRIES = DaskSettings().lost_retries
 #: A network is cut for at most so long.
 LONGEST_CUT_S = 25.0
 MACHINES = ("one", "two")
@@ -163,6 +167,15 @@ class ClusterRound(Round):
 
     def _may_have_cost(self) -> bool:
         return self.is_costly
+
+    def _most_starts(self, execution: Mapping[str, Any]) -> int:
+        remarks = [each for each in execution["remarks"] if each["kind"] == TRIED_AGAIN]
+        told = f"#{execution['number']} {remarks} after {self.killed}"
+        assert len(remarks) <= LOST_RETRIES, told
+        assert not remarks or (execution["attempt"] > 1 and self._may_have_cost()), told
+        assert execution["reason"] != "lost" or len(remarks) == LOST_RETRIES, told
+        self.ends["tried again"] += len(remarks)
+        return 1 + len(remarks)
 
     def _check_processes(self, server: Server) -> None:
         """Nobody is left on any machine, nor anything of an attempt."""

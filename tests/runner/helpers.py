@@ -8,6 +8,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.runner import files
+from jupyter_async_exec.runner.end_requests import request_cancel
 from jupyter_async_exec.runner.journal import read_journal
 from jupyter_async_exec.runner.launch import launch
 from jupyter_async_exec.runner.lock import is_held
@@ -91,7 +92,7 @@ class Attempt:
         return result
 
     def cancel(self) -> None:
-        files.request_cancel(self.directory)
+        request_cancel(self.directory)
 
     @property
     def records(self) -> list[JSONObject]:

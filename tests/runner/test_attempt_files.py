@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from jupyter_async_exec.core.execution import CellError, Limits, Reason, Status
 from jupyter_async_exec.errors import ConflictError, InvalidRequestError
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.conclude import conclude_attempt
+from jupyter_async_exec.runner.end_requests import find_request, note_signal, request_cancel
 from jupyter_async_exec.runner.journal import (
     JournalWriter,
     iterate_journal,
@@ -310,9 +312,37 @@ class TestConcludeLost:
 
     def test_who_asked_for_the_end_gets_it(self, tmp_path: Path) -> None:
         self.write(tmp_path, ("cell_started", {"cell_index": 0}))
-        files.request_cancel(tmp_path)
+        request_cancel(tmp_path)
+        note_signal(tmp_path, "SIGTERM (signal 15)")
 
         assert conclude_lost(tmp_path).status is Status.CANCELLED
+
+    def test_what_a_signal_ended_was_cancelled_by_nobody(self, tmp_path: Path) -> None:
+        self.write(tmp_path, ("cell_started", {"cell_index": 0}))
+        note_signal(tmp_path, "SIGTERM (signal 15) from process 1 (init)")
+        note_signal(tmp_path, "SIGHUP (signal 1)")
+
+        result = conclude_lost(tmp_path)
+
+        assert (result.status, result.reason) == (Status.FAILED, Reason.LOST)
+        assert result.message == (
+            "It was told to end by SIGTERM (signal 15) from process 1 (init); nobody cancelled "
+            "it. The runner disappeared while cell 1 was running."
+        )
+
+    def test_a_signal_counts_where_there_is_no_room_to_say_which(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(files, "write_whole", fail)
+        note_signal(tmp_path, "SIGTERM (signal 15)")
+
+        ending = find_request(tmp_path)
+
+        assert ending is not None
+        assert ending.message == "It was told to end by a signal; nobody cancelled it."
 
     def test_memory_is_blamed_on_evidence_only(self) -> None:
         ended = {"signal": 9, "exit_code": None, "out_of_memory": True}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.core.execution import Reason, Status
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.processes import find_descendants, identify
+from jupyter_async_exec.runner.result import read_evidence
 from tests.runner.helpers import wait_for
 from tests.runner.test_tree import HOLD_GIL, SAY_PID, SLEEP
 
@@ -79,12 +81,30 @@ def test_in_a_cell_that_swallows_interrupts(make_attempt: Callable[..., Attempt]
     assert attempt.wait(timeout_s=10).status is Status.CANCELLED
 
 
-def test_sigterm_to_the_supervisor_is_a_cancel(make_attempt: Callable[..., Attempt]) -> None:
+@pytest.mark.parametrize("who", ["supervisor", "guard", "engine"])
+def test_a_signal_ends_it_as_neatly_as_a_cancel_and_is_not_told_as_one(
+    who: str, make_attempt: Callable[..., Attempt]
+) -> None:
+    from tests.runner.test_tree import pid_of_engine
+
     attempt = make_attempt("print('kept')\n" + SLEEP).start()
     attempt.reached("pid")
-    os.kill(attempt.supervisor(), signal.SIGTERM)
+    pids = {
+        "supervisor": attempt.supervisor(),
+        "guard": read_evidence(attempt.directory)["guard"]["pid"],
+        "engine": pid_of_engine(attempt),
+    }
+    os.kill(pids[who], signal.SIGTERM)
 
-    assert attempt.wait(timeout_s=10).status is Status.CANCELLED
+    result = attempt.wait(timeout_s=10)
+
+    assert (result.status, result.reason) == (Status.FAILED, Reason.LOST)
+    # What Python itself hears of a signal does not say who sent it.
+    name = Path("/proc/self/comm").read_text().strip()
+    sender = "" if who == "engine" else f" from process {os.getpid()} ({name})"
+    assert result.message == (
+        f"It was told to end by SIGTERM (signal 15){sender}; nobody cancelled it."
+    )
     # A slow machine interrupts the traceback of the first interrupt, of which IPython tells.
     assert attempt.text(0).startswith("kept\n")
 

@@ -175,10 +175,14 @@ def test_the_memory_there_is_is_that_of_the_container(
     inner = tmp_path / "outer" / "inner"
     inner.mkdir(parents=True)
     (tmp_path / "outer" / "memory.max").write_text("16000000000\n")
+    (tmp_path / "outer" / "memory.current").write_text("15000000000\n")
+    (tmp_path / "outer" / "memory.stat").write_text("anon 1\ninactive_file 4000000000\n")
     (inner / "memory.max").write_text("max\n")
     (inner / "memory.events").write_text("low 0\noom 3\noom_kill 2\noom_group_kill 0\n")
     place = cgroup._Place(cgroup._V2, inner, tmp_path)
     monkeypatch.setattr(cgroup, "_find_place", lambda: place)
 
     assert cgroup.read_limit() == 16_000_000_000
+    assert cgroup.read_left() == 5_000_000_000
+    assert system.available_memory() <= 5_000_000_000
     assert cgroup.count_kills() == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -64,12 +65,15 @@ def take(tmp_path: Path, home: Path) -> Callable[[], Capture]:
 
 def open_to_others(folder: Path) -> dict[str, str]:
     """Return what others than the owner may do anything with; what a notebook made is its own."""
-    found = {
-        str(path.relative_to(folder)): stat.S_IMODE(path.lstat().st_mode)
-        for path in [folder, *folder.rglob("*")]
-        if not path.is_symlink() and "work" not in path.relative_to(folder).parent.parts
-    }
-    return {name: oct(mode) for name, mode in found.items() if mode & 0o077}
+    found = {}
+    for path in [folder, *folder.rglob("*")]:
+        name = path.relative_to(folder)
+        # What an attempt has done with goes while we look.
+        with contextlib.suppress(FileNotFoundError):
+            mode = path.lstat().st_mode
+            if not stat.S_ISLNK(mode) and "work" not in name.parent.parts and mode & 0o077:
+                found[str(name)] = oct(stat.S_IMODE(mode))
+    return found
 
 
 def paths(taken: Capture) -> list[str]:
@@ -179,6 +183,42 @@ def test_a_repository_cannot_name_programs_to_run(home: Path, tmp_path: Path) ->
     assert facts.state.dirty
     assert "+y" in diff
     assert not mark.exists()
+
+
+@needs_git
+def test_what_a_partial_clone_lacks_is_not_fetched(home: Path, tmp_path: Path) -> None:
+    """Git fetches it from where, and through the program that, the repository names."""
+    mark = tmp_path / "ran"
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {mark}\n")
+    program.chmod(0o755)
+    (home / "data.txt").write_text("x")
+    for command in (
+        "init -q",
+        "add .",
+        "-c user.name=a -c user.email=a@b commit -q -m a",
+        "config core.repositoryFormatVersion 1",
+        "config extensions.partialClone origin",
+        "config remote.origin.url ssh://nobody@localhost/nowhere",
+        "config remote.origin.promisor true",
+        f"config core.sshCommand {program}",
+    ):
+        subprocess.run(["git", *command.split()], cwd=home, check=True, capture_output=True)
+    blob = subprocess.run(
+        ["git", "rev-parse", "HEAD:data.txt"], cwd=home, check=True, capture_output=True, text=True
+    ).stdout.strip()
+    (home / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    (home / "data.txt").write_text("y")
+
+    facts = ask_git(home)
+    diff, is_whole = diff_to_commit(home, ["data.txt"])
+
+    assert facts.state is not None
+    assert (diff, is_whole) == ("", False)
+    assert not mark.exists()
+    # Git itself runs it.
+    subprocess.run(["git", "diff", "HEAD"], cwd=home, check=False, capture_output=True)
+    assert mark.exists()
 
 
 @needs_git

@@ -55,6 +55,15 @@ async def test_nothing_after_the_acceptance_turns_it_into_an_error(
     assert changes
 
 
+async def test_an_empty_title_is_none(service: ExecutionService) -> None:
+    notebook = make_notebook("1")
+
+    first = await service.submit(SubmitRequest(path="a.ipynb", notebook=notebook, title=""))
+    again = await service.rerun("1", title="")
+
+    assert first.title == again.title == "a"
+
+
 class ForgetfulCollectStore(CollectStore):
     """Cannot write down when something was of use."""
 

@@ -19,7 +19,7 @@ from jupyter_async_exec.service.datums import Datum, find_files
 from jupyter_async_exec.service.environment_key import EnvironmentKeys, environment_key
 from jupyter_async_exec.service.ports import KernelInfo
 from jupyter_async_exec.service.reuse_keys import Voucher
-from jupyter_async_exec.snapshots.capture import CaptureLimits
+from jupyter_async_exec.snapshots.choice import CaptureLimits
 from jupyter_async_exec.snapshots.linked import linked_to_json
 from jupyter_async_exec.snapshots.manifest import LinkedFile
 from jupyter_async_exec.testing.factories import SOME_MOMENT, make_execution

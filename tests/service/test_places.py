@@ -101,6 +101,40 @@ async def test_why_it_waits_depends_on_what_it_needs(
     assert reasons.of(make_execution(backend=backend, resources=resources)).startswith(said)
 
 
+@pytest.mark.parametrize("resources", [{}, {"GPU": 1.0}])
+def test_a_place_that_was_never_looked_at_gives_a_reason(
+    places: Places, resources: dict[str, float]
+) -> None:
+    reasons = places.find_reasons()
+
+    assert reasons.of(make_execution(backend="far", resources=resources)).startswith("Waits")
+
+
+async def test_who_waits_for_the_machine_with_the_kernel_says_so(
+    places: Places, far: ScriptedBackend
+) -> None:
+    kernels = frozenset({"python3"})
+    far.health_result = Health(
+        slots=2,
+        problem="far: 1 of 3 workers cannot be used: it has another release.",
+        rooms=(
+            Room(slots=1, kernels=kernels),
+            Room(slots=1, kernels=kernels | {"ir"}, held=frozenset({"a"})),
+        ),
+    )
+    reasons = await places.reasons()
+
+    waiting = {
+        kernel: reasons.of(make_execution(backend="far", kernel_name=kernel))
+        for kernel in ("python3", "ir")
+    }
+
+    assert waiting == {
+        "python3": "Waits for its turn.",
+        "ir": "Waits for a free slot where the kernel 'ir' is installed.",
+    }
+
+
 async def test_what_this_machine_never_has_is_refused_and_elsewhere_it_may_come(
     places: Places,
 ) -> None:

@@ -16,7 +16,7 @@ from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.core.reuse import ReusePolicy
 from jupyter_async_exec.service import SubmitRequest
 from jupyter_async_exec.service.ports import KernelInfo
-from jupyter_async_exec.snapshots.capture import CaptureLimits
+from jupyter_async_exec.snapshots.choice import CaptureLimits
 from jupyter_async_exec.testing.factories import SOME_MOMENT
 from tests.conftest import make_notebook
 from tests.service.conftest import NoFiles, OneKernel, make_service

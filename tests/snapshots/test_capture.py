@@ -18,11 +18,8 @@ from jupyter_async_exec.errors import InvalidRequestError, SnapshotTooBigError
 from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.snapshots import git as git_module
 from jupyter_async_exec.snapshots import stat_cache as stat_cache_module
-from jupyter_async_exec.snapshots.capture import (
-    Capture,
-    CaptureLimits,
-    capture,
-)
+from jupyter_async_exec.snapshots.capture import Capture, capture
+from jupyter_async_exec.snapshots.choice import CaptureLimits
 from jupyter_async_exec.snapshots.linked import linked_from_json, linked_to_json
 from jupyter_async_exec.snapshots.manifest import LinkedFile, load_manifest
 from jupyter_async_exec.snapshots.stat_cache import StatCache
@@ -339,6 +336,7 @@ def test_what_changed_since_the_commit_is_recorded_as_a_patch(take: Take) -> Non
     ]
     assert "\n-a.py\n\\ No newline at end of file\n+changed\n" in state.diff
     assert "deleted file" in state.diff
+    assert not state.is_diff_cut
 
 
 @needs_git
@@ -355,8 +353,76 @@ def test_of_a_long_patch_the_beginning_is_recorded_and_it_says_so(
     taken = take(take.home)
 
     assert taken.git is not None
+    assert taken.git.is_diff_cut
     assert 500 < len(taken.git.diff) <= 1_000
     assert taken.git.diff.endswith("x = 1\n")
+    assert noted(taken, "changed since the commit", "not all kept")
+
+
+@needs_git
+def test_of_what_is_gone_and_was_never_to_be_captured_nothing_is_recorded(take: Take) -> None:
+    git(take.home, "init", "-q")
+    write_at(take.home / ".asyncexecignore", "private/\nlocal.py\n")
+    tree(take.home, "private/names.py", "local.py", "gone.py")
+    git(take.home, "add", "-f", ".")
+    git(take.home, "commit", "-qm", "first")
+    for path in ("private/names.py", "local.py", "gone.py"):
+        (take.home / path).unlink()
+    (take.home / "private").rmdir()
+
+    state = take(take.home).git
+
+    assert state is not None
+    named = [line for line in state.diff.splitlines() if line.startswith("diff ")]
+    assert named == ["diff --git a/gone.py b/gone.py"]
+
+
+@needs_git
+def test_a_nul_in_what_git_takes_for_text_is_replaced(take: Take) -> None:
+    git(take.home, "init", "-q")
+    tree(take.home, "a.py")
+    git(take.home, "add", ".")
+    git(take.home, "commit", "-qm", "first")
+    write_at(take.home / "a.py", "#" * 9_000 + "\n\0\n")
+
+    state = take(take.home).git
+
+    assert state is not None
+    assert "\n+\ufffd\n" in state.diff
+
+
+@needs_git
+@pytest.mark.parametrize(
+    ("hanging", "how"), [("config", "exec sleep 60"), ("diff", "sleep 60; exit")]
+)
+def test_a_git_that_hangs_costs_the_patch_and_nothing_else(
+    hanging: str, how: str, take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it is a script that leaves the work, and what it writes to, to another."""
+    git(take.home, "init", "-q")
+    tree(take.home, "a.py")
+    git(take.home, "add", ".")
+    git(take.home, "commit", "-qm", "first")
+    write_at(take.home / "a.py", "changed")
+    asked = tmp_path / "asked"
+    # The state, which comes first, asks for the configuration too.
+    nth = 2 if hanging == "config" else 1
+    write_at(
+        tmp_path / "bin" / "git",
+        "#!/bin/sh\n"
+        f'case " $* " in *" {hanging} "*) echo >> {asked};; esac\n'
+        f'[ "$(wc -l < {asked} 2> /dev/null)" = {nth} ] && {{ {how}; }}\n'
+        f'exec {shutil.which("git")} "$@"\n',
+    )
+    (tmp_path / "bin" / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setattr(git_module, "TIMEOUT_S", 3.0)
+    monkeypatch.setattr(git_module, "DIFF_TIMEOUT_S", 0.5)
+
+    taken = take(take.home)
+
+    assert taken.git is not None
+    assert (taken.git.dirty, taken.git.diff) == (True, "")
     assert noted(taken, "changed since the commit", "not all kept")
 
 

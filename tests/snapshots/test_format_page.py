@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_async_exec.objects import local_file
 from jupyter_async_exec.snapshots import manifest, notebook
-from jupyter_async_exec.snapshots.capture import CODE_SUFFIXES, CaptureLimits
+from jupyter_async_exec.snapshots.choice import CODE_SUFFIXES, CaptureLimits
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "snapshot-format.md"
 

@@ -12,7 +12,8 @@ from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.snapshots import found as found_module
 from jupyter_async_exec.snapshots import stat_cache as stat_cache_module
 from jupyter_async_exec.snapshots import walk as walk_module
-from jupyter_async_exec.snapshots.capture import Capture, CaptureLimits, capture
+from jupyter_async_exec.snapshots.capture import Capture, capture
+from jupyter_async_exec.snapshots.choice import CaptureLimits
 from jupyter_async_exec.snapshots.found import FoundFiles, SeenTrees
 from jupyter_async_exec.snapshots.stat_cache import StatCache
 from jupyter_async_exec.snapshots.tree import Notes, locate_tree

@@ -12,7 +12,8 @@ import pytest
 
 from jupyter_async_exec.errors import NotFoundError
 from jupyter_async_exec.objects.local import LocalObjectStore
-from jupyter_async_exec.snapshots.capture import Capture, CaptureLimits, capture
+from jupyter_async_exec.snapshots.capture import Capture, capture
+from jupyter_async_exec.snapshots.choice import CaptureLimits
 from jupyter_async_exec.snapshots.materialise import (
     Baseline,
     Collected,

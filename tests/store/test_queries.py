@@ -18,9 +18,9 @@ from jupyter_async_exec.store import (
     turns,
 )
 from jupyter_async_exec.store.numbers import Comparison
-from jupyter_async_exec.store.queries import number_lists
 from jupyter_async_exec.store.sqlite.full_text import SQLiteFullText
 from jupyter_async_exec.store.tables import executions
+from jupyter_async_exec.store.walks import number_lists
 from jupyter_async_exec.testing.factories import make_submission
 
 if TYPE_CHECKING:

@@ -11,7 +11,10 @@ test('a result that runs shows where it is, and looks for no kernel', async ({
   page.on('pageerror', error => errors.push(error.message));
   const path = await server.write(
     'live.ipynb',
-    notebook(['print(1)', waitFor('started', gate.path)])
+    notebook([
+      'for number in range(20_000):\n    print("line", number)',
+      waitFor('started', gate.path)
+    ])
   );
   await page.notebook.openByPath(path);
   await executions.openSidebar();
@@ -24,12 +27,16 @@ test('a result that runs shows where it is, and looks for no kernel', async ({
     `#${number} live.ipynb`
   );
   await expect(executions.cells.nth(1)).toContainText('[*]:');
+  // Of long text there is the end, from the first picture on.
+  await expect(executions.cells.nth(0)).toContainText('lines above are in the log');
+  await expect(executions.cells.nth(0)).toContainText('line 19999');
   const statusBar = page.locator('#jp-main-statusbar');
   await expect(statusBar).toContainText('No Kernel');
   await expect(statusBar).not.toContainText('Initializing');
 
   gate.open();
   await expect(executions.cells.nth(1)).toContainText('[2]:');
+  await expect(executions.cells.nth(0)).toContainText(/line 0\s+line 1\s/);
   expect(errors).toEqual([]);
 });
 

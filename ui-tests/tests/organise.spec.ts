@@ -72,3 +72,36 @@ test('an execution is renamed, starred, deleted and taken back', async ({
   await expect(executions.rows).toHaveCount(1);
   await expect(row).toContainText('starred');
 });
+
+test('tags and a note are written on a result, and found again', async ({
+  page,
+  executions,
+  server
+}) => {
+  const path = await server.write('noted.ipynb', notebook(['print(1)']));
+  await page.notebook.openByPath(path);
+  await executions.openSidebar();
+  const { id, number } = await executions.submit();
+  await executions.expectStatus(number, 'Succeeded');
+  const tag = `tag${Date.now()}`;
+  await executions.rowButton(number).click();
+  const receipt = page.locator('.jp-Receipt');
+
+  await receipt.getByRole('button', { name: 'Note and tags' }).click();
+  await receipt.getByLabel('Tags, separated by commas').fill(`paper, ${tag}`);
+  await receipt.getByLabel('Note', { exact: true }).fill('The one to show.');
+  await receipt.getByRole('button', { name: 'Save' }).click();
+
+  await expect(receipt.getByRole('status').filter({ hasText: 'Saved.' })).toBeVisible();
+  await expect(receipt.getByRole('list', { name: 'Tags' })).toContainText(tag);
+  await expect(receipt).toContainText('The one to show.');
+  expect(await server.execution(id)).toMatchObject({
+    tags: ['paper', tag],
+    note: 'The one to show.'
+  });
+  await executions.panel
+    .getByRole('searchbox', { name: 'Search executions' })
+    .fill(tag);
+  await expect(executions.rows).toHaveCount(1);
+  await expect(executions.row(number)).toBeVisible();
+});

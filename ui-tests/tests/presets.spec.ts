@@ -92,11 +92,11 @@ test('room is shown, and made after a look at what would go', async ({
       .getByRole('button', { name: 'More about all executions' })
       .click();
     await page.getByRole('menuitem', { name: /Free Up Space…$/ }).click();
-    await expect(dialog).toContainText('0 executions would go');
+    await expect(dialog).toContainText('Nothing would go.');
     await dialog
       .getByRole('combobox', { name: 'What may go' })
       .selectOption('all');
-    await expect(dialog).toContainText('0 executions would go');
+    await expect(dialog).toContainText('Nothing would go.');
     await dialog.getByRole('checkbox').uncheck();
     await expect(dialog).toContainText('1 execution would go');
     await expect(

@@ -1,6 +1,6 @@
 /** A Jupyter server of one's own: a clean profile, a real token, and a life that can end. */
 import type { ChildProcess } from 'child_process';
-import { spawn } from 'child_process';
+import { execFileSync, spawn } from 'child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'fs';
 import { createServer } from 'net';
 import { tmpdir } from 'os';
@@ -95,6 +95,14 @@ export class OwnServer {
     const path = join(this.root, name);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
+  }
+
+  /** Make a git work tree of the notebooks, with all that is there committed. */
+  commit(): void {
+    const identity = ['-c', 'user.name=a', '-c', 'user.email=a@b'];
+    for (const words of [['init', '-q'], ['add', '.'], ['commit', '-qm', 'first']]) {
+      execFileSync('git', [...identity, ...words], { cwd: this.root });
+    }
   }
 
   /** Write the settings of a plugin, as the user would have. */

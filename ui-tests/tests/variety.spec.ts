@@ -30,7 +30,7 @@ test.afterAll(async () => {
   await server.dispose();
 });
 
-test('values come from tables and files, are searched, and more are added later', async ({
+test('values come from tables and files, are searched, and more are added later; what is not committed shows', async ({
   page
 }, testInfo) => {
   // A server of its own starts its first kernel here.
@@ -44,7 +44,10 @@ test('values come from tables and files, are searched, and more are added later'
     await named('button', 'Select').click();
   };
   /** Look at it in both themes, and let axe look. */
-  const look = async (name: string): Promise<void> => {
+  const look = async (
+    name: string,
+    part = '.jp-ParametersDialog'
+  ): Promise<void> => {
     for (const theme of ['JupyterLab Dark', 'JupyterLab Light']) {
       await page.evaluate(
         (theme_: string) =>
@@ -63,7 +66,7 @@ test('values come from tables and files, are searched, and more are added later'
         animations: 'disabled'
       });
       const { violations } = await new AxeBuilder({ page })
-        .include('.jp-ParametersDialog')
+        .include(part)
         .analyze();
       expect(
         violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])
@@ -82,6 +85,8 @@ test('values come from tables and files, are searched, and more are added later'
       'print("{\\"score\\": %s}" % lr)'
     ])
   );
+  server.commit();
+  server.write('other.txt', 'x, and y since');
   await page.goto(server.url('/lab/tree/varied.ipynb'));
   await executions.openSidebar();
   await executions.openForm();
@@ -129,4 +134,17 @@ test('values come from tables and files, are searched, and more are added later'
   await expect(executions.sweepRow(1, 3)).toContainText('3 succeeded', {
     timeout: 90_000
   });
+
+  // What it was made from is whole only with what had not been committed.
+  await executions.sweepButton(1, 3).click();
+  await executions.rowButton(3).click();
+  const { receipt } = executions;
+  const changes = receipt.getByRole('region', { name: 'Uncommitted changes' });
+  await expect(receipt).toContainText('with changes');
+  await expect(changes).toHaveCount(0);
+  await receipt.getByRole('button', { name: 'Uncommitted changes' }).click();
+  await expect(changes).toContainText('other.txt');
+  await expect(changes.getByRole('deletion')).toContainText('-x');
+  await expect(changes.getByRole('insertion')).toContainText('+x, and y since');
+  await look('changes', '.jp-Receipt');
 });

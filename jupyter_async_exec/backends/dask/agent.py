@@ -20,13 +20,15 @@ import socket
 from dataclasses import astuple
 from typing import TYPE_CHECKING
 
-from jupyter_async_exec.backends.base import AttemptKey
+from jupyter_async_exec.backends.base import AttemptKey, Harvest
 from jupyter_async_exec.backends.dask.news import (
     GROWING,
     await_news,
     find_states,
+    has_ended,
     read_files,
     read_news,
+    tell,
 )
 from jupyter_async_exec.backends.dask.parcels import Arrivals, pack, pieces_from_json
 from jupyter_async_exec.backends.dask.protocol import (
@@ -58,8 +60,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jupyter_async_exec.backends.dask.news import Answer
+    from jupyter_async_exec.backends.dask.protocol import State
     from jupyter_async_exec.backends.dask.room import Room
     from jupyter_async_exec.backends.gpus import Gpus
+    from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.core.resources import Resources
     from jupyter_async_exec.objects.local_cache import Cache
@@ -69,6 +73,9 @@ LOOK_S = 1.0
 #: The same while the processes of an attempt with a result are being taken down: nothing rings
 #: when they are gone, and the next execution waits for it.
 ENDING_LOOK_S = 0.05
+#: What attempts write is gathered for so long (s) before it is told, unless one of them ends:
+#: so what a short one has to say is one answer, and one transaction for whoever asked.
+GATHER_S = 0.1
 #: No watch takes longer, so that a broken connection is noticed.
 LONGEST_WATCH_S = 30.0
 
@@ -182,6 +189,12 @@ class Agent:
         )
         return min(ending, self._slots) if ending and has_memory_for_ending(self._gpus) else 0
 
+    def _find_why_not(self, room: Room, execution: Execution) -> JSONObject:
+        """Return why one more cannot begin, as far as that is seen before it is tried."""
+        if self._is_full_for(execution.resources):
+            return {"is_full": True}
+        return {} if room.cache.contains(execution.snapshot_id) else {"is_lacking": True}
+
     def _is_full_for(self, needed: Resources) -> bool:
         """Whether there is no room for one more, now."""
         if self._is_retired or self._count_busy() - self._count_ending() >= self._slots:
@@ -215,9 +228,10 @@ class Agent:
             mark = (store, key)
             async with self._counting:
                 # Another that begins meanwhile has to count it.
-                is_there = room.attempt(key).exists()
-                if not is_there and await asyncio.to_thread(self._is_full_for, execution.resources):
-                    return {"is_full": True}, b""
+                if not room.attempt(key).exists():
+                    why_not = await asyncio.to_thread(self._find_why_not, room, execution)
+                    if why_not:
+                        return why_not, b""
                 room.beginning.add(key)
                 self._begun[mark] = execution.resources
             hidden = fields["order"]["secrets"]
@@ -235,7 +249,9 @@ class Agent:
             finally:
                 room.beginning.discard(key)
             room.changed.set()
-        await asyncio.to_thread(_touch, room.cache, execution.snapshot_id)
+        # Whoever asked need not wait for that.
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(None, _touch, room.cache, execution.snapshot_id)
         return {}, b""
 
     async def _bar(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
@@ -261,7 +277,10 @@ class Agent:
         return {}, b""
 
     async def _harvest(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
-        """Return what an attempt left, with as much of it as fits; or that this is under way."""
+        """Return what an attempt left, with as much of it as fits; or that this is under way.
+
+        Where nothing came late there is nothing to stay for: it is thrown away at once.
+        """
         room, key, is_late = await self._room(store), _key(fields), bool(fields["is_late"])
         if key not in room.results and not room.attempt(key).exists():
             raise NotFoundError(f"Nothing is left here of the attempt {key}.")
@@ -282,6 +301,9 @@ class Agent:
             "pieces": [],
             "problem": gathered.problem,
         }
+        if is_late and gathered.harvest == Harvest():
+            await self._discard(store, fields, b"")
+            return {**found, "is_discarded": True}, b""
         if gathered.problem == "":
             return found, b""
         wanted = [(object_id, 0) for object_id in gathered.object_ids]
@@ -317,22 +339,37 @@ class Agent:
         known = fields["known"]
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + min(float(fields["wait_s"]), LONGEST_WATCH_S)
+        is_gathering = False
         while True:
             room.changed.clear()
-            states = await asyncio.to_thread(find_states, room)
-            found = {str(key): list(astuple(state)) for key, state in states.items()}
             left_s = deadline_s - loop.time()
-            if found != known or left_s <= 0:
-                busy = await asyncio.to_thread(self._count_busy)
-                ending = await asyncio.to_thread(self._count_ending)
-                used = total(self._begun.values())
-                news, content = await asyncio.to_thread(read_news, room, known, states)
-                answer: JSONObject = {"states": found, "busy": busy, "ending": ending}
-                return {**answer, "used": used, "news": news}, content
+            states, answer = await asyncio.to_thread(self._look, room, known, is_due=left_s <= 0)
+            if answer is not None:
+                return answer
+            if not is_gathering and tell(states) != known:
+                is_gathering, deadline_s = True, min(deadline_s, loop.time() + GATHER_S)
+                left_s = min(left_s, GATHER_S)
             living = {key: state for key, state in states.items() if state.is_alive}
             is_ending = any(state.has_result for state in living.values())
             look_s = ENDING_LOOK_S if is_ending else LOOK_S
             await await_news(room, list(living), min(left_s, look_s))
+
+    def _look(
+        self, room: Room, known: JSONObject, *, is_due: bool
+    ) -> tuple[dict[AttemptKey, State], Answer | None]:
+        """Return the states of all attempts, and the answer if there is one to give."""
+        states = find_states(room)
+        if not is_due and not has_ended(known, states):
+            return states, None
+        busy, ending = self._count_busy(), self._count_ending()
+        news, content = read_news(room, known, states)
+        answer: JSONObject = {
+            "states": tell(states),
+            "busy": busy,
+            "ending": ending,
+            "news": news,
+        }
+        return states, ({**answer, "used": total(self._begun.values())}, content)
 
     async def _read(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
         """Return what is new in the growing files and, when asked, the others whole."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -35,10 +36,12 @@ from jupyter_async_exec.core.secret_names import hidden_names
 from jupyter_async_exec.errors import (
     ConflictError,
     InvalidRequestError,
+    NoRoomError,
     StartCancelledError,
     UnavailableError,
 )
 from jupyter_async_exec.runner import files
+from jupyter_async_exec.runner.end_requests import request_cancel
 from jupyter_async_exec.runner.vault import read_secrets
 
 if TYPE_CHECKING:
@@ -55,6 +58,8 @@ ATTEMPTS = "attempts"
 CLUSTER = "cluster"
 #: Whoever is told to throw something away does so within this time, or is told again later.
 DISCARD_S = 20.0
+#: So long after an answer a worker counts as heard of (s).
+HEARD_S = 1.0
 #: Objects are offered so often before a worker is given up.
 N_TRIES = 4
 
@@ -164,7 +169,7 @@ class DaskBackend(Backend):
     @override
     async def cancel(self, key: AttemptKey) -> None:
         try:
-            await asyncio.to_thread(files.request_cancel, self._path(key))
+            await asyncio.to_thread(request_cancel, self._path(key))
         except FileNotFoundError:
             self._early_cancels.add(key)
             return
@@ -256,10 +261,18 @@ class DaskBackend(Backend):
     async def _hear(self, worker: Worker, execution: Execution) -> bool:
         """Hear of the worker before it is told to begin; return whether it lacks the snapshot.
 
-        What gets no answer to this has not begun, so that it need not be lost.
+        What gets no answer to this has not begun, so that it need not be lost. Who has just
+        been heard of is not asked; whether it lacks something it says when it is to begin.
         """
+        if time.monotonic() - worker.heard_s < HEARD_S:
+            return False
         fields: JSONObject = {"object_ids": [execution.snapshot_id]}
-        answer, _ = await self._connection.ask(worker, "lacking", fields, timeout_s=HEAR_S)
+        try:
+            answer, _ = await self._connection.ask(worker, "lacking", fields, timeout_s=HEAR_S)
+        except UnreachableError as error:
+            # Nobody else is sent there until it answers again.
+            worker.problem = str(error)
+            raise
         return bool(answer["lacking"])
 
     async def _begin(
@@ -279,7 +292,7 @@ class DaskBackend(Backend):
             self._check_cancel(mirror.key)
             if answer.get("is_full"):
                 worker.busy = worker.slots
-                raise UnavailableError(f"{self.name}: the worker {worker.address} is full.")
+                raise NoRoomError(f"{self.name}: the worker {worker.address} is full.")
             is_lacking = bool(answer.get("is_lacking"))
             if not is_lacking:
                 mirror.silent_since_s, mirror.is_sure = None, True
@@ -307,7 +320,7 @@ class DaskBackend(Backend):
         # What is heard of it meanwhile is too late.
         mirror.is_counted = True
         worker = self._connection.roster.find(mirror.place)
-        if worker is not None:
+        if worker is not None and not mirror.is_discarded:
             # Who cannot be told now is told as soon as it answers: see `_clear_strangers`.
             with contextlib.suppress(UnreachableError, ConflictError):
                 await self._connection.ask(

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.backends.dask.mirror import Mirror, News
@@ -31,6 +31,9 @@ WATCH_MARGIN_S = 5.0
 RETRY_S = 0.5
 #: A worker that is asked how things are answers within this time.
 HEAR_S = 5.0
+
+#: As the state of an attempt is told that has only begun.
+BEGUN = list(astuple(State(is_alive=True)))
 
 _log = logging.getLogger(__name__)
 
@@ -126,12 +129,19 @@ class Follower:
                 self._note_silence(name, str(error))
                 await asyncio.sleep(RETRY_S)
                 continue
+            worker.heard_s = time.monotonic()
             worker.busy, worker.n_ending = int(answer["busy"]), int(answer["ending"])
             worker.used = {str(each): float(n) for each, n in answer["used"].items()}
-            place.known = answer["states"]
-            # Those that began while it answered are heard of next time.
+            states = answer["states"]
+            # Of those that began meanwhile it may speak already, or not yet.
+            mirrors += [
+                each for each in self._at(name) if each not in mirrors and str(each.key) in states
+            ]
+            # Whoever is still being started is told of once more.
+            begun = {str(each.key): BEGUN for each in mirrors if each.is_starting}
+            place.known = {key: begun.get(key, state) for key, state in states.items()}
             news = _news_from_json(answer["news"], content)
-            await self._note_states(worker, mirrors, answer["states"], news)
+            await self._note_states(worker, mirrors, states, news)
 
     async def _note_states(
         self,
@@ -208,37 +218,34 @@ class Follower:
             assert state is not None
             try:
                 while not mirror.is_over():
-                    offsets = await asyncio.to_thread(mirror.offsets)
-                    if news is not None and news.offsets == offsets:
-                        await asyncio.to_thread(mirror.take_in, state, news)
-                        mirror.ring()
-                        news = None
-                        continue
-                    is_behind = (
-                        offsets[files.JOURNAL] < state.journal_bytes
-                        or offsets[files.LOG] < state.log_bytes
-                    )
-                    if not is_behind and not state.has_result and state.is_alive:
+                    news = news or await self._read(worker, mirror, state)
+                    if news is None:
                         return
-                    # The end is only read when all before it is here, or comes with it.
-                    is_end = state.has_result or not state.is_alive
-                    fields: JSONObject = {
-                        "key": str(mirror.key),
-                        "offsets": offsets,
-                        "is_end": is_end,
-                    }
-                    answer, content = await self._connection.ask(worker, "read", fields)
                     if mirror.is_over():  # It was given up meanwhile.
                         break
-                    read = News(offsets, _lengths_from_json(answer["lengths"]), content)
-                    await asyncio.to_thread(mirror.take_in, state, read)
-                    mirror.ring()
+                    is_taken = await asyncio.to_thread(mirror.take_in, state, news)
+                    if is_taken:
+                        mirror.ring()
+                    if is_taken and news.completes(state):
+                        return
+                    news = None
             except (AsyncExecError, OSError) as error:
                 # The state is told again with the next watch.
                 self._places[mirror.place].known = {}
                 _log.info("What %s has written is read again: %s", mirror.key, error)
                 await asyncio.sleep(RETRY_S)
         mirror.ring()
+
+    async def _read(self, worker: Worker, mirror: Mirror, state: State) -> News | None:
+        """Return what is there and not here; None when that is nothing, and more may come."""
+        offsets = await asyncio.to_thread(mirror.offsets)
+        if News(offsets, dict.fromkeys(offsets, 0), b"").completes(state):
+            return None
+        # The end is only read when all before it is here, or comes with it.
+        is_end = state.has_result or not state.is_alive
+        fields: JSONObject = {"key": str(mirror.key), "offsets": offsets, "is_end": is_end}
+        answer, content = await self._connection.ask(worker, "read", fields)
+        return News(offsets, _lengths_from_json(answer["lengths"]), content)
 
     def _note_silence(self, name: str, why: str) -> None:
         now_s = time.monotonic()
@@ -260,7 +267,8 @@ class Follower:
 
         An attempt has its folder here before it is begun there, and until it is discarded there.
         """
-        for name in states:
+        known = {str(key) for key in self.mirrors}
+        for name in states.keys() - known:
             if not await asyncio.to_thread((self._directory / name).exists):
                 _log.info("The attempt %s on %s is not wanted any more.", name, worker.address)
                 with contextlib.suppress(AsyncExecError):

@@ -78,7 +78,7 @@ class Harvester:
         try:
             # Journal and log are here already, if nothing went wrong on their way.
             keeping = asyncio.create_task(asyncio.to_thread(self._keep_mirrored, mirror))
-            asking = self._ask_harvest(worker, key, keeping, probe=execution.snapshot_id)
+            asking = self._ask_harvest(worker, mirror, keeping, probe=execution.snapshot_id)
             (found, first), here = await asyncio.gather(asking, keeping)
         except NotFoundError:
             mirror.is_gone = True
@@ -118,7 +118,7 @@ class Harvester:
             return Harvest()
         worker = self._follower.worker_of(mirror)
         try:
-            found, first = await self._ask_harvest(worker, key, is_late=True)
+            found, first = await self._ask_harvest(worker, mirror, is_late=True)
         except NotFoundError:
             return Harvest()
         ids = [artifact.object_id for artifact in found.artifacts]
@@ -128,7 +128,7 @@ class Harvester:
     async def _ask_harvest(
         self,
         worker: Worker,
-        key: AttemptKey,
+        mirror: Mirror,
         here: asyncio.Task[set[str]] | None = None,
         *,
         probe: str = "",
@@ -139,7 +139,7 @@ class Harvester:
         Large files come while the worker still gathers the others; those that are `here` do not.
         """
         fields: JSONObject = {
-            "key": str(key),
+            "key": str(mirror.key),
             "is_late": is_late,
             "way": self._way and asdict(self._way),
             "probe": probe,
@@ -152,6 +152,7 @@ class Harvester:
                 # However much it is to hash: no call stays open for long.
                 if not answer.get("is_working"):
                     await asyncio.gather(*early)
+                    mirror.is_discarded = bool(answer.get("is_discarded"))
                     self._connection.note_problem(worker, answer["problem"])
                     pieces = pieces_from_json(answer["pieces"])
                     return harvest_from_json(answer["harvest"]), (pieces, content)
@@ -162,7 +163,7 @@ class Harvester:
                 if len(early) >= N_EARLY:
                     done, early = await asyncio.wait(early, return_when=asyncio.FIRST_COMPLETED)
                     await asyncio.gather(*done)
-                fetching = self._fetch(worker, key, wanted, ([], b""))
+                fetching = self._fetch(worker, mirror.key, wanted, ([], b""))
                 early.add(asyncio.create_task(fetching))
         finally:
             for task in early:
@@ -175,13 +176,12 @@ class Harvester:
         """Bring objects here, in pieces, and verify them; the `first` have come already."""
         arrivals = Arrivals(self._objects, str(key))
         n_damaged = 0
-        while lacking := await asyncio.to_thread(arrivals.lacking, object_ids):
-            first = choose_pieces(*first, lacking)
+        while True:
             try:
-                if first[0]:
-                    await asyncio.to_thread(arrivals.add, *first)
-                else:
-                    await self._carry(worker, key, arrivals, lacking, is_doubted=n_damaged > 0)
+                lacking = await asyncio.to_thread(_take_in, arrivals, object_ids, first)
+                if not lacking:
+                    return
+                await self._carry(worker, key, arrivals, lacking, is_doubted=n_damaged > 0)
             except CorruptObjectError:
                 n_damaged += 1
                 if n_damaged >= N_TRIES:
@@ -237,3 +237,13 @@ class Harvester:
                 each.cancel()
             left = [*under_way, *([keeping] if keeping else [])]
             await asyncio.gather(*left, return_exceptions=True)
+
+
+def _take_in(arrivals: Arrivals, object_ids: Sequence[str], first: Parcel) -> list[Lacking]:
+    """Keep what has come already; return what is lacking then."""
+    lacking = arrivals.lacking(object_ids)
+    pieces, content = choose_pieces(*first, lacking)
+    if not pieces:
+        return lacking
+    arrivals.add(pieces, content)
+    return arrivals.lacking(object_ids)

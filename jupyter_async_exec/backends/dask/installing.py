@@ -6,12 +6,10 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from jupyter_async_exec.backends.dask.agent import Agent
 from jupyter_async_exec.backends.dask.protocol import OPERATION
 from jupyter_async_exec.backends.gpus import Gpus, find_gpus
-from jupyter_async_exec.backends.local import GPUS
+from jupyter_async_exec.backends.local import GPUS, total_memory_bytes
 from jupyter_async_exec.core.resources import GPU, MEMORY_GB
 
 if TYPE_CHECKING:
@@ -29,7 +27,7 @@ def _find_gpus(n: float | None) -> tuple[str, ...]:
 
 def _resources(declared: Resources, gpus: Gpus, memory_bytes: int | None) -> dict[str, float]:
     """Return what attempts of a worker share: what it declares, and what it is known to have."""
-    known: dict[str, float] = {MEMORY_GB: (memory_bytes or psutil.virtual_memory().total) / 1e9}
+    known: dict[str, float] = {MEMORY_GB: (memory_bytes or total_memory_bytes()) / 1e9}
     if gpus.ids:
         known[GPU] = len(gpus.ids)
     given = {str(name): float(amount) for name, amount in declared.items() if name != GPU}

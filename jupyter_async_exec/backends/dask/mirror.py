@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.backends import attempt_folder
-from jupyter_async_exec.core.execution import Reason, Status
+from jupyter_async_exec.core.execution import Reason
 from jupyter_async_exec.errors import InvalidRequestError
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.task import Task, write_task
@@ -40,6 +40,15 @@ class News:
     #: How much came of each file (bytes), in the order of the content.
     lengths: Mapping[str, int]
     content: Content
+
+    def completes(self, state: State) -> bool:
+        """Whether nothing is left to be asked for of an attempt that goes on in this state."""
+        if state.has_result or not state.is_alive:
+            return False
+        return all(self._end_of(name) >= n_bytes for name, n_bytes in state.grown.items())
+
+    def _end_of(self, name: str) -> int:
+        return self.offsets[name] + self.lengths[name]
 
 
 class Mirror:
@@ -76,6 +85,8 @@ class Mirror:
         self.is_barred = False
         #: Whether its machine says that nothing is left of it, or has been silent for too long.
         self.is_gone = False
+        #: Whether its machine has thrown away what it had of it.
+        self.is_discarded = False
         #: Why it is taken for gone, for people.
         self.why_gone = ""
         #: Whether the wish to cancel has arrived.
@@ -95,6 +106,7 @@ class Mirror:
         manifest = load_manifest(objects, execution.snapshot_id)
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         source = objects.get(manifest.notebook_object)
+        # A power cut may cost these two: the worker has them as well.
         files.write_whole(self.directory / files.SOURCE, source, durable=False)
         write_task(
             self.directory,
@@ -108,6 +120,7 @@ class Mirror:
                 parameters=execution.parameters,
                 limits=execution.limits,
             ),
+            durable=False,
         )
         self.place, self.worker, self.resources = place, worker, execution.resources
         # Last and durably: from here on the attempt may be on that machine.
@@ -139,8 +152,13 @@ class Mirror:
         """Return how much of each growing file is here."""
         return {name: _size_bytes(self.directory / name) for name in (files.JOURNAL, files.LOG)}
 
-    def take_in(self, state: State, news: News) -> None:
-        """Write what came of each file, and note whether it was all there will be."""
+    def take_in(self, state: State, news: News) -> bool:
+        """Write what came of each file, and note whether it was all there will be.
+
+        Return whether it continues what is here; otherwise nothing is done.
+        """
+        if self.offsets() != news.offsets:
+            return False
         view = memoryview(news.content)
         for name, length in news.lengths.items():
             part, view = bytes(view[:length]), view[length:]
@@ -155,30 +173,16 @@ class Mirror:
         is_dry = not any(news.lengths[name] for name in news.offsets)
         is_dead = not state.is_alive and not state.has_result
         self.is_whole = has_end or (is_dry and is_dead)
+        return True
 
     def observe(self, offset: int) -> Observation:
         """Return what is new here; the end of what is gone is what its journal proves."""
         alive = self.directory.exists() and not self.is_gone and self._is_alive()
         observation = attempt_folder.observe(self.directory, offset=offset, alive=alive)
         result = observation.result
-        if result is not None and result.status is Status.CANCELLED:
-            return replace(observation, result=self._tell_who(result))
         if result is None or not self.is_gone:
             return observation
         return self._explain(observation, result)
-
-    def _tell_who(self, result: Result) -> Result:
-        """Return the end of what was cancelled; only who asks here cancels it.
-
-        A queue that ends a job, and a machine that shuts down, send the same signals.
-        """
-        if (self.directory / files.CANCEL).exists():
-            return result
-        why = (result.message or "").removeprefix("Cancelled.").strip() or (
-            f"It was told to end on {self.worker}, and not from here: by its job, its machine or "
-            "somebody there."
-        )
-        return replace(result, status=Status.FAILED, reason=Reason.LOST, message=why)
 
     def _is_alive(self) -> bool:
         state = self.state

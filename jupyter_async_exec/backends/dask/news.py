@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.backends.attempt_folder import keys_in
@@ -13,6 +14,7 @@ from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.lock import is_held
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from jupyter_async_exec.backends.base import AttemptKey
@@ -55,16 +57,34 @@ def find_states(room: Room) -> dict[AttemptKey, State]:
     return found
 
 
+def tell(states: Mapping[AttemptKey, State]) -> JSONObject:
+    """Return states as they are told, and come back as what is known."""
+    return {str(key): list(astuple(state)) for key, state in states.items()}
+
+
+def has_ended(known: JSONObject, states: Mapping[AttemptKey, State]) -> bool:
+    """Whether an attempt has its result, or lives no more, and that is not known yet."""
+    return any(
+        (state.has_result, state.is_alive) != (before.has_result, before.is_alive)
+        for state, before in ((state, _before(known, key)) for key, state in states.items())
+    )
+
+
+def _before(known: JSONObject, key: AttemptKey) -> State:
+    """Return what is known of an attempt; of one that is new, that it has begun."""
+    return State.from_json(known.get(str(key), (0, 0, False, True)))
+
+
 def read_news(room: Room, known: JSONObject, states: dict[AttemptKey, State]) -> Answer:
     """Return what attempts wrote since what is known of them, as much as one message carries."""
     news: JSONObject = {}
     contents: list[bytes] = []
     left_bytes = PIECE_BYTES
     for key, state in states.items():
-        before = State.from_json(known.get(str(key), (0, 0, False, True)))
+        before = _before(known, key)
         if state == before or left_bytes <= 0:
             continue
-        offsets = {files.JOURNAL: before.journal_bytes, files.LOG: before.log_bytes}
+        offsets = before.grown
         is_end = state.has_result or not state.is_alive
         lengths, content = read_files(
             room.attempt(key), offsets, is_end=is_end, limit_bytes=left_bytes

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from jupyter_async_exec.backends.dask.protocol import PIECE_BYTES, Content
 from jupyter_async_exec.errors import InvalidRequestError, UnavailableError
-from jupyter_async_exec.objects.local_batch import pass_on, write_all
 from jupyter_async_exec.objects.local_file import Verifier
+from jupyter_async_exec.objects.writing import pass_on, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -12,6 +12,7 @@ from jupyter_async_exec.backends.base import Harvest
 from jupyter_async_exec.core.clock import utc_now
 from jupyter_async_exec.core.execution import Artifact, Execution, Limits, Remark, Status
 from jupyter_async_exec.errors import AsyncExecError, UnavailableError
+from jupyter_async_exec.runner import files
 
 if TYPE_CHECKING:
     from jupyter_async_exec.core.json_types import JSONObject, JSONValue
@@ -45,6 +46,11 @@ class State:
     log_bytes: int = 0
     has_result: bool = False
     is_alive: bool = False
+
+    @property
+    def grown(self) -> dict[str, int]:
+        """By name, how much there is of each file that grows (bytes)."""
+        return {files.JOURNAL: self.journal_bytes, files.LOG: self.log_bytes}
 
     @classmethod
     def from_json(cls, fields: Any) -> State:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,10 +17,15 @@ from jupyter_async_exec.backends.dask.protocol import (
     installed_release,
 )
 from jupyter_async_exec.core.resources import Room, describe_resources, fits, take, total
-from jupyter_async_exec.errors import AsyncExecError, KernelMissingError, UnavailableError
+from jupyter_async_exec.errors import (
+    AsyncExecError,
+    KernelMissingError,
+    NoRoomError,
+    UnavailableError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from jupyter_async_exec.backends.base import AttemptKey
     from jupyter_async_exec.backends.dask.link import Link
@@ -28,6 +34,9 @@ if TYPE_CHECKING:
 
 #: How often scheduler and workers are asked how they are, in seconds.
 LOOK_S = 2.0
+#: So many workers that are well are asked in one look, those first that were not for longest:
+#: of attempts they tell by themselves, and who is there the scheduler knows.
+N_GREETED = 20
 #: The first look may take so long before somebody who asks is told that there is no answer yet.
 FIRST_LOOK_S = 30.0
 #: So long is waited for workers that answer late, which the next look hears of otherwise (s).
@@ -65,6 +74,10 @@ class Worker:
     #: Why nothing is started there.
     problem: str | None = None
     n_looks: int = 0
+    #: When it was asked how it is (s, monotonic).
+    asked_s: float = -math.inf
+    #: When it last answered about attempts (s, monotonic).
+    heard_s: float = -math.inf
     #: Ours that are being started there, or run there, by key: what each needs.
     ours: dict[AttemptKey, Resources] = field(default_factory=dict)
     #: Those of ours that only end.
@@ -75,8 +88,18 @@ class Worker:
         """How many more it takes."""
         if self.problem:
             return 0
-        ours = len(self.ours) - min(len(self.ending), self.n_ending)
+        ours = len(self.ours) - self.n_lent
         return max(0, self.slots - max(self.busy - self.n_ending, ours))
+
+    @property
+    def n_lent(self) -> int:
+        """How many of ours only end, so that others may have their slots already."""
+        return min(len(self.ending), self.n_ending)
+
+    @property
+    def n_ours(self) -> int:
+        """How many of its slots are for us: all but those that others hold."""
+        return max(0, self.slots - max(0, self.busy - len(self.ours)))
 
     @property
     def has_memory_for_ending(self) -> bool:
@@ -89,7 +112,9 @@ class Worker:
         ours = total(self.ours.values())
         others = {name: max(0.0, n - ours.get(name, 0.0)) for name, n in self.used.items()}
         return Room(
-            slots=max(0, self.slots - max(0, self.busy - len(self.ours))),
+            # What ends is held there as well, and nobody has to wait for it.
+            slots=self.n_ours + self.n_lent,
+            kernels=self.kernels,
             resources=take(others, self.resources),
             held=frozenset(key.execution_id for key in self.ours),
         )
@@ -154,7 +179,8 @@ class Roster:
         ready = [worker for worker in self._workers.values() if worker.problem is None]
         # What others run there is no room for us.
         rooms = tuple(worker.room for worker in ready)
-        slots = int(sum(room.slots for room in rooms))
+        # Who cannot be looked after now gets nothing more.
+        slots = 0 if self._problem else sum(worker.n_ours for worker in ready)
         if self._slots is not None:
             slots = min(slots, self._slots)
         kernels = frozenset(name for worker in ready for name in worker.kernels)
@@ -179,6 +205,11 @@ class Roster:
             return f"{self._name}: {worker.address}: {why}"
         if slots == 0:
             return f"{self._name}: every worker is busy with executions of others."
+        unused = [each for each in self._workers.values() if each.problem and each.place]
+        if unused:
+            n_all = len(self._workers)
+            first = f"{unused[0].address}: {unused[0].problem}"
+            return f"{self._name}: {len(unused)} of {n_all} workers cannot be used: {first}"
         return None
 
     async def choose(self, kernel_name: str, needed: Resources | None = None) -> Worker:
@@ -188,12 +219,12 @@ class Roster:
         ------
         KernelMissingError
             There are workers, and none has it.
-        UnavailableError
+        NoRoomError
             No worker has room now.
         """
         await self._await_first()
         if self._problem is not None:
-            raise UnavailableError(self._problem)
+            raise NoRoomError(self._problem)
         ready = [worker for worker in self._workers.values() if worker.problem is None]
         able = [worker for worker in ready if kernel_name in worker.kernels]
         if ready and not able and self._are_all_known():
@@ -207,7 +238,7 @@ class Roster:
         if not free:
             lacking = f" has {describe_resources(needed)} free" if needed else "is free"
             why = self._explain(able, 1) or f"{self._name}: no worker {lacking.strip()}."
-            raise UnavailableError(why)
+            raise NoRoomError(why)
         return max(free, key=lambda worker: worker.n_free)
 
     def _are_all_known(self) -> bool:
@@ -285,7 +316,7 @@ class Roster:
             _log.info("The worker %s of %s is gone.", gone, self._name)
             del self._workers[gone]
             self._greetings.pop(gone).cancel()
-        for address in addresses:
+        for address in self._due(addresses):
             greeting = self._greetings.get(address)
             # One that does not answer holds up nobody else.
             if greeting is None or greeting.done():
@@ -299,9 +330,17 @@ class Roster:
             limit_s = GREETING_S if self._first.is_set() else FIRST_GREETING_S
             await asyncio.wait(running, timeout=limit_s)
 
+    def _due(self, addresses: Sequence[str]) -> Iterable[str]:
+        """Return who is to be asked now: those that are new or not well, and some of the others."""
+        known = {each: self._workers.get(each) for each in addresses}
+        well = [worker for worker in known.values() if worker and worker.problem is None]
+        others = sorted(well, key=lambda worker: worker.asked_s)[N_GREETED:]
+        return known.keys() - {worker.address for worker in others}
+
     async def _greet(self, address: str) -> None:
         worker = self._workers.setdefault(address, Worker(address, problem="not asked yet"))
         worker.n_looks += 1
+        worker.asked_s = time.monotonic()
         is_new = not worker.place
         if worker.problem is not None and not is_new and worker.n_looks % RETRY_LOOKS:
             return

@@ -67,8 +67,9 @@ class DaskSettings:
     slots: int | None = None
     #: Attempts of a machine that was silent for longer are lost (s, > 0).
     lost_after_s: float = LOST_AFTER_S
-    #: Executions that were lost after they began are tried again so often (0 to 10).
-    lost_retries: int = 0
+    #: Executions that were lost after they may have begun are tried again so often (>= 0): of
+    #: many machines one or the other dies, and nobody sits there to run it again.
+    lost_retries: int = 1
     #: Room for snapshots on each machine (bytes, >= 0).
     cache_bytes: int = 2_000_000_000
     #: Added niceness of runners (0 to 19).
@@ -129,6 +130,11 @@ def read_settings(name: str, options: Mapping[str, Any]) -> DaskSettings:
         )
     if settings.slots is not None and settings.slots < 1:
         raise InvalidRequestError(f"The backend {name!r} needs at least one slot.")
+    if settings.lost_retries < 0:
+        raise InvalidRequestError(
+            f"The backend {name!r} cannot try again less often than never: `lost_retries` is 0 "
+            "or more."
+        )
     return settings
 
 

@@ -12,7 +12,7 @@ from jupyter_async_exec.core.differences import shown
 if TYPE_CHECKING:
     import argparse
 
-    from jupyter_async_exec.core.json_types import JSONObject
+    from jupyter_async_exec.core.json_types import JSONObject, JSONValue
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,12 +74,17 @@ def _print_aligned(table: list[list[str]]) -> None:
         print("  ".join(text.ljust(w) for text, w in zip(row, widths, strict=True)).rstrip())
 
 
+def _short(kind: str, value: JSONValue) -> str:
+    """Return a value of the environment, or the beginning of a file's id."""
+    return shown(value) if kind == "environment" else str(value)[:12]
+
+
 def _print_differences(found: JSONObject) -> None:
     differs, rows = found["differs"], found["executions"]
     for kind in ("environment", "files"):
         for each in differs[kind]:
             values = ", ".join(
-                f"#{row['number']} {'-' if value is None else str(value)[:12]}"
+                f"#{row['number']} {'-' if value is None else _short(kind, value)}"
                 for row, value in zip(rows, each["values"], strict=True)
             )
             print(f"{kind}: {each['name']}: {values}")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.api import wire
-from jupyter_async_exec.cli.local_files import root_for
+from jupyter_async_exec.cli.local_files import locate
 from jupyter_async_exec.cli.session import open_house, print_json, say
 from jupyter_async_exec.cli.sweep_options import read_goal
 from jupyter_async_exec.core.goal import Direction
@@ -28,9 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(options: argparse.Namespace) -> int:
     """Set it if asked to, and print it; null where there is none."""
-    notebook = options.notebook.resolve()
-    root = root_for(notebook)
-    path = notebook.relative_to(root).as_posix()
+    root, path = locate(options.notebook)
     goal = read_goal(options)
     async with open_house(options, root=root) as house:
         if goal is not None or options.forget:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from jupyter_async_exec.api import wire
 from jupyter_async_exec.cli.session import open_house, print_json
 
 if TYPE_CHECKING:
@@ -39,5 +41,5 @@ async def run(options: argparse.Namespace) -> int:
             if not piece.text:
                 await asyncio.sleep(FOLLOW_INTERVAL_S)
     if options.json:
-        print_json({"text": "".join(texts), "size_bytes": offset, "complete": piece.complete})
+        print_json(wire.log_to_json(replace(piece, text="".join(texts), offset=0)))
     return 0

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.api import wire
-from jupyter_async_exec.cli.session import open_house, print_json
+from jupyter_async_exec.cli.session import open_house, print_json, say
 
 if TYPE_CHECKING:
     import argparse
@@ -52,4 +52,6 @@ async def run(options: argparse.Namespace) -> int:
     for series in found["metrics"]:
         points = zip(series["steps"], series["values"], series["times_s"], strict=True)
         writer.writerows([series["name"], *point] for point in points)
+    if not found["metrics"]:
+        say("There are none.")
     return 0

@@ -27,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(options: argparse.Namespace) -> int:
     """Write it; never over an existing file."""
     ref = options.id.removeprefix("#")
+    if options.json and options.artifact is not None and options.output is None:
+        raise InvalidRequestError("An artifact is no JSON: give a file for it with -o.")
     async with open_house(options) as house:
         if options.artifact is not None:
             artifact = await house.service.artifact(ref, options.artifact)

@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.api import wire
-from jupyter_async_exec.cli.local_files import root_for
+from jupyter_async_exec.cli.local_files import locate
 from jupyter_async_exec.cli.session import add_parameter_option, open_house, print_json, say
 from jupyter_async_exec.cli.verbs.run import parameters_of, read_parameters
 from jupyter_async_exec.errors import InvalidRequestError
@@ -46,9 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(options: argparse.Namespace) -> int:
     """Do it; return the exit code."""
-    notebook = options.notebook.resolve()
-    root = root_for(notebook)
-    path = notebook.relative_to(root).as_posix()
+    root, path = locate(options.notebook)
     if (options.save or options.delete) and not options.name:
         raise InvalidRequestError("--save and --delete need the NAME of the preset.")
     async with open_house(options, root=root) as house:
@@ -60,6 +58,7 @@ async def run(options: argparse.Namespace) -> int:
             found = [await presets.put(path, options.name, {**earlier, **given})]
         elif options.delete:
             await presets.delete(path, options.name)
+            say(f"{options.name} is forgotten.")
             found = []
         else:
             if options.move_from:

@@ -23,7 +23,7 @@ from jupyter_async_exec.cli.limits import (
     read_limits,
     read_resources_option,
 )
-from jupyter_async_exec.cli.local_files import root_for
+from jupyter_async_exec.cli.local_files import locate
 from jupyter_async_exec.cli.session import (
     add_parameter_option,
     ask_for_secrets,
@@ -42,7 +42,7 @@ from jupyter_async_exec.cli.sweep_options import (
     read_definition,
     report_plan,
     report_sweep,
-    sweep_range,
+    say_accepted,
     wait_for_sweep,
 )
 from jupyter_async_exec.core.reuse import ReusePolicy, read_policy
@@ -112,9 +112,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(options: argparse.Namespace) -> int:
     """Submit, and wait if asked to; return the exit code."""
     limits = read_limits(options)
-    notebook = options.notebook.resolve()
-    root = root_for(notebook)
-    path = notebook.relative_to(root).as_posix()
+    root, path = locate(options.notebook)
     async with open_house(options, root=root) as house:
         declared = await house.service.parameters(path)
         earlier = await parameters_of(house, options.parameters_of)
@@ -140,8 +138,10 @@ async def run(options: argparse.Namespace) -> int:
         if definition is not None:
             then = read_then(options, root)
             return await _run_sweep(house, request, definition, then, options)
-        if options.then is not None:
-            raise InvalidRequestError("--then goes together with --sweep or --table.")
+        for name in ("then", "canary", "stop_after", "mode", "samples"):
+            if getattr(options, name) is not None:
+                flag = name.replace("_", "-")
+                raise InvalidRequestError(f"--{flag} goes together with --sweep or --table.")
         if options.dry_run:
             return await _report_same(house, request, as_json=options.json)
         if request.reuse is not None and request.reuse.wanted:
@@ -196,7 +196,7 @@ async def _run_sweep(
         return report_plan(await house.service.sweeps.plan(request), as_json=options.json)
     sweep, executions = await house.service.sweeps.submit(request)
     if options.wait:
-        say(f"{sweep_range(sweep)} are accepted.")
+        say_accepted(sweep)
         await wait_for_sweep(house, sweep)
         sweep, executions = await house.service.sweeps.get(sweep.id)
     return await report_sweep(house, sweep, executions, as_json=options.json, waited=options.wait)

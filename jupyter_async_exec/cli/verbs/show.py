@@ -67,20 +67,30 @@ def _facts(receipt: JSONObject) -> Iterator[tuple[str, object]]:
         # What it was handed stands below, by its numbers.
         if name != handed:
             yield "parameter", _cut(f"{name} = {value!r}")
+    yield from _said_by_people(execution)
     yield from _relations(receipt)
     yield from _code_facts(receipt)
     for name, value in execution["metrics"].items():
         yield "metric", f"{name} = {value}"
-    environment = receipt["environment"] or {}
-    if "packages" in environment:
-        n_packages = len(environment["packages"])
-        yield "environment", f"Python {environment['python']}, {n_packages} packages"
     for remark in execution["remarks"]:
         yield "remark", remark["message"]
     for note in receipt["notes"]:
-        yield "note", note
+        yield "capture", note
+    for run in receipt["mlflow_runs"]:
+        yield "MLflow run", run
     for artifact in receipt["artifacts"]:
         yield "artifact", f"{artifact['name']} ({artifact['size_bytes']} bytes)"
+
+
+def _said_by_people(execution: JSONObject) -> Iterator[tuple[str, object]]:
+    marks = [name for name in ("starred", "pinned") if execution[name]]
+    for name, value in (
+        ("tags", ", ".join(execution["tags"])),
+        ("kept", " and ".join(marks)),
+        ("note", _cut(execution["note"])),
+    ):
+        if value:
+            yield name, value
 
 
 def _code_facts(receipt: JSONObject) -> Iterator[tuple[str, object]]:
@@ -88,6 +98,10 @@ def _code_facts(receipt: JSONObject) -> Iterator[tuple[str, object]]:
     yield "files", f"{len(snapshot['captured'])} captured, {len(snapshot['linked'])} linked"
     if git is not None:
         yield "commit", f"{git['commit']}{', with changes' if git['dirty'] else ''}"
+    environment = receipt["environment"] or {}
+    if "packages" in environment:
+        n_packages = len(environment["packages"])
+        yield "environment", f"Python {environment['python']}, {n_packages} packages"
     if since is not None:
         yield "last success", since["sentence"]
 

@@ -11,6 +11,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _io import _IOBase
     from collections.abc import Callable, Mapping
 
 KERNEL_MODULE = "ipykernel_launcher"
@@ -61,25 +62,51 @@ class Leftovers:
                 self._kept.append(modules.pop(name))
         brought = [name for name in modules if name not in self._known]
         if self._end is None or not all(map(self._is_part_of_kernels, brought)):
+            _write_out()
             return
         # What follows is what Python does, as far as a notebook could tell.
         for name in brought:
             del modules[name]
         for name in _LAST_ERROR:
             vars(sys).pop(name, None)
+        import atexit
         import gc
 
+        # What was registered holds what it was given. Nothing follows that could be called.
+        atexit._clear()  # noqa: SLF001  what Python itself does next
         gc.collect()
-        for stream in (sys.stdout, sys.stderr):
-            try:
-                stream.flush()
-            except (AttributeError, OSError, ValueError):
-                continue
+        _write_out()
         self._end()
 
     def _is_part_of_kernels(self, name: str) -> bool:
         top = name.partition(".")[0]
         return top in sys.stdlib_module_names or top in self._known
+
+
+def _write_out() -> None:
+    """Write what is left of files that something holds which Python would take apart.
+
+    Such as the handler of a signal, or a module. Files of the disk come first: a pipe
+    may keep us waiting for who reads it, until we are ended.
+    """
+    import gc
+    from _io import _IOBase
+
+    files = [each for each in gc.get_objects() if isinstance(each, _IOBase)]
+    for each in (sys.stdout, sys.stderr, *sorted(files, key=_is_on_disk, reverse=True)):
+        try:
+            each.flush()
+        except Exception:  # noqa: BLE001, S112  as Python passes over what fails in its end
+            continue
+
+
+def _is_on_disk(file: _IOBase) -> bool:
+    import stat
+
+    try:
+        return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+    except (AttributeError, OSError, ValueError):
+        return False
 
 
 def become_kernel(

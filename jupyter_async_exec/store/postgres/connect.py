@@ -15,10 +15,9 @@ if TYPE_CHECKING:
 CONNECT_LIMIT_S = 5
 #: Whoever keeps the lock of the store and says nothing for so long loses it.
 IDLE_LIMIT_S = 60
-#: First key of the locks that all programs on a database share, lest they take them for theirs.
-#: "jae" and a number, as PostgreSQL wants 32 bits.
+#: First key of our lock: all programs on a database share these, and none shall take it for its
+#: own. "jae" and a number, as PostgreSQL wants 32 bits.
 STORE_LOCK = 0x6A616501
-LEASE_LOCK = 0x6A616502
 
 #: Asked of libpq unless the URL says otherwise: a peer that vanished is noticed in half a
 #: minute, where the system's own defaults are hours.

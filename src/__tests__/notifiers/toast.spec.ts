@@ -31,6 +31,16 @@ describe('ToastNotifier', () => {
     expect(last().options.autoClose).toBe(5000);
   });
 
+  it('says of what was lost and tried again that it may have run twice', () => {
+    const remark = { kind: 'tried_again', message: '', cell_index: null };
+
+    toast.notify([makeExecution(1, { remarks: [remark] })]);
+
+    expect(last().message).toBe(
+      '#1 succeeded after 1:00: title 1 (lost once and tried again: its cells may have run twice)'
+    );
+  });
+
   it('keeps a failure until it is closed', () => {
     toast.notify([makeExecution(1, { status: 'failed', reason: 'lost' })]);
 

@@ -82,7 +82,25 @@ describe('SpaceModel', () => {
 describe('planLabel', () => {
   it('tells what is used, what would go and what comes later', () => {
     expect(planLabel(makePlan({ later_bytes: 2_000 }), trans)).toBe(
-      'Executions use 4.0 MB. 2 executions would go, and 1.5 MB be free. 2.0 kB more become free a day later.'
+      'Executions use 4.0 MB. 2 executions would go, which frees 1.5 MB. 2.0 kB more become free a day later.'
+    );
+  });
+
+  it('does not speak of more where nothing is freed at once', () => {
+    const plan = makePlan({ freed_bytes: 0, later_bytes: 2_000 });
+
+    expect(planLabel(plan, trans)).toBe(
+      'Executions use 4.0 MB. 2 executions would go. 2.0 kB become free a day later.'
+    );
+  });
+
+  it('says it where nothing would go, or only what nobody needs', () => {
+    const label = (n_objects: number, freed_bytes: number): string =>
+      planLabel(makePlan({ n_executions: 0, n_objects, freed_bytes }), trans);
+
+    expect(label(0, 0)).toBe('Executions use 4.0 MB. Nothing would go.');
+    expect(label(3, 2_000)).toContain(
+      '2.0 kB would go that no execution needs.'
     );
   });
 });

@@ -6,7 +6,7 @@ import { Menu } from '@lumino/widgets';
 
 import { CommandIDs } from '../../commands';
 import { sweepsPlugin } from '../../plugins/sweeps';
-import { fillSweepMenu } from '../../sidebar/actions';
+import { fillSweepMenu } from '../../sidebar/menus';
 import type { IExecutionsModel } from '../../tokens';
 import { makeExecution, makeSweep } from '../fakes';
 

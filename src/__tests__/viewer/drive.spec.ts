@@ -16,7 +16,10 @@ function makeNotebook(source: string): INotebookContent {
   };
 }
 
-function makeDrive(content: unknown = null): {
+function makeDrive(
+  content: unknown = null,
+  fields: object = {}
+): {
   drive: ExecutionsDrive;
   asked: string[];
 } {
@@ -35,6 +38,7 @@ function makeDrive(content: unknown = null): {
           created: '2026-11-21T09:30:00Z',
           last_modified: '2026-11-21T09:30:00Z',
           mimetype: null,
+          ...fields,
           ...(new URL(url).searchParams.get('content') === '0'
             ? { content: null, format: null }
             : { content, format: 'json' })
@@ -84,6 +88,25 @@ describe('ExecutionsDrive', () => {
       tags: ['x']
     });
     expect(content.cells[1].metadata).toEqual(locked);
+  });
+
+  it('gives the end of what was printed while more is to come, and then all of it', async () => {
+    const notebook = makeNotebook('loop()');
+    const text = Array.from({ length: 20_000 }, (_, line) => `line ${line}\n`);
+    notebook.cells[0].outputs = [
+      { output_type: 'stream', name: 'stdout', text }
+    ];
+    const read = async (partial: boolean): Promise<string> => {
+      const { drive } = makeDrive(notebook, { partial });
+      const { content } = await drive.get(`${id}/42 train.ipynb`);
+      return [content.cells[0].outputs[0].text].flat().join('');
+    };
+
+    const [first, second] = (await read(true)).split('\n');
+
+    expect(first).toMatch(/^⋯ \d+ lines above are in the log/);
+    expect(first).toContain(` ${second.replace('line ', '')} lines `);
+    expect(await read(false)).toBe(text.join(''));
   });
 
   it('refuses to save a change', async () => {

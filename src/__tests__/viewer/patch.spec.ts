@@ -2,7 +2,7 @@ import type { ICodeCellModel } from '@jupyterlab/cells';
 import type { INotebookContent, IOutput } from '@jupyterlab/nbformat';
 import { NotebookModel } from '@jupyterlab/notebook';
 
-import { markRunning, patchNotebook, shortenStreams } from '../../viewer/patch';
+import { markRunning, patchNotebook } from '../../viewer/patch';
 
 function code(
   id: string,
@@ -128,45 +128,5 @@ describe('patchNotebook', () => {
 
     expect(model.dirty).toBe(false);
     expect(codeCell(model, 0).trusted).toBe(true);
-  });
-});
-
-describe('shortenStreams', () => {
-  const note = (nLines: number): string => `${nLines} lines above`;
-  const textOf = (content: INotebookContent): string =>
-    (content.cells[0].outputs as IOutput[])[0].text as string;
-
-  it('leaves the last lines of a long stream, whole, and says how many it left out', () => {
-    const lines = Array.from({ length: 20_000 }, (_, line) => `line ${line}\n`);
-    const content = notebook(code('a', [stream(lines)]));
-
-    shortenStreams(content, note);
-
-    const [first, ...rest] = textOf(content).split('\n');
-    expect(rest.length).toBeGreaterThan(3_000);
-    expect(first).toBe(`${20_001 - rest.length} lines above`);
-    expect(rest[0]).toBe(`line ${20_001 - rest.length}`);
-    expect(rest.slice(-2)).toEqual(['line 19999', '']);
-  });
-
-  it('leaves the end of a line that never ends', () => {
-    const content = notebook(code('a', [stream('x'.repeat(1_000_000))]));
-
-    shortenStreams(content, note);
-
-    expect(textOf(content)).toMatch(/^0 lines above\nx{50000}$/);
-  });
-
-  it('leaves alone what is short, and what is no stream', () => {
-    const result: IOutput = {
-      output_type: 'display_data',
-      data: { 'text/plain': 'x'.repeat(1_000_000) },
-      metadata: {}
-    };
-    const content = notebook(code('a', [stream(['1\n', '2\n']), result]));
-
-    shortenStreams(content, note);
-
-    expect(content.cells[0].outputs).toEqual([stream(['1\n', '2\n']), result]);
   });
 });

@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.core.execution import Reason, Status
+from jupyter_async_exec.dispatcher import Dispatcher
 from jupyter_async_exec.objects.local import LocalObjectStore
+from jupyter_async_exec.store import ExecutionStore
 from jupyter_async_exec.testing.backend_contract import wait_for_end
-from tests.backends.dask.clusters import Cluster, become_ready
+from jupyter_async_exec.testing.factories import make_submission
+from tests.backends.dask.clusters import START_LIMIT_S, Cluster, become_ready
 from tests.backends.dask.steps import has_begun, key_of, lost, nobody_is_left, opened
 from tests.backends.executions import ENDLESS, claimed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from jupyter_async_exec.core.execution import Submission
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +78,71 @@ async def test_what_ran_on_a_machine_that_vanished_is_lost_with_what_had_come(
         assert harvest.output_object is not None
         assert b"begun" in objects.get(harvest.output_object)
         assert [remark.kind for remark in harvest.remarks] == ["files_lost"]
+
+
+async def test_what_a_killed_worker_ran_is_run_once_more_and_not_once_more_again(
+    cluster: Cluster, objects: LocalObjectStore, tmp_path: Path
+) -> None:
+    marks = {name: tmp_path / name for name in ("once", "always")}
+    store = ExecutionStore(f"sqlite:///{tmp_path / 'store.sqlite'}")
+    cluster.start_worker("machine 3")
+    async with opened(tmp_path, cluster, objects) as backend:
+        dispatcher = Dispatcher(
+            store=store,
+            backends={"cluster": backend},
+            lock_path=tmp_path / "dispatcher.lock",
+            slots=lambda: 4,
+        )
+        dispatcher.start()
+        for name, mark in marks.items():
+            store.accept(_submission(objects, mark, is_endless=name == "always"))
+
+        await _until(lambda: [_count(mark) for mark in marks.values()] == [1, 1])
+        cluster.kill("machine 3")
+        cluster.start_worker("machine 3 again", machine="machine 3")
+        await _until(lambda: store.get(1).is_final and _count(marks["always"]) == 2)
+        cluster.kill("machine 3 again")
+        cluster.start_worker("machine 3 at last", machine="machine 3")
+        await _until(lambda: store.get(2).is_final)
+        await dispatcher.stop()
+
+    once, always = store.get(1), store.get(2)
+    assert (once.status, once.attempt, _count(marks["once"])) == (Status.SUCCEEDED, 2, 2)
+    assert (always.reason, always.attempt, _count(marks["always"])) == (Reason.LOST, 2, 2)
+    for execution in (once, always):
+        (remark,) = execution.remarks
+        assert remark.message == (
+            "Attempt 1 was lost and tried again: its cells may have run twice. "
+            "The worker below which it ran has ended while cell 1 was running."
+        )
+    store.close()
+    cluster.kill("machine 3 at last")
+
+
+def _submission(objects: LocalObjectStore, mark: Path, *, is_endless: bool) -> Submission:
+    """Return a notebook that writes a line each time it begins, and does not end the first time."""
+    source = (
+        f"import time\nwith open({str(mark)!r}, 'a') as lines: lines.write('begun\\n')\n"
+        f"if {is_endless} or len(open({str(mark)!r}).readlines()) == 1: time.sleep(600)"
+    )
+    return make_submission(
+        backend="cluster",
+        snapshot_id=claimed(objects, source).snapshot_id,
+        kernel_name="python3",
+        notebook_path="a.ipynb",
+        parameters={},
+        provenance={},
+    )
+
+
+def _count(mark: Path) -> int:
+    return len(mark.read_text().splitlines()) if mark.exists() else 0
+
+
+async def _until(check: Callable[[], bool]) -> None:
+    async with asyncio.timeout(START_LIMIT_S):
+        while not check():
+            await asyncio.sleep(0.05)
 
 
 async def test_a_new_scheduler_takes_new_executions_and_the_old_ones_are_lost(

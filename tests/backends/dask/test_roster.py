@@ -16,10 +16,12 @@ from jupyter_async_exec.backends.dask.protocol import (
     installed_release,
 )
 from jupyter_async_exec.backends.dask.roster import Roster, Worker
-from jupyter_async_exec.errors import KernelMissingError, UnavailableError
+from jupyter_async_exec.core.resources import Floor
+from jupyter_async_exec.errors import KernelMissingError, NoRoomError, UnavailableError
 
 if TYPE_CHECKING:
     from jupyter_async_exec.backends.base import Health
+    from jupyter_async_exec.core.resources import Resources
 
 ONE, TWO = "tcp://one:1", "tcp://two:2"
 
@@ -173,6 +175,16 @@ async def test_another_release_of_ours_is_refused_with_both_names(link: FakeLink
     assert installed_release() in found.problem
 
 
+async def test_of_several_workers_the_one_that_cannot_be_used_is_named(link: FakeLink) -> None:
+    link.describe(ONE, version="9.9")
+
+    found = await health(link)
+
+    assert (found.slots, found.is_usable) == (2, True)
+    assert found.problem is not None
+    assert found.problem.startswith("box: 1 of 2 workers cannot be used: tcp://one:1: it has jup")
+
+
 async def test_a_scheduler_without_workers_is_no_error_and_says_so(link: FakeLink) -> None:
     link.workers.clear()
 
@@ -197,6 +209,17 @@ async def test_a_scheduler_that_does_not_answer_is_said_to_be_so(link: FakeLink)
     assert problem == "box: tcp://nowhere does not answer."
 
 
+async def test_nothing_is_taken_while_the_scheduler_does_not_answer(link: FakeLink) -> None:
+    found = await looked(link)
+    assert found.health().slots == 4
+
+    found._problem = "box: tcp://nowhere does not answer."
+
+    assert found.health().slots == 0
+    with pytest.raises(NoRoomError, match="does not answer"):
+        await found.choose("python3")
+
+
 async def test_a_worker_that_came_back_is_used_again(link: FakeLink) -> None:
     described = link.workers.pop(ONE)
     link.workers[ONE] = UnavailableError("not now")
@@ -207,6 +230,21 @@ async def test_a_worker_that_came_back_is_used_again(link: FakeLink) -> None:
     async with asyncio.timeout(5):
         while found.health().slots != 4:
             await found._look()
+
+
+async def test_of_many_workers_a_few_are_asked_at_a_time_and_all_in_turn(
+    link: FakeLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roster, "N_GREETED", 1)
+    found = await looked(link)
+    workers = [found.get(address) for address in (ONE, TWO)]
+    before = [worker.n_looks for worker in workers if worker is not None]
+
+    for _ in range(4):
+        await found._look()
+
+    after = [worker.n_looks for worker in workers if worker is not None]
+    assert [n - m for n, m in zip(after, before, strict=True)] == [2, 2]
 
 
 def test_a_full_worker_has_no_room_whoever_fills_it() -> None:
@@ -228,6 +266,28 @@ def test_another_begins_beside_one_that_only_ends_where_the_worker_lets_it() -> 
 
     assert worker.n_free == 1
     assert worker.has_memory_for_ending
+
+
+async def test_where_one_only_ends_there_is_room_for_another(link: FakeLink) -> None:
+    roster = await looked(link, slots=2)
+    ended, running = AttemptKey("a", 1), AttemptKey("b", 1)
+    for address, key in ((ONE, ended), (TWO, running)):
+        worker = roster.get(address)
+        assert worker is not None
+        worker.slots, worker.busy = 1, 1
+        worker.ours[key] = {}
+    needed: dict[str, Resources] = {key.execution_id: {} for key in (ended, running)}
+    assert not Floor(roster.health().rooms, needed).has_room({})
+
+    roster.note_ending(ended)
+    roster._workers[ONE].n_ending = 1
+
+    health = roster.health()
+    assert (health.slots, health.has_memory_for_ending) == (2, True)
+    floor = Floor(health.rooms, needed)
+    assert floor.has_room({})
+    floor.put({})
+    assert not floor.has_room({})
 
 
 async def test_what_ended_lends_its_slot_no_more(link: FakeLink) -> None:

@@ -188,9 +188,24 @@ def test_what_a_kernel_does_as_it_ends_is_done(warm: Warm, start: Start) -> None
     assert sorted(ended) == ["cycle", "module", "name", "shown", "thread"]
 
 
-#: Written only at the very end: a file that an error holds, one in a circle, text in C's hands.
+#: Written only at the very end: a file that an error holds, one in a circle, some that are held
+#: by what outlives the notebook's names, text in C's hands.
 UNWRITTEN = """
-import ctypes, sys
+import atexit, ctypes, signal, sys
+def file(name):
+    opened = open(name, "w")
+    opened.write("by " + name)
+    return opened
+class Last:
+    def __del__(self):
+        open("last", "w").write("by last")
+atexit.register(file("atexit").write, "!")
+atexit.register(print, Last())
+signal.signal(signal.SIGUSR1, lambda *_, held=file("signal"): None)
+sys.kept = file("sys")
+import subprocess
+cat = subprocess.Popen(["sh", "-c", "cat > pipe"], stdin=subprocess.PIPE)
+cat.stdin.write(b"by pipe")
 def fail():
     held = open("held", "w")
     held.write("by an error")
@@ -218,8 +233,15 @@ def test_what_was_not_written_yet_is_written_at_the_end(
 
     assert start(warm, attempt).wait().status is Status.SUCCEEDED, attempt.log
 
-    written = {name: (attempt.work / name).read_text() for name in ("held", "circle", "c")}
-    assert written == {"held": "by an error", "circle": "in a circle", "c": "by C"}
+    names = ("held", "circle", "c", "atexit", "signal", "sys", "last", "pipe")
+    written = {name: (attempt.work / name).read_text() for name in names}
+    assert written == {
+        **{name: f"by {name}" for name in names},
+        "held": "by an error",
+        "circle": "in a circle",
+        "c": "by C",
+        "atexit": "by atexit!",
+    }
 
 
 @forked_or_spare

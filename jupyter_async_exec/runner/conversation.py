@@ -50,11 +50,23 @@ _MOVE_IN = (
     "slice(None), [__import__('pathlib').Path.cwd()])))"
     "(__import__('os'), get_ipython())"
 )
+#: What programs and C code print goes through pipes that ipykernel reads in threads of its own,
+#: a little at a time; the kernel's flush, which follows, takes along what they have read by then.
+#: Whatever prints for ever is not waited for.
+_READ_PIPES = (
+    "(lambda sys, select, time: (lambda pipes, until: [*iter(lambda: bool("
+    "pipes and time.monotonic() < until and select.select(pipes, [], [], 0)[0]"
+    " and time.sleep(0.001) is None), False), time.sleep(0)])("
+    "[pipe for stream in (sys.stdout, sys.stderr) "
+    "if isinstance(pipe := getattr(stream, '_fid', None), int)], time.monotonic() + 0.5))"
+    "(__import__('sys'), __import__('select'), __import__('time'))"
+)
 #: A progress bar's monitor prints nothing, and neither does the thread with which ZeroMQ gives
 #: back what it has sent (from the first large output on); they would keep every drain waiting.
 _COUNT_THREADS = {
-    "threads": "sum(type(thread).__module__.partition('.')[0] not in ('tqdm', 'zmq') "
-    "for thread in __import__('threading').enumerate())"
+    "threads": f"({_READ_PIPES}, "
+    "sum(type(thread).__module__.partition('.')[0] not in ('tqdm', 'zmq') "
+    "for thread in __import__('threading').enumerate()))[1]"
 }
 
 

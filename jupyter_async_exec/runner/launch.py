@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 _SECRET_VARIABLE = re.compile(
     r"^(JPY_.*|(JUPYTER|CONFIGPROXY).*(TOKEN|SECRET|PASSWORD|COOKIE|CRYPT_KEY).*)$"
 )
+#: What describes only the process that starts an execution: a kernel that takes itself for a part
+#: of a test does not show what programs print (ipykernel).
+_OF_THE_STARTER = frozenset({"PYTEST_CURRENT_TEST"})
 _COOKIE = re.compile(r"^[0-9a-f]{32}-\d+$")
 #: `terminate` gives up after this; a process that survives SIGKILL is stuck in the system.
 _TERMINATE_S = 5.0
@@ -176,7 +179,11 @@ def _start(directory: Path, cookie: str, handover: _Handover) -> None:
 
 def safe_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables without the server's tokens and secrets."""
-    return {name: value for name, value in environment.items() if not _SECRET_VARIABLE.match(name)}
+    return {
+        name: value
+        for name, value in environment.items()
+        if not _SECRET_VARIABLE.match(name) and name not in _OF_THE_STARTER
+    }
 
 
 def terminate(directory: Path) -> None:

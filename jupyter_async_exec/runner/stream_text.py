@@ -8,7 +8,8 @@ from collections import deque
 from jupyter_async_exec.runner.large import Joined, Text
 
 #: Everything on a line up to a `\r` that more text of the same line follows.
-_OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\r\n])")
+#: Sought from the beginning of a line only: a long last part would be tried at each character.
+_OVERWRITTEN = re.compile(r"^[^\n]*\r(?=[^\r\n])", re.MULTILINE)
 
 
 def fold_batch(text: str) -> str:

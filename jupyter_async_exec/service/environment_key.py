@@ -7,10 +7,10 @@ import json
 import os
 import platform
 import re
-import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from jupyter_async_exec.runner.package_folders import find_interpreter, package_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,16 +21,6 @@ if TYPE_CHECKING:
 N_SOURCES = 20_000
 #: Files and folders of any kind that are passed on the way to them, in each place.
 N_ENTRIES = 50_000
-#: jupyter_client starts its own interpreter for these; source: `KernelManager.format_kernel_cmd`.
-_OWN_PYTHON = re.compile(r"python(3(\.\d+)?)?")
-#: A virtual environment that sees no packages but its own; source: `site.venv`.
-_ALONE = re.compile(r"^include-system-site-packages\s*=\s*false\s*$", re.MULTILINE | re.IGNORECASE)
-_PACKAGE_FOLDERS = (
-    "lib/python3*/site-packages",
-    "lib64/python3*/site-packages",
-    "lib/python3*/dist-packages",
-    "Lib/site-packages",
-)
 _CODE = (".py", ".so", ".pyd", ".json", ".yaml", ".toml")
 #: What these execute brings no code from elsewhere: setuptools, virtualenv, old namespace packages.
 _HARMLESS = re.compile(r"distutils-precedence\.pth|_virtualenv\.pth|.*-nspkg\.pth")
@@ -73,7 +63,7 @@ def environment_key(kernel: KernelInfo) -> str | None:
     argv = kernel.spec.get("argv")
     if kernel.language != "python" or not isinstance(argv, list) or not argv:
         return None
-    interpreter = _interpreter(str(argv[0]))
+    interpreter = find_interpreter(str(argv[0]))
     if interpreter is None:
         return None
     environment = kernel.spec.get("env") or {}
@@ -88,7 +78,7 @@ def environment_key(kernel: KernelInfo) -> str | None:
     try:
         # `python` and `python3` beside it are one: a server and a command may be started by either.
         facts += (str(interpreter.parent), _facts(str(interpreter.resolve())))
-        for folder in _package_folders(interpreter):
+        for folder in package_folders(interpreter):
             with os.scandir(folder) as entries:
                 # Thousands of them, at every submission: no object is made for each.
                 for entry in entries:
@@ -102,39 +92,6 @@ def environment_key(kernel: KernelInfo) -> str | None:
         return None
     # Folders are read in no particular order.
     return hashlib.sha256("\n".join(sorted(map(repr, facts))).encode()).hexdigest()
-
-
-def _interpreter(command: str) -> Path | None:
-    if _OWN_PYTHON.fullmatch(command):
-        return Path(sys.executable)
-    found = shutil.which(command)
-    return None if found is None else Path(found)
-
-
-def _package_folders(interpreter: Path) -> list[Path]:
-    """Return the folders whose packages the interpreter might find, rather too many."""
-    prefix = interpreter.parent.parent
-    prefixes = {prefix}
-    if not _ALONE.search(_venv_config(prefix)):
-        prefixes.add(interpreter.resolve().parent.parent)
-        for each in tuple(prefixes):
-            home = re.search(r"^home\s*=\s*(.+)$", _venv_config(each), re.MULTILINE)
-            prefixes |= {Path(home[1].strip()).parent} if home else set()
-        prefixes |= {Path("/usr"), Path("/usr/local"), Path.home() / ".local"}
-    return sorted(
-        {
-            folder.resolve()
-            for prefix in prefixes
-            for pattern in _PACKAGE_FOLDERS
-            for folder in prefix.glob(pattern)
-            if folder.is_dir()
-        }
-    )
-
-
-def _venv_config(prefix: Path) -> str:
-    config = prefix / "pyvenv.cfg"
-    return config.read_text() if config.is_file() else ""
 
 
 def _refers(name: str) -> bool:

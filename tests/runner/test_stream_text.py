@@ -44,6 +44,13 @@ def test_a_folded_batch_stands_for_the_whole(before: str, batch: str, after: str
     assert fold(before, fold_batch(batch), after) == fold(before, batch, after)
 
 
+def test_a_long_line_after_a_return_is_folded_at_once() -> None:
+    # Looked for at every character this would take hours.
+    rest = "x" * 2_000_000
+
+    assert fold_batch(f"50%\r60%\r{rest}") == f"\r{rest}"
+
+
 @given(st.lists(st.text(alphabet="ab\n", max_size=300), max_size=20))
 def test_a_limit_keeps_head_and_tail(parts: list[str]) -> None:
     text = "".join(parts)

@@ -164,11 +164,16 @@ class ForkServer:
 
 
 def is_possible(environment: Mapping[str, str]) -> bool:
-    """Whether runners can be forked here, and what is prepared in one folder fits another.
+    """Whether runners can be forked here, and what is prepared in one folder fits another."""
+    is_fixed = has_fixed_folders(environment)
+    return sys.platform == "linux" and is_fixed and count_threads() is not None
 
-    Python makes relative folders in these variables absolute when it starts.
+
+def has_fixed_folders(environment: Mapping[str, str]) -> bool:
+    """Whether Python finds the same packages wherever it is started.
+
+    It makes relative folders in these variables absolute when it starts.
     """
     named = (environment.get(name, "/") for name in ("PYTHONUSERBASE", "PYTHONHOME"))
     folders = [*environment.get("PYTHONPATH", "/").split(os.pathsep), *named]
-    is_fixed = all(os.path.isabs(folder) for folder in folders)  # noqa: PTH117
-    return sys.platform == "linux" and is_fixed and count_threads() is not None
+    return all(os.path.isabs(folder) for folder in folders)  # noqa: PTH117

@@ -10,13 +10,11 @@ import contextlib
 import logging
 import os
 import shutil
-import site
 import sys
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.core.execution import new_id
@@ -27,10 +25,12 @@ from jupyter_async_exec.runner.launch import launch_spare, safe_environment, ter
 from jupyter_async_exec.runner.lock import is_held
 from jupyter_async_exec.runner.system import available_memory
 from jupyter_async_exec.runner.warm.handle import ForkServer, is_possible
+from jupyter_async_exec.runner.warm.identity import Identity
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable
+    from pathlib import Path
 
 #: What nobody has used for so long goes.
 IDLE_S = 600.0
@@ -108,7 +108,7 @@ class SpareRunner:
 class _Kept:
     """What is kept of one kernel."""
 
-    identity: object
+    identity: Identity
     server: ForkServer | None = None
     spares: list[SpareRunner] = field(default_factory=list)
     used_s: float = 0.0
@@ -118,18 +118,23 @@ class _Kept:
     seen_s: float = 0.0
     is_current: bool = True
     n_uses: int = 0
-    n_failures: int = 0
+    #: In a row, of the server and of spares: a kernel that cannot wait may still be forked.
+    n_server_failures: int = 0
+    n_spare_failures: int = 0
 
-    def end_spares(self, *, but: int = 0) -> None:
-        """Let spares go until so many are left."""
-        while len(self.spares) > but:
-            self.spares.pop().end()
+    def let_spares_go(self, *, but: int = 0) -> list[Callable[[], None]]:
+        """Give up spares until so many are left; return what ends them, which takes a while."""
+        gone, self.spares = self.spares[but:], self.spares[:but]
+        return [spare.end for spare in gone]
 
-    def end(self) -> None:
-        self.end_spares()
-        if self.server is not None:
-            self.server.close()
-            self.server = None
+    def let_server_go(self) -> list[Callable[[], None]]:
+        """Give up the fork server; return what ends it, which takes a while."""
+        server, self.server = self.server, None
+        return [] if server is None else [server.close]
+
+    def let_go(self) -> list[Callable[[], None]]:
+        """Give up everything; return what ends it, which takes a while."""
+        return self.let_spares_go() + self.let_server_go()
 
 
 class WarmPool:
@@ -167,6 +172,8 @@ class WarmPool:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._is_closed = False
+        #: What ends those that were given up; done without the lock, which executions wait for.
+        self._ending: list[Callable[[], None]] = []
 
     def take(self, kernel_name: str, directory: Path) -> SpareRunner | None:
         """Return a spare with this kernel ready, if there is one; it is the caller's now.
@@ -205,7 +212,7 @@ class WarmPool:
                 return
             kept = self._kept.get(kernel_name)
             if kept is None:
-                kept = self._kept[kernel_name] = _Kept(identity=_identity(kernel_name))
+                kept = self._kept[kernel_name] = _Kept(identity=Identity.now(kernel_name))
             kept.used_s = time.monotonic()
             kept.recent_s.append(kept.used_s)
             kept.n_uses += 1
@@ -245,22 +252,30 @@ class WarmPool:
         except Exception:  # noqa: BLE001  nobody's execution may depend on this thread
             _log.exception("Kernels are kept ready again from the next execution on.")
             with self._changed:
-                self._end_all()
+                self._give_up_all()
                 self._thread = None
+        self._end_given_up()
 
     def _keep(self) -> None:
         while True:
             with self._changed:
                 name, wait_s = self._choose()
-                if name is None:
-                    if self._is_closed or not self._kept:
-                        self._end_all()
-                        self._thread = None
-                        return
+                if name is None and (self._is_closed or not self._kept):
+                    self._give_up_all()
+                    self._thread = None
+                    return
+                if name is None and not self._ending:
                     self._changed.wait(wait_s)
-                    continue
-                kept = self._kept[name]
-            self._prepare(name, kept)
+                kept = self._kept.get(name) if name is not None else None
+            self._end_given_up()
+            if name is not None and kept is not None:
+                self._prepare(name, kept)
+
+    def _end_given_up(self) -> None:
+        with self._changed:
+            ending, self._ending = self._ending, []
+        for end in ending:
+            end()
 
     def _choose(self) -> tuple[str | None, float]:
         """Return the kernel to do something for now, or for how long there is nothing to do."""
@@ -277,16 +292,17 @@ class WarmPool:
         return None, max(min(next_end_s - now, _LOOK_S), 0.01)
 
     def _wants(self, kept: _Kept) -> bool:
-        if kept.n_failures >= _MAX_FAILURES or available_memory() < MEMORY_RESERVE_BYTES:
+        if available_memory() < MEMORY_RESERVE_BYTES:
             return False
         if kept.server is None:
             # Preparing costs as much as a start: for a single run of a command it never pays.
-            return self._spares > 0 or kept.n_uses > 1
-        return self._n_missing(kept) > 0
+            is_worth_it = self._spares > 0 or kept.n_uses > 1
+            return is_worth_it and kept.n_server_failures < _MAX_FAILURES
+        return kept.n_spare_failures < _MAX_FAILURES and self._n_missing(kept) > 0
 
     def _n_missing(self, kept: _Kept) -> int:
         """Return how many spares are to be started."""
-        if not self._spares:
+        if not self._spares or not kept.identity.may_wait:
             return 0
         since_s = time.monotonic() - BURST_S
         n_recent = sum(began_s > since_s for began_s in kept.recent_s)
@@ -299,36 +315,41 @@ class WarmPool:
             is_old = now - kept.used_s >= self._idle_s
             if is_old or rank >= MAX_KERNELS:
                 del self._kept[name]
-                kept.end()
+                self._ending += kept.let_go()
             elif not self._is_current(name, kept):
-                kept.end()
-                kept.identity, kept.is_current = _identity(name), True
+                self._ending += kept.let_go()
+                kept.identity, kept.is_current = Identity.now(name), True
+                # Why it failed may be just what has changed.
+                kept.n_server_failures = kept.n_spare_failures = 0
             elif kept.server is not None and not kept.server.is_usable:
-                kept.server.close()
-                kept.server = None
-            elif kept.spares and available_memory() < MEMORY_RESERVE_BYTES:
-                kept.end_spares()
+                self._ending += kept.let_server_go()
+            elif (kept.spares or kept.server) and available_memory() < MEMORY_RESERVE_BYTES:
+                self._ending += kept.let_go()
             elif now - kept.used_s >= BURST_OVER_S:
-                kept.end_spares(but=self._spares)
+                self._ending += kept.let_spares_go(but=self._spares)
 
-    def _end_all(self) -> None:
+    def _give_up_all(self) -> None:
         for kept in self._kept.values():
-            kept.end()
+            self._ending += kept.let_go()
         self._kept.clear()
 
     def _prepare(self, name: str, kept: _Kept) -> None:
         """Start what is missing; without the lock, since it takes a while."""
+        server = kept.server
         try:
-            if kept.server is None:
+            if server is None:
                 server = self._start_server(name)
                 with self._changed:
-                    kept.server = server
+                    kept.server, kept.n_server_failures = server, 0
             else:
-                self._start_spares(name, kept, kept.server)
+                self._start_spares(name, kept, server)
         except (AsyncExecError, OSError) as error:
             _log.info("The kernel %r cannot be kept ready: %s", name, error)
             with self._changed:
-                kept.n_failures += 1
+                if server is None:
+                    kept.n_server_failures += 1
+                else:
+                    kept.n_spare_failures += 1
 
     def _start_server(self, name: str) -> ForkServer:
         spec = find_kernelspec(name)
@@ -354,7 +375,7 @@ class WarmPool:
                 with self._changed:
                     kept.spares.append(spare)
                     # Only failures in a row say that it is of no use.
-                    kept.n_failures = 0
+                    kept.n_spare_failures = 0
             else:
                 spare.end()
                 failure = UnavailableError("its spare runner did not become ready")
@@ -374,7 +395,7 @@ class WarmPool:
     def _is_current(self, name: str, kept: _Kept) -> bool:
         now = time.monotonic()
         if now - kept.seen_s > _SEEN_S:
-            kept.seen_s, kept.is_current = now, kept.identity == _identity(name)
+            kept.seen_s, kept.is_current = now, kept.identity == Identity.now(name)
         return kept.is_current
 
 
@@ -386,40 +407,3 @@ def _becomes_ready(bell: socket.socket) -> bool:
     except OSError:
         return False
     return is_ready
-
-
-def _identity(kernel_name: str) -> object:
-    """Return what a new kernel's start depends on; when it changes, what is kept is outdated."""
-    try:
-        spec: object = find_kernelspec(kernel_name)
-    except AsyncExecError:
-        spec = None
-    return spec, _packages(), safe_environment(os.environ)
-
-
-def _startup_folders() -> Iterator[Path]:
-    """Give the folders in which IPython looks for what it does first, as far as they are fixed."""
-    home = Path(os.environ.get("IPYTHONDIR", "~/.ipython")).expanduser()
-    yield home / "profile_default"
-    yield home / "profile_default" / "startup"
-    for prefix in (sys.prefix, "/usr/local", "/"):
-        yield Path(prefix, "etc", "ipython")
-        yield Path(prefix, "etc", "ipython", "startup")
-
-
-def _packages() -> Mapping[str, int]:
-    """Return when each folder of packages or startup files last got, or lost, something.
-
-    Installing, upgrading and removing change the folder; links to projects
-    (`*.pth`) may change inside.
-    """
-    times = {}
-    for startup in _startup_folders():
-        with contextlib.suppress(OSError):
-            times[str(startup)] = startup.stat().st_mtime_ns
-    for folder in {*site.getsitepackages(), site.getusersitepackages()}:
-        with contextlib.suppress(OSError):
-            times[folder] = Path(folder).stat().st_mtime_ns
-            for link in Path(folder).glob("*.pth"):
-                times[str(link)] = link.stat().st_mtime_ns
-    return times

@@ -104,7 +104,6 @@ MARKS = {
     "JUPYTER_ASYNC_EXEC_ATTEMPT",
     "JUPYTER_ASYNC_EXEC_METRICS",
     "JPY_PARENT_PID",
-    "PYTEST_CURRENT_TEST",
 }
 
 
@@ -168,6 +167,32 @@ def test_a_plain_kernel_is_forked(warm: Warm, start: Start, expected: bool) -> N
 
     assert attempt.wait().status is Status.SUCCEEDED
     assert attempt.text(0) == f"{expected}\n"
+
+
+@each_way
+def test_nothing_that_programs_and_c_code_print_is_lost(warm: Warm, start: Start) -> None:
+    attempt = warm.attempt(
+        "import ctypes, os\nos.system('seq 20000')",
+        "c = ctypes.CDLL(None)\nfor n in range(3000):\n    c.printf(b'%d of C code\\n', n)\n"
+        "c.fflush(None)\nos.system('seq 30000 >&2')",
+    )
+
+    assert start(warm, attempt).wait().status is Status.SUCCEEDED, attempt.log
+
+    outputs = [output for cell in attempt.output["cells"] for output in cell["outputs"]]
+    printed = "".join(output.get("text", "") for output in outputs).split("\n")
+    assert {str(n) for n in range(1, 30_001)} <= {*printed}
+    assert {f"{n} of C code" for n in range(3000)} <= {*printed}
+    assert attempt.rebuilt == attempt.output
+
+
+@each_way
+def test_what_a_program_prints_before_an_error_is_kept(warm: Warm, start: Start) -> None:
+    attempt = warm.attempt("import os\nos.system('seq 20000')\n1 / 0")
+
+    assert start(warm, attempt).wait().status is Status.FAILED, attempt.log
+
+    assert {str(n) for n in range(1, 20_001)} <= {*attempt.text(0).split("\n")}
 
 
 @each_way

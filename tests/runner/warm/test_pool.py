@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,14 +109,14 @@ def test_failures_long_overcome_are_not_counted(make_pool: Callable[..., WarmPoo
     pool = make_pool()
     pool.note_use("python3")
     take(pool).end()
-    pool._kept["python3"].n_failures = 2
+    pool._kept["python3"].n_spare_failures = 2
 
     # The first may have been ready already.
     for _ in range(2):
         pool.note_use("python3")
         take(pool).end()
 
-    assert pool._kept["python3"].n_failures == 0
+    assert pool._kept["python3"].n_spare_failures == 0
 
 
 def test_nothing_is_kept_before_the_first_use(make_pool: Callable[..., WarmPool]) -> None:
@@ -214,6 +215,83 @@ def test_a_new_package_or_variable_makes_the_spare_useless(
     wait_for(lambda: pool.fork_server("python3") is None)
     pool.note_use("python3")
     take(pool).end()
+
+
+def test_failures_count_no_more_when_what_a_kernel_starts_from_has_changed(
+    make_pool: Callable[..., WarmPool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = make_pool()
+    pool.note_use("python3")
+    take(pool).end()
+    kept = pool._kept["python3"]
+    kept.n_spare_failures = kept.n_server_failures = 1000
+
+    monkeypatch.setenv("SOMETHING_NEW", "1")
+    wait_for(lambda: pool.fork_server("python3") is None)
+    pool.note_use("python3")
+
+    take(pool).end()
+
+
+def test_a_kernel_that_cannot_wait_has_a_fork_server_again_after_the_first_died(
+    make_pool: Callable[..., WarmPool],
+) -> None:
+    pool = make_pool()
+    pool.note_use("python3")
+    wait_for(lambda: pool.fork_server("python3") is not None, timeout_s=60)
+    first = pool.fork_server("python3")
+    assert first is not None
+    pool._kept["python3"].n_spare_failures = 1000
+
+    os.kill(first.pid, 9)
+    with pytest.raises(UnavailableError):
+        first.fork(Path("/"), cookie="", descriptors=(0, 1, 2))
+    pool.note_use("python3")
+
+    wait_for(lambda: pool.fork_server("python3") is not None, timeout_s=60)
+
+
+def test_what_is_kept_goes_when_memory_becomes_short(
+    make_pool: Callable[..., WarmPool], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pool = make_pool()
+    pool.note_use("python3")
+    wait_for(lambda: pool.fork_server("python3") is not None, timeout_s=60)
+
+    monkeypatch.setattr("jupyter_async_exec.runner.warm.pool.MEMORY_RESERVE_BYTES", 10**18)
+    pool.note_use("python3")
+
+    wait_for(lambda: pool.fork_server("python3") is None)
+    wait_for(lambda: not folders_in(tmp_path))
+
+
+def test_nobody_waits_while_spares_are_ended(
+    make_pool: Callable[..., WarmPool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = make_pool()
+    pool.note_use("python3")
+    wait_for(lambda: bool(pool._kept["python3"].spares), timeout_s=60)
+    is_ending, may_end = threading.Event(), threading.Event()
+    end = SpareRunner.end
+    waited_in_vain = []
+
+    def end_slowly(spare: SpareRunner) -> None:
+        is_ending.set()
+        waited_in_vain.append(not may_end.wait(30))
+        end(spare)
+
+    monkeypatch.setattr(SpareRunner, "end", end_slowly)
+    monkeypatch.setenv("SOMETHING_NEW", "1")
+    wait_for(lambda: pool.fork_server("python3") is None)
+    pool.note_use("python3")
+    assert is_ending.wait(30)
+
+    pool.note_use("python3")
+    pool.take("python3", Path("/none"))
+    may_end.set()
+
+    wait_for(lambda: bool(waited_in_vain))
+    assert waited_in_vain == [False]
 
 
 def test_a_spare_that_died_is_not_used(make_pool: Callable[..., WarmPool]) -> None:

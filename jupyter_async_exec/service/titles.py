@@ -19,7 +19,6 @@ from jupyter_async_exec.core.secret_names import is_hidden, is_secret
 from jupyter_async_exec.errors import AsyncExecError
 from jupyter_async_exec.snapshots.manifest import load_manifest
 from jupyter_async_exec.snapshots.parameters import find_parameters
-from jupyter_async_exec.store import ExecutionQuery
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,12 +54,10 @@ class Titles:
         self, path: str, parameters: Mapping[str, JSONValue], snapshot_id: str, *, owner: str = ""
     ) -> str:
         """Return the title of a new execution of the notebook at `path`."""
-        owners = frozenset({owner}) if self._is_shared else frozenset[str]()
-        query = ExecutionQuery(notebook=path, limit=1, owners=owners)
-        before = self._store.find(query).executions
-        if not before:
+        before = self._store.find_newest(path, owner=owner if self._is_shared else None)
+        if before is None:
             return default_title(path, parameters)
-        return self.against(before[0], parameters, snapshot_id)
+        return self.against(before, parameters, snapshot_id)
 
     def against(
         self, before: Execution, parameters: Mapping[str, JSONValue], snapshot_id: str

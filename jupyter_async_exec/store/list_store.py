@@ -34,6 +34,15 @@ _QUEUED = (
     .select_from(executions)
     .where(executions.c.status == Status.QUEUED.value, executions.c.deleted_at.is_(None))
 )
+_NEWEST = (
+    sa.select(*listed_columns)
+    .where(
+        executions.c.notebook_path == sa.bindparam("notebook"), executions.c.deleted_at.is_(None)
+    )
+    .order_by(executions.c.number.desc())
+    .limit(1)
+)
+_NEWEST_OF_OWNER = _NEWEST.where(executions.c.submitted_by == sa.bindparam("owner"))
 _CHANGES = (
     sa.select(*listed_columns)
     .where(executions.c.rev > sa.bindparam("after"))
@@ -54,6 +63,22 @@ class ListStore(StorePart):
             The cursor or the limit is none.
         """
         return self._read(lambda connection: queries.find(connection, query))
+
+    def find_newest(self, notebook_path: str, *, owner: str | None = None) -> Execution | None:
+        """Return the newest execution of a notebook, of `owner` alone unless that is `None`.
+
+        The same as a page of one, at a third of its cost: every submission asks.
+        """
+        values = {"notebook": codec.clean(notebook_path)}
+        if owner is not None:
+            values["owner"] = codec.clean(owner)
+        statement = _NEWEST if owner is None else _NEWEST_OF_OWNER
+
+        def work(connection: sa.Connection) -> Execution | None:
+            found = codec.load_all(connection.execute(statement, values))
+            return found[0] if found else None
+
+        return self._read(work)
 
     def get_all(self, refs: Sequence[str | int], *, skip_missing: bool = False) -> list[Execution]:
         """Return executions by number or id, in that order, without artifacts and provenance.

@@ -102,6 +102,20 @@ class StoreListContract:
             )
         ) == [1]
 
+    def test_the_newest_of_a_notebook_is_the_first_of_its_page(self, store: ExecutionStore) -> None:
+        for path in ("a.ipynb", "b.ipynb", "a.ipynb", "a.ipynb"):
+            store.accept(make_submission(notebook_path=path, submitted_by="ann"))
+        store.accept(make_submission(notebook_path="a.ipynb", submitted_by="bob"))
+        store.trash(store.request_cancel(4).id)
+
+        def newest(path: str, owner: str | None = None) -> int | None:
+            found = store.find_newest(path, owner=owner)
+            return None if found is None else found.number
+
+        assert [newest("a.ipynb"), newest("b.ipynb"), newest("c.ipynb")] == [5, 2, None]
+        assert [newest("a.ipynb", "ann"), newest("a.ipynb", "bob")] == [3, 5]
+        assert newest("b.ipynb", "bob") is None
+
     def test_a_changed_status_moves_between_lists(self, store: ExecutionStore) -> None:
         """Also in searches."""
         running = self._running(store)

@@ -8,13 +8,13 @@ import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
-import type { Execution } from '../api/types';
+import type { Execution, Sweep } from '../api/types';
 import { CommandIDs } from '../commands';
 import { submitIcon } from '../icons';
 import type { Send } from '../submit/ask';
 import type { ICapture } from '../submit/capture';
 import { captureNotebook, withoutOutputs } from '../submit/capture';
-import { submittedLabel } from '../submit/confirmation';
+import { nothingNewLabel, submittedLabel } from '../submit/confirmation';
 import { PanelSubmission } from '../submit/panelsubmission';
 import type { Submitter } from '../submit/submitter';
 import { describeError } from '../submit/submitter';
@@ -99,6 +99,7 @@ function addNotebookCommands(parts: ISubmitParts): void {
               submit: wish =>
                 submissionOf(panel, parts).sendSweep(capture, wish)
             },
+            accepted: sweep => showKnown(sweep, parts),
             goal: goals?.find(capture.path),
             documents,
             trans,
@@ -107,6 +108,14 @@ function addNotebookCommands(parts: ISubmitParts): void {
         );
       })
   });
+}
+
+/** A sweep that started nothing has no row on the list: its results lie in Compare. */
+function showKnown(sweep: Sweep, { app, confirm, trans }: ISubmitParts): void {
+  if (sweep.first_number === null) {
+    confirm(nothingNewLabel(sweep, trans));
+    void app.commands.execute(CommandIDs.compare, { sweep: sweep.id });
+  }
 }
 
 function addFileCommand(parts: ISubmitParts): void {

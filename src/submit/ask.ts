@@ -7,7 +7,8 @@ import type {
   Goal,
   NotebookJSON,
   Parameters,
-  ParameterList
+  ParameterList,
+  Sweep
 } from '../api/types';
 import { LOCAL } from '../model/labels';
 import type { IBrowseOptions } from './browse';
@@ -30,6 +31,8 @@ export interface IAskOptions {
   translator?: ITranslator;
   /** Plans and submits many; left out where there can be but one. */
   sweep?: SweepForm.IOptions;
+  /** Told of the accepted sweep when the form is closed. */
+  accepted?: (sweep: Sweep) => void;
   /** The metric that counts for the notebook. */
   goal?: Goal | null;
   /** Shows files; left out where there are none. */
@@ -128,7 +131,7 @@ async function show(
   values: Parameters,
   { list, notebook, path, place }: INotebook,
   send: (changed: Parameters) => Promise<Execution>,
-  { client, documents, sweep, trans, translator }: IAskOptions
+  { accepted, client, documents, sweep, trans, translator }: IAskOptions
 ): Promise<Execution | null> {
   const model = new FormModel({
     list,
@@ -156,6 +159,9 @@ async function show(
   place.stop();
   if (place.isShown && (model.execution !== null || model.accepted !== null)) {
     keepPlace(path, place.whole);
+  }
+  if (model.accepted !== null) {
+    accepted?.(model.accepted);
   }
   return model.execution;
 }

@@ -4,7 +4,7 @@ import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 
-import type { Execution } from '../api/types';
+import type { Execution, Sweep } from '../api/types';
 
 /** How long it stays. */
 export const SHOWN_MS = 6000;
@@ -71,4 +71,24 @@ export function submittedLabel(
   return numbers.length === 0
     ? ''
     : trans.__('Submitted %1', numbers.join(', '));
+}
+
+/**
+ * Say that a sweep started nothing: all of it had run before.
+ *
+ * @param sweep - What the server accepted.
+ * @param trans - The words.
+ */
+export function nothingNewLabel(
+  { n_reused, then }: Pick<Sweep, 'n_reused' | 'then'>,
+  trans: TranslationBundle
+): string {
+  return [
+    trans._n(
+      'It ran already; nothing new was started.',
+      'All %1 ran already; nothing new was started.',
+      n_reused
+    ),
+    ...then.map(({ number }) => trans.__('#%1 collects the results.', number))
+  ].join(' ');
 }

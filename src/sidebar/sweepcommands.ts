@@ -75,7 +75,7 @@ export function addSweepCommands(options: IRowCommandOptions): void {
   add(CommandIDs.stopSweep, {
     label: trans.__('Stop the Rest'),
     caption: trans.__('Start nothing more; what runs comes to its end'),
-    fits: ({ counts }) => counts.queued > 0,
+    fits: ({ counts }) => counts.queued + counts.to_come > 0,
     run: async ({ id }) => {
       await client.cancelSweep(id, true);
       await sweeps.fetch(id);

@@ -128,7 +128,7 @@ function timeLeft(
   if (usual === null || counts.running === 0) {
     return '';
   }
-  const rounds = counts.queued / counts.running + 0.5;
+  const rounds = (counts.queued + counts.to_come) / counts.running + 0.5;
   return timeLeftLabel(usual * rounds, trans);
 }
 

@@ -319,6 +319,24 @@ describe('Rows', () => {
     expect(log).toEqual(['toggle s']);
   });
 
+  it('counts what a search is still to choose in the time left', () => {
+    const sweep = makeSweep('s', [makeRunning(4)]);
+    const counts = { ...sweep.counts, to_come: 30 };
+    const some = asRows([makeExecution(4)]);
+    show({
+      ...some,
+      at: () => ({
+        number: 4,
+        execution: null,
+        sweep: { ...sweep, counts },
+        within: null
+      })
+    });
+
+    // 30 more and half of the one that runs, four minutes each.
+    expect(rows()[0].textContent).toContain('about 2 h left');
+  });
+
   it('marks a result that a sweep took over, and tells its rows apart', () => {
     const reused = makeExecution(1);
     const own = makeExecution(2, { sweep_id: 's' });

@@ -2,6 +2,8 @@
  * The cells of executed notebooks, fetched when they come into sight.
  */
 import type { ICodeCell, IOutput } from '@jupyterlab/nbformat';
+import type { PartialJSONObject } from '@lumino/coreutils';
+import { JSONExt } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
@@ -29,6 +31,23 @@ const AT_ONCE = 3;
 /** The cells of so many executions are kept. */
 const MOST_KEPT = 50;
 
+/** What did not come is asked for again after so long, twice as long each time. */
+const AGAIN_MS = 5000;
+const LONGEST_MS = 60_000;
+
+/** What there is of one execution. */
+interface IKept {
+  /** The execution as it was when it was asked for. */
+  readonly row: ComparedRow;
+  readonly cells: CellsOfExecution;
+
+  /** How often in a row it did not come. */
+  readonly nFailed: number;
+
+  /** Whether what did not come is asked for again. */
+  isDue: boolean;
+}
+
 /** Knows what the cells of executions wrote. */
 export class OutputsModel implements IDisposable {
   /**
@@ -51,7 +70,8 @@ export class OutputsModel implements IDisposable {
   /** Let go of everything. */
   dispose(): void {
     this._isDisposed = true;
-    this._queue = [];
+    this._queue.clear();
+    this._timers.forEach(timer => window.clearTimeout(timer));
     Signal.clearData(this);
   }
 
@@ -61,23 +81,34 @@ export class OutputsModel implements IDisposable {
    * @param row - the execution.
    */
   find(row: ComparedRow): CellsOfExecution {
-    return this._kept.get(keyOf(row)) ?? { status: 'loading' };
+    return this._kept.get(row.id)?.cells ?? LOADING;
   }
 
   /**
-   * Somebody looks at an execution: fetch it, if it is not here.
+   * Somebody looks at an execution: fetch it, if it is not here as it is now.
    *
    * @param row - the execution.
+   *
+   * #### Notes
+   * What runs is fetched again with every row that the server told anew; what
+   * was there stays until the answer is here.
    */
   look(row: ComparedRow): void {
-    const key = keyOf(row);
-    if (
-      !this._kept.has(key) &&
-      !this._queue.some(each => keyOf(each) === key)
-    ) {
-      this._queue.push(row);
+    if (!this._isHere(row) && !this._asked.has(row.id)) {
+      this._queue.set(row.id, row);
       void this._work();
     }
+  }
+
+  private _isHere(row: ComparedRow): boolean {
+    const kept = this._kept.get(row.id);
+    if (kept === undefined || stateOf(kept.row) !== stateOf(row)) {
+      return false;
+    }
+    if (kept.nFailed > 0) {
+      return !kept.isDue;
+    }
+    return row.status !== 'running' || kept.row === row;
   }
 
   private async _work(): Promise<void> {
@@ -85,29 +116,57 @@ export class OutputsModel implements IDisposable {
       return;
     }
     this._nBusy += 1;
-    for (let row = this._queue.shift(); row; row = this._queue.shift()) {
-      const key = keyOf(row);
-      this._keep(key, { status: 'loading' });
-      this._keep(key, await this._fetch(row));
+    for (const [id, row] of this._queue) {
+      this._queue.delete(id);
+      this._asked.add(id);
+      const kept = await this._fetch(row);
+      this._asked.delete(id);
       if (!this._isDisposed) {
+        this._keep(id, kept);
+        if (kept.nFailed > 0) {
+          this._tryAgain(kept);
+        }
         this._changed.emit();
       }
     }
     this._nBusy -= 1;
   }
 
-  private async _fetch(row: ComparedRow): Promise<CellsOfExecution> {
+  private async _fetch(row: ComparedRow): Promise<IKept> {
+    const before = this._kept.get(row.id);
     try {
       const notebook = await this._client.getNotebook(row.id, 'output');
-      return { status: 'loaded', cells: cellsOf(notebook) };
+      const cells = asBefore(cellsOf(notebook), before?.cells);
+      const loaded = { status: 'loaded', cells } as const;
+      return { row, cells: loaded, nFailed: 0, isDue: false };
     } catch (error) {
-      return { status: 'failed', message: (error as Error).message };
+      const { message } = error as Error;
+      const failed = { status: 'failed', message } as const;
+      const nFailed = (before?.nFailed ?? 0) + 1;
+      // What was there is worth more than why nothing else came.
+      const cells = before?.cells.status === 'loaded' ? before.cells : failed;
+      return { row, cells, nFailed, isDue: false };
     }
   }
 
-  private _keep(key: string, cells: CellsOfExecution): void {
-    this._kept.delete(key);
-    this._kept.set(key, cells);
+  /** Let those who look ask again, when it is time and the page is seen. */
+  private _tryAgain(kept: IKept): void {
+    const delay = Math.min(LONGEST_MS, AGAIN_MS * 2 ** (kept.nFailed - 1));
+    const timer = window.setTimeout(() => {
+      this._timers.delete(timer);
+      if (document.hidden) {
+        this._tryAgain(kept);
+        return;
+      }
+      kept.isDue = true;
+      this._changed.emit();
+    }, delay);
+    this._timers.add(timer);
+  }
+
+  private _keep(id: string, kept: IKept): void {
+    this._kept.delete(id);
+    this._kept.set(id, kept);
     for (const oldest of this._kept.keys()) {
       if (this._kept.size <= MOST_KEPT) {
         break;
@@ -116,12 +175,16 @@ export class OutputsModel implements IDisposable {
     }
   }
 
+  private _asked = new Set<string>();
   private _changed = new Signal<this, void>(this);
   private _isDisposed = false;
-  private _kept = new Map<string, CellsOfExecution>();
+  private _kept = new Map<string, IKept>();
   private _nBusy = 0;
-  private _queue: ComparedRow[] = [];
+  private _queue = new Map<string, ComparedRow>();
+  private _timers = new Set<number>();
 }
+
+const LOADING: CellsOfExecution = { status: 'loading' };
 
 /**
  * The cell that people most likely want to see: the last with a picture, or
@@ -145,8 +208,25 @@ export function usualCell(
 }
 
 /** What runs has other outputs than what is over. */
-function keyOf({ duration_s, id, status }: ComparedRow): string {
-  return `${id} ${status} ${duration_s}`;
+function stateOf({ duration_s, status }: ComparedRow): string {
+  return `${status} ${duration_s}`;
+}
+
+/** Cells that are as they were are the same objects: they are not drawn again. */
+function asBefore(
+  cells: readonly IExecutedCell[],
+  before: CellsOfExecution | undefined
+): readonly IExecutedCell[] {
+  const known = before?.status === 'loaded' ? before.cells : [];
+  return cells.map((cell, index) =>
+    index < known.length &&
+    JSONExt.deepEqual(
+      cell as unknown as PartialJSONObject,
+      known[index] as unknown as PartialJSONObject
+    )
+      ? known[index]
+      : cell
+  );
 }
 
 function cellsOf(notebook: NotebookJSON): IExecutedCell[] {

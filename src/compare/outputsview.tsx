@@ -12,7 +12,7 @@ import type { ComparedRow } from '../api/types';
 import { disarm } from '../disarm';
 import { Choice } from '../fields/choice';
 import { metricLabel } from '../model/goals';
-import { shortenStreams } from '../model/streams';
+import { patchOutputs, shortenStreams } from '../model/streams';
 import { parametersOf, plainLabel } from './columns';
 import type { CompareModel } from './comparemodel';
 import type { IExecutedCell, OutputsModel } from './outputsmodel';
@@ -49,6 +49,7 @@ export function OutputsView(props: IOutputsProps): JSX.Element {
 function Outputs(props: IOutputsProps): JSX.Element {
   const { model, outputs, trans } = props;
   const [chosen, setChosen] = React.useState<string | null>(null);
+  const [usual, setUsual] = React.useState({ row: '', cell: '' });
   const rows = rowsOf(model);
   React.useEffect(() => {
     if (rows.length > 0) {
@@ -57,7 +58,13 @@ function Outputs(props: IOutputsProps): JSX.Element {
   });
   const first = rows.length > 0 ? outputs.find(rows[0]) : null;
   const cells = first?.status === 'loaded' ? first.cells : [];
-  const cell = cells.find(({ id }) => id === chosen) ?? usualCell(cells);
+  // While the first one runs, more of its cells get outputs: the cell stays.
+  const stays = rows[0]?.id === usual.row ? usual.cell : null;
+  const likely = cells.find(({ id }) => id === stays) ?? usualCell(cells);
+  if (likely !== undefined && likely.outputs.length > 0 && stays === null) {
+    setUsual({ row: rows[0].id, cell: likely.id });
+  }
+  const cell = cells.find(({ id }) => id === chosen) ?? likely;
   return (
     <div className="jp-Compare-outputs">
       <div className="jp-Compare-tools">
@@ -94,7 +101,7 @@ function Outputs(props: IOutputsProps): JSX.Element {
         tabIndex={0}
       >
         {rows.map(row => (
-          <Side {...props} key={row.id} row={row} cell={cell} />
+          <Side {...props} key={row.id} row={row} first={rows[0]} cell={cell} />
         ))}
       </div>
     </div>
@@ -102,9 +109,13 @@ function Outputs(props: IOutputsProps): JSX.Element {
 }
 
 function Side(
-  props: IOutputsProps & { row: ComparedRow; cell: IExecutedCell | undefined }
+  props: IOutputsProps & {
+    row: ComparedRow;
+    first: ComparedRow;
+    cell: IExecutedCell | undefined;
+  }
 ): JSX.Element {
-  const { cell, model, open, outputs, row, trans } = props;
+  const { cell, first, model, open, outputs, row, trans } = props;
   const node = React.useRef<HTMLElement>(null);
   const isSeen = useSeen(node);
   React.useEffect(() => {
@@ -141,6 +152,17 @@ function Side(
         {row.id === model.ranked[0]?.id && (
           <span className="jp-Compare-best">{trans.__('best')}</span>
         )}
+        {mine !== undefined && mine.source !== cell?.source && (
+          <span
+            className="jp-Compare-differs"
+            title={trans.__(
+              'The source of this cell is not the same as in #%1',
+              first.number
+            )}
+          >
+            {trans.__('source differs')}
+          </span>
+        )}
         <small title={parametersLabel(model, row)}>
           {parametersLabel(model, row)}
         </small>
@@ -154,7 +176,7 @@ function Side(
       ) : mine.outputs.length === 0 ? (
         <p className="jp-Compare-note">{trans.__('No output.')}</p>
       ) : (
-        <CellOutputs {...props} cell={mine} />
+        <CellOutputs {...props} key={mine.id} cell={mine} />
       )}
     </section>
   );
@@ -168,25 +190,18 @@ function CellOutputs(props: {
 }): JSX.Element {
   const { cell, rendermime, trans } = props;
   const node = React.useRef<HTMLDivElement>(null);
+  const shown = React.useRef<OutputAreaModel | null>(null);
   React.useLayoutEffect(() => {
     const host = node.current;
     if (host === null) {
       return undefined;
     }
     const area = new SimplifiedOutputArea({
-      model: new OutputAreaModel({
-        trusted: false,
-        values: shortenStreams(cell.outputs, nLines =>
-          trans._n(
-            '⋯ %1 line above is left out; open the result to see it ⋯',
-            '⋯ %1 lines above are left out; open the result to see them ⋯',
-            nLines
-          )
-        )
-      }),
+      model: new OutputAreaModel({ trusted: false }),
       rendermime,
       maxNumberOutputs: 50
     });
+    shown.current = area.model as OutputAreaModel;
     disarm(host);
     Widget.attach(area, host);
     return () => {
@@ -196,6 +211,21 @@ function CellOutputs(props: {
       area.model.dispose();
       area.dispose();
     };
+  }, [rendermime]);
+  // What runs writes more: only that is drawn.
+  React.useLayoutEffect(() => {
+    if (shown.current !== null) {
+      patchOutputs(
+        shown.current,
+        shortenStreams(cell.outputs, nLines =>
+          trans._n(
+            '⋯ %1 line above is left out; open the result to see it ⋯',
+            '⋯ %1 lines above are left out; open the result to see them ⋯',
+            nLines
+          )
+        )
+      );
+    }
   }, [cell, rendermime]);
   return <div ref={node} className="jp-Compare-output" />;
 }

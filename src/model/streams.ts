@@ -1,5 +1,8 @@
-/** What a notebook printed, in a length that a page can draw again and again. */
+/** What a notebook wrote, so that a page can draw it again and again. */
 import type { IOutput } from '@jupyterlab/nbformat';
+import type { IOutputAreaModel } from '@jupyterlab/outputarea';
+import type { PartialJSONObject } from '@lumino/coreutils';
+import { JSONExt } from '@lumino/coreutils';
 
 /** Of one stream; drawn within a frame or two. */
 const MOST_CHARACTERS = 50_000;
@@ -34,4 +37,50 @@ export function shortenStreams(
     const nLines = text.slice(0, rest).split('\n').length - 1;
     return { ...output, text: `${note(nLines)}\n${text.slice(rest)}` };
   });
+}
+
+/**
+ * Bring the outputs of a cell up to date.
+ *
+ * @param outputs - The outputs on the screen.
+ * @param next - The same outputs, later.
+ *
+ * #### Notes
+ * Nearly always something was added at the end: a new output, or text to the
+ * last stream.
+ */
+export function patchOutputs(
+  outputs: IOutputAreaModel,
+  next: readonly IOutput[]
+): void {
+  const shown = outputs.toJSON().map(joined);
+  const wanted = next.map(joined);
+  if (wanted.length < shown.length) {
+    outputs.fromJSON([...next]);
+    return;
+  }
+  wanted.forEach((output, index) => {
+    if (index >= shown.length) {
+      outputs.add(next[index]);
+    } else if (!JSONExt.deepEqual(output, shown[index])) {
+      outputs.set(index, next[index]);
+    }
+  });
+}
+
+/** nbformat lets text be one string or a list of lines; make it comparable. */
+function joined(output: IOutput): PartialJSONObject {
+  const copy: PartialJSONObject = { ...(output as PartialJSONObject) };
+  if (Array.isArray(copy.text)) {
+    copy.text = copy.text.join('');
+  }
+  if (typeof copy.data === 'object' && copy.data !== null) {
+    copy.data = Object.fromEntries(
+      Object.entries(copy.data).map(([type, value]) => [
+        type,
+        Array.isArray(value) && !/json$/.test(type) ? value.join('') : value
+      ])
+    );
+  }
+  return copy;
 }

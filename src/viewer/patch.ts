@@ -8,9 +8,10 @@ import type {
   IOutput
 } from '@jupyterlab/nbformat';
 import type { INotebookModel } from '@jupyterlab/notebook';
-import type { IOutputAreaModel } from '@jupyterlab/outputarea';
-import type { JSONObject, PartialJSONObject } from '@lumino/coreutils';
+import type { JSONObject } from '@lumino/coreutils';
 import { JSONExt } from '@lumino/coreutils';
+
+import { patchOutputs } from '../model/streams';
 
 /**
  * Bring the model of an open notebook up to date.
@@ -68,35 +69,6 @@ export function markRunning(
   }
 }
 
-/**
- * Bring the outputs of a cell up to date.
- *
- * @param outputs - The outputs on the screen.
- * @param next - The same outputs, later.
- *
- * #### Notes
- * Nearly always something was added at the end: a new output, or text to the
- * last stream.
- */
-export function patchOutputs(
-  outputs: IOutputAreaModel,
-  next: readonly IOutput[]
-): void {
-  const shown = outputs.toJSON().map(joined);
-  const wanted = next.map(joined);
-  if (wanted.length < shown.length) {
-    outputs.fromJSON([...next]);
-    return;
-  }
-  wanted.forEach((output, index) => {
-    if (index >= shown.length) {
-      outputs.add(next[index]);
-    } else if (!JSONExt.deepEqual(output, shown[index])) {
-      outputs.set(index, next[index]);
-    }
-  });
-}
-
 function patchCell(model: ICellModel, cell: ICell): void {
   for (const [key, value] of Object.entries(cell.metadata)) {
     // Whether outputs are trusted is the user's decision, not the server's.
@@ -122,21 +94,4 @@ function patchCode(model: ICodeCellModel, cell: ICell): void {
   if (model.executionCount !== count) {
     model.executionCount = count;
   }
-}
-
-/** nbformat lets text be one string or a list of lines; make it comparable. */
-function joined(output: IOutput): PartialJSONObject {
-  const copy: PartialJSONObject = { ...(output as PartialJSONObject) };
-  if (Array.isArray(copy.text)) {
-    copy.text = copy.text.join('');
-  }
-  if (typeof copy.data === 'object' && copy.data !== null) {
-    copy.data = Object.fromEntries(
-      Object.entries(copy.data).map(([type, value]) => [
-        type,
-        Array.isArray(value) && !/json$/.test(type) ? value.join('') : value
-      ])
-    );
-  }
-  return copy;
 }

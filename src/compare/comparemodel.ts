@@ -7,7 +7,13 @@ import { Poll } from '@lumino/polling';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
-import type { ComparedRow, Comparison, Execution, Goal } from '../api/types';
+import type {
+  ComparedRow,
+  Comparison,
+  Execution,
+  Goal,
+  Sweep
+} from '../api/types';
 import { Coalescer, Pace } from '../model/coalescer';
 import { rankByGoal } from '../model/goals';
 import { isFinal } from '../model/labels';
@@ -75,7 +81,15 @@ export class CompareModel implements IDisposable {
 
   /** Whether something of it may still change. */
   get isLive(): boolean {
-    return this._rows.some(({ status }) => !isFinal(status));
+    return (
+      this._nToCome > 0 || this._rows.some(({ status }) => !isFinal(status))
+    );
+  }
+
+  /** How many executions wait, those counted that a search is still to choose. */
+  get nWaiting(): number {
+    const queued = this._rows.filter(({ status }) => status === 'queued');
+    return queued.length + this._nToCome;
   }
 
   /** Whether somebody looks; what was missed meanwhile is fetched. */
@@ -149,17 +163,34 @@ export class CompareModel implements IDisposable {
 
   /** The metric that counts; null while nobody named one. */
   get goal(): Goal | null {
-    const [first] = this._rows;
-    return first === undefined
-      ? null
-      : this._options.goals.find(first.notebook_path);
+    const { goalPath, objective } = this;
+    if (objective !== null) {
+      return this._named === undefined ? objective : this._named;
+    }
+    return goalPath === null ? null : this._options.goals.find(goalPath);
   }
 
-  /** Name the metric that counts, for all notebooks of the comparison. */
+  /** The notebook whose goal counts: that of the first execution. */
+  get goalPath(): string | null {
+    return this._rows[0]?.notebook_path ?? null;
+  }
+
+  /** What the sweep was to search for; null where there is no such sweep. */
+  get objective(): Goal | null {
+    return this._sweep?.objective ?? null;
+  }
+
+  /**
+   * Name the metric that counts, for the notebook whose goal is shown; beside
+   * the objective of a sweep it counts here alone.
+   */
   async setGoal(goal: Goal | null): Promise<void> {
-    const paths = new Set(this._rows.map(row => row.notebook_path));
-    for (const path of paths) {
-      await this._options.goals.set(path, goal);
+    const { goalPath, objective } = this;
+    if (objective !== null) {
+      this._named = goal;
+      this._changed.emit();
+    } else if (goalPath !== null) {
+      await this._options.goals.set(goalPath, goal);
     }
   }
 
@@ -198,10 +229,12 @@ export class CompareModel implements IDisposable {
 
   // ------------------------------------------------------------------- actions
 
-  /** Ask for the end of what still runs or waits in the sweep. */
+  /** Start nothing more of the sweep; what runs comes to its end. */
   async stopTheRest(): Promise<void> {
     if ('sweep' in this.set) {
-      await this._options.executions.client.cancelSweep(this.set.sweep);
+      const { client, sweeps } = this._options.executions;
+      await client.cancelSweep(this.set.sweep, true);
+      await sweeps.fetch(this.set.sweep);
       await this.refresh();
     }
   }
@@ -244,7 +277,11 @@ export class CompareModel implements IDisposable {
     const began = Date.now();
     this._isStale = false;
     try {
-      this._comparison = await client.compare(queryOf(this.set));
+      const [comparison] = await Promise.all([
+        client.compare(queryOf(this.set)),
+        this._learnSweep()
+      ]);
+      this._comparison = comparison;
       this._error = null;
     } catch (error) {
       this._isStale = true;
@@ -260,6 +297,28 @@ export class CompareModel implements IDisposable {
     }
     this._sort();
     this._changed.emit();
+  }
+
+  /** What a sweep searches for is the same for ever: asked for once. */
+  private async _learnSweep(): Promise<void> {
+    if ('sweep' in this.set && this._sweep === null) {
+      const { client } = this._options.executions;
+      try {
+        const { counts, objective } = await client.getSweep(this.set.sweep);
+        this._sweep = { counts, objective };
+      } catch {
+        // The table is worth showing without; the next fetch asks again.
+      }
+    }
+  }
+
+  /** Of a search, how many are still to be chosen. */
+  private get _nToCome(): number {
+    if (!('sweep' in this.set)) {
+      return 0;
+    }
+    const known = this._options.executions.sweeps.find(this.set.sweep);
+    return (known ?? this._sweep)?.counts.to_come ?? 0;
   }
 
   private _sort(): void {
@@ -330,6 +389,8 @@ export class CompareModel implements IDisposable {
   private _isBrief = true;
   private _isShown = false;
   private _isStale = true;
+  /** Named beside the objective of the sweep; undefined while nothing was. */
+  private _named: Goal | null | undefined = undefined;
   private _order: IOrder = { column: 'number', isDescending: false };
   private _pace = new Pace(PACE);
   private _poll: Poll;
@@ -340,6 +401,7 @@ export class CompareModel implements IDisposable {
   private _restsUntil = 0;
   private _selected = new Set<string>();
   private _sorted: readonly ComparedRow[] = [];
+  private _sweep: Pick<Sweep, 'counts' | 'objective'> | null = null;
 }
 
 /** A namespace for `CompareModel` statics. */

@@ -1,6 +1,7 @@
 /**
  * What is compared, which metric counts, and what can be done with all of it.
  */
+import { PathExt } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
@@ -94,8 +95,16 @@ function GoalChoice({ actions, model, trans }: IHeaderProps): JSX.Element {
   };
   return (
     <span className="jp-Compare-goalchoice">
-      <label>
-        {trans.__('Goal')}
+      <label
+        title={
+          model.objective === null
+            ? undefined
+            : trans.__(
+                'The sweep has its own goal; another choice holds in this tab only'
+              )
+        }
+      >
+        {goalLabel(model, trans)}
         <Choice
           choices={[
             ['', trans.__('no metric')],
@@ -127,6 +136,17 @@ function GoalChoice({ actions, model, trans }: IHeaderProps): JSX.Element {
       )}
     </span>
   );
+}
+
+/** Of several notebooks, whose goal it is. */
+function goalLabel(
+  { goalPath, objective, rows }: CompareModel,
+  trans: TranslationBundle
+): string {
+  const isOne = rows.every(({ notebook_path }) => notebook_path === goalPath);
+  return objective !== null || goalPath === null || isOne
+    ? trans.__('Goal')
+    : trans.__('Goal of %1', PathExt.basename(goalPath));
 }
 
 /**
@@ -178,10 +198,8 @@ function Actions({ actions, model, trans }: IHeaderProps): JSX.Element {
       )}
       {'sweep' in model.set && model.isLive && (
         <Button
-          title={trans.__(
-            'Cancel all executions of this sweep that are not over'
-          )}
-          isDisabled={isStopping}
+          title={trans.__('Start nothing more; what runs comes to its end')}
+          isDisabled={isStopping || model.nWaiting === 0}
           onClick={() => void stop()}
         >
           {trans.__('Stop the rest')}

@@ -140,9 +140,9 @@ test('a comparison follows what runs, stops it, and is there after a reload', as
     notebook([PARAMETERS, TRAIN, wait])
   );
   await executions.openSidebar();
-  const last = await server.sweep(path, { rate: '0.1, 0.2, 0.3' });
-  await executions.sweepButton(last - 2, last).click();
-  await executions.expectStatus(last - 2, 'Succeeded');
+  const last = await server.sweep(path, { rate: '0.1, 0.2, 0.3, 0.4' });
+  await executions.sweepButton(last - 3, last).click();
+  await executions.expectStatus(last - 3, 'Succeeded');
   const { sweep_id } = await server.execution(String(last));
   const saved = page.waitForRequest(
     request =>
@@ -158,13 +158,17 @@ test('a comparison follows what runs, stops it, and is there after a reload', as
   );
 
   const view = comparison(page);
-  await expect(view).toContainText('3 executions · 1 done');
+  await expect(view).toContainText('4 executions · 1 done');
   await saved;
   await executions.reload();
-  await expect(view).toContainText('3 executions · 1 done');
-  await view.getByRole('button', { name: 'Stop the rest' }).click();
-  await expect(view.getByText('Cancelled', { exact: true })).toHaveCount(2);
-  await expect(view.getByRole('button', { name: 'Stop the rest' })).toHaveCount(0);
+  await expect(view).toContainText('4 executions · 1 done');
+  const stop = view.getByRole('button', { name: 'Stop the rest' });
+  await stop.click();
+  await expect(view.getByText('Cancelled', { exact: true })).toHaveCount(1);
+  await expect(stop).toBeDisabled();
+  gate.open();
+  await expect(view.getByText('Succeeded', { exact: true })).toHaveCount(3);
+  await expect(stop).toHaveCount(0);
 });
 
 test('the best go into a notebook that collects them, and metrics are drawn', async ({

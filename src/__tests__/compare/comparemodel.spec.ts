@@ -1,7 +1,12 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
 
-import type { Comparison, Execution, Goal } from '../../api/types';
+import type {
+  Comparison,
+  Execution,
+  Goal,
+  SweepSummary
+} from '../../api/types';
 import { CompareModel } from '../../compare/comparemodel';
 import type { CompareSet } from '../../compare/sets';
 import { csvOf } from '../../compare/tabletools';
@@ -18,6 +23,10 @@ class FakeExecutions {
   fails = false;
   takesMs = 0;
   readonly submissions: object[] = [];
+  /** What the sweep is asked to search for. */
+  objective: Goal | null = null;
+  sweep: SweepSummary | undefined = undefined;
+  readonly stopped: unknown[] = [];
   readonly changed = new Signal<this, ExecutionsChange>(this);
   readonly client = {
     compare: async (query: object) => {
@@ -30,10 +39,21 @@ class FakeExecutions {
       }
       return this.answer;
     },
+    getSweep: (id: string) =>
+      Promise.resolve({ ...makeSweep(id, []), objective: this.objective }),
+    cancelSweep: (...args: unknown[]) => {
+      this.stopped.push(args);
+      return Promise.resolve();
+    },
     submit: (submission: object): Promise<Execution> => {
       this.submissions.push(submission);
       return Promise.resolve(makeExecution(99));
     }
+  };
+
+  readonly sweeps = {
+    find: () => this.sweep,
+    fetch: () => Promise.resolve()
   };
 
   now = (): number => 0;
@@ -60,14 +80,16 @@ COMPARISON.differs.parameters = ['lr'];
 COMPARISON.differs.metrics = ['acc'];
 
 let executions: FakeExecutions;
+let known: Goals;
 let model: CompareModel;
 
 async function open(
   set: CompareSet = { numbers: [1, 2, 3, 4] },
-  goals: Record<string, Goal> = { 'train.ipynb': GOAL }
+  goals: Record<string, Goal> = { 'train.ipynb': GOAL },
+  server: FakeExecutions = new FakeExecutions(COMPARISON)
 ): Promise<void> {
-  executions = new FakeExecutions(COMPARISON);
-  const known = new Goals({
+  executions = server;
+  known = new Goals({
     getGoals: () => Promise.resolve(goals),
     setGoal: (_path, goal) => Promise.resolve(goal)
   });
@@ -199,6 +221,78 @@ describe('CompareModel', () => {
     expect(model.ranked.map(({ number }) => number)).toEqual([2, 4, 1]);
     await model.setGoal(null);
     expect(model.ranked).toEqual([]);
+  });
+
+  it('names the goal of the first notebook, and leaves those of others alone', async () => {
+    const rows = [makeRow(1), makeRow(2, { notebook_path: 'other.ipynb' })];
+    const loss: Goal = { metric: 'loss', direction: 'minimise' };
+    await open(
+      undefined,
+      { 'train.ipynb': GOAL, 'other.ipynb': loss },
+      new FakeExecutions(makeComparison(rows))
+    );
+
+    expect(model.goalPath).toBe('train.ipynb');
+    await model.setGoal(null);
+
+    expect(known.find('train.ipynb')).toBeNull();
+    expect(known.find('other.ipynb')).toEqual(loss);
+  });
+
+  it('judges a search by what it searches for', async () => {
+    const server = new FakeExecutions(COMPARISON);
+    server.objective = { metric: 'acc', direction: 'minimise' };
+
+    await open({ sweep: 'abc' }, undefined, server);
+
+    expect(model.goal).toEqual(server.objective);
+    expect(model.ranked.map(({ number }) => number)).toEqual([1, 4, 2]);
+  });
+
+  it('judges a search by something else when asked, in its tab alone', async () => {
+    const server = new FakeExecutions(COMPARISON);
+    server.objective = { metric: 'acc', direction: 'minimise' };
+    await open({ sweep: 'abc' }, undefined, server);
+
+    await model.setGoal({ metric: 'lr', direction: 'minimise' });
+    expect(model.goal?.metric).toBe('lr');
+    await model.setGoal(null);
+
+    expect(model.goal).toBeNull();
+    expect(known.find('train.ipynb')).toEqual(GOAL);
+  });
+
+  it('shows a sweep by the goal of its notebook when it searches for nothing', async () => {
+    await open({ sweep: 'abc' });
+
+    expect(model.goal).toEqual(GOAL);
+  });
+
+  it('starts nothing more of a sweep, and lets what runs come to its end', async () => {
+    const rows = [
+      makeRow(1, { status: 'running' }),
+      makeRow(2, { status: 'queued' })
+    ];
+    const server = new FakeExecutions(makeComparison(rows));
+    await open({ sweep: 'abc' }, undefined, server);
+
+    expect(model.nWaiting).toBe(1);
+    await model.stopTheRest();
+
+    expect(server.stopped).toEqual([['abc', true]]);
+  });
+
+  it('counts what a search is still to choose among what waits', async () => {
+    const server = new FakeExecutions(
+      makeComparison([makeRow(1, { status: 'succeeded' })])
+    );
+    const counts = { ...makeSweep('abc', []).counts, to_come: 30 };
+    server.sweep = makeSweep('abc', [], { counts });
+
+    await open({ sweep: 'abc' }, undefined, server);
+
+    expect(model.nWaiting).toBe(30);
+    expect(model.isLive).toBe(true);
   });
 
   it('gives the selected executions to a notebook, in the order of the rows', async () => {

@@ -11,7 +11,7 @@ import { metricLabel } from '../model/goals';
 import { isFinal } from '../model/labels';
 import type { CompareModel } from './comparemodel';
 
-/** How many the button for the best selects. */
+/** How many the button for the best selects, unless somebody says how many. */
 const TOP = 3;
 
 /** What a comparison can ask of the rest of the application. */
@@ -161,14 +161,38 @@ export function usualDirection(metric: string): Goal['direction'] {
 }
 
 function SelectBest({ model, trans }: IHeaderProps): JSX.Element | null {
-  const { goal, ranked } = model;
-  const n = Math.min(TOP, ranked.length);
-  return goal === null || n === 0 || model.rows.length < 2 ? null : (
-    <Button
-      onClick={() => model.selectOnly(ranked.slice(0, n).map(({ id }) => id))}
-    >
-      {trans.__('Top %1 by %2', n, goal.metric)}
-    </Button>
+  const { goal, ranked, rows } = model;
+  const [wanted, setWanted] = React.useState(String(TOP));
+  if (goal === null || ranked.length === 0 || rows.length < 2) {
+    return null;
+  }
+  const asked = Math.floor(Number(wanted));
+  // While another number is typed there may be none.
+  const n = Math.min(asked >= 1 ? asked : TOP, ranked.length);
+  const select = (): void =>
+    model.selectOnly(ranked.slice(0, n).map(({ id }) => id));
+  return (
+    <span className="jp-Compare-top">
+      <Button onClick={select}>
+        {trans.__('Top %1 by %2', n, goal.metric)}
+      </Button>
+      <input
+        className="jp-mod-styled"
+        type="number"
+        min={1}
+        max={rows.length}
+        aria-label={trans.__('How many of the best are selected')}
+        title={trans.__('How many of the best are selected')}
+        value={wanted}
+        onChange={event => setWanted(event.target.value)}
+        onBlur={() => setWanted(String(asked >= 1 ? asked : TOP))}
+        onKeyDown={event => {
+          if (event.key === 'Enter') {
+            select();
+          }
+        }}
+      />
+    </span>
   );
 }
 

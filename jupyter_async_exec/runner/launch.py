@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.core.execution import new_id
+from jupyter_async_exec.defaults import STORE_VARIABLE
 from jupyter_async_exec.errors import UnavailableError
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.bell import GO, make_bell
@@ -41,7 +42,14 @@ if TYPE_CHECKING:
 
 #: What a server knows and an executed notebook must not.
 _SECRET_VARIABLE = re.compile(
-    r"^(JPY_.*|(JUPYTER|CONFIGPROXY).*(TOKEN|SECRET|PASSWORD|COOKIE|CRYPT_KEY).*)$"
+    r"^(JPY_.*|(JUPYTER|CONFIGPROXY).*(TOKEN|SECRET|PASSWORD|COOKIE|CRYPT_KEY).*"
+    # Its address may hold the password.
+    rf"|{STORE_VARIABLE})$"
+)
+#: By which a PostgreSQL client is let in, ours as well as one of a notebook.
+_DATABASE_VARIABLE = re.compile(
+    r"^PG(HOST|HOSTADDR|PORT|DATABASE|USER|PASSWORD|PASSFILE|SERVICE|SERVICEFILE|SYSCONFDIR"
+    r"|SSL[A-Z]+)$"
 )
 #: What describes only the process that starts an execution: a kernel that takes itself for a part
 #: of a test does not show what programs print (ipykernel).
@@ -178,12 +186,21 @@ def _start(directory: Path, cookie: str, handover: _Handover) -> None:
 
 
 def safe_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables without the server's tokens and secrets."""
+    """Return the variables without the server's tokens and secrets, for a notebook of its user."""
     return {
         name: value
         for name, value in environment.items()
         if not _SECRET_VARIABLE.match(name) and name not in _OF_THE_STARTER
     }
+
+
+def remote_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the same without those of databases too, for what may carry them to other machines.
+
+    Beside the server a notebook has them as it has in JupyterLab; elsewhere nobody asked for them.
+    """
+    safe = safe_environment(environment)
+    return {name: value for name, value in safe.items() if not _DATABASE_VARIABLE.match(name)}
 
 
 def terminate(directory: Path) -> None:

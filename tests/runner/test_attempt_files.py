@@ -25,7 +25,7 @@ from jupyter_async_exec.runner.journal import (
     read_journal,
 )
 from jupyter_async_exec.runner.json_text import encode_json
-from jupyter_async_exec.runner.launch import launch, safe_environment
+from jupyter_async_exec.runner.launch import launch, remote_environment, safe_environment
 from jupyter_async_exec.runner.lock import is_held, take_lock
 from jupyter_async_exec.runner.result import (
     Result,
@@ -113,15 +113,35 @@ def test_two_launches_are_one(tmp_path: Path) -> None:
 
 
 def test_the_environment_of_a_runner_holds_no_secret_of_the_server() -> None:
-    kept = {"PATH": "/bin", "JUPYTER_PATH": "/x", "JUPYTERHUB_USER": "me", "MY_TOKEN": "mine"}
+    kept = {
+        "PATH": "/bin",
+        "JUPYTER_PATH": "/x",
+        "JUPYTERHUB_USER": "me",
+        "MY_TOKEN": "mine",
+        "JUPYTER_ASYNC_EXEC_DATA_DIR": "/data",
+        # The notebook may have a database of its own.
+        "PGPASSWORD": "mine",
+    }
     secret = {
         "JUPYTER_TOKEN": "s",
         "JUPYTERHUB_API_TOKEN": "s",
         "JPY_API_TOKEN": "s",
         "CONFIGPROXY_AUTH_TOKEN": "s",
+        "JUPYTER_ASYNC_EXEC_STORE_URL": "postgresql://ada:s@host/executions",
     }
 
     assert safe_environment(kept | secret) == kept
+
+
+def test_what_opens_a_database_does_not_go_to_other_machines() -> None:
+    kept = {"PATH": "/bin", "PGI": "/opt/compiler", "PGTZ": "UTC"}
+    names = ("HOST", "PORT", "USER", "DATABASE", "PASSWORD", "PASSFILE", "SERVICE", "SSLKEY")
+    secret = {f"PG{name}": "s" for name in names} | {
+        "JUPYTER_ASYNC_EXEC_STORE_URL": "postgresql://ada:s@host/executions",
+        "JUPYTER_TOKEN": "s",
+    }
+
+    assert remote_environment(kept | secret) == kept
 
 
 def test_a_result_is_read_as_written(tmp_path: Path) -> None:

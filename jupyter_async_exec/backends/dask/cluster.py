@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_async_exec.backends.dask.settings import GATEWAY
 from jupyter_async_exec.runner import files
-from jupyter_async_exec.runner.launch import safe_environment
+from jupyter_async_exec.runner.launch import remote_environment
 from jupyter_async_exec.runner.lock import try_lock
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Cluster:
 
 def _environment(cluster: ClusterSettings | None) -> dict[str, str]:
     """Return what the keeper knows of the server's environment; its cluster may inherit it."""
-    environment = safe_environment(os.environ)
+    environment = remote_environment(os.environ)
     token = os.environ.get(HUB_TOKEN)
     # A Gateway's cluster inherits nothing, and the Gateway asks who we are.
     if token and cluster is not None and cluster.kind == GATEWAY:

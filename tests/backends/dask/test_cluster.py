@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jupyter_async_exec.backends.dask.cluster import _environment
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.testing.backend_contract import wait_for_end
@@ -55,6 +56,18 @@ async def test_a_cluster_comes_outlives_the_server_shrinks_and_goes(tmp_path: Pa
 
     assert observation.result is not None
     assert observation.result.status is Status.CANCELLED
+
+
+def test_what_opens_the_database_goes_to_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_ASYNC_EXEC_STORE_URL", "postgresql://ada:s@host/executions")
+    monkeypatch.setenv("PGPASSWORD", "s")
+    monkeypatch.setenv("AWS_PROFILE", "of the workers")
+
+    inherited = _environment(None)
+
+    assert "s@host" not in str(inherited)
+    assert "PGPASSWORD" not in inherited
+    assert inherited["AWS_PROFILE"] == "of the workers"
 
 
 async def test_why_a_cluster_cannot_be_started_is_said(tmp_path: Path) -> None:

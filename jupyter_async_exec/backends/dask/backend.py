@@ -25,6 +25,7 @@ from jupyter_async_exec.backends.dask.connection import Connection
 from jupyter_async_exec.backends.dask.following import HEAR_S, Follower
 from jupyter_async_exec.backends.dask.harvesting import Harvester
 from jupyter_async_exec.backends.dask.mirror import Mirror
+from jupyter_async_exec.backends.dask.privacy import find_open
 from jupyter_async_exec.backends.dask.protocol import (
     UnansweredError,
     UnreachableError,
@@ -305,9 +306,12 @@ class DaskBackend(Backend):
     async def _read_secrets(self, execution: Execution, worker: Worker) -> JSONObject:
         if not hidden_names(execution.parameters):
             return {}
-        if not _is_private(worker.address):
+        # What does not go to the worker directly goes through the scheduler.
+        scheduler = "" if worker.is_direct else self._connection.link.scheduler_address()
+        open_address = find_open(worker, scheduler)
+        if open_address is not None:
             raise InvalidRequestError(
-                f"Secret parameters are not sent to {worker.address}, because everybody on the "
+                f"Secret parameters are not sent to {open_address}, because everybody on the "
                 "way could read them; use TLS."
             )
         return dict(await asyncio.to_thread(read_secrets, self._vault.path(execution.id)))
@@ -347,10 +351,3 @@ def make_backend(
         )
     settings = read_settings(name, options)
     return DaskBackend(name, directory, settings=settings, objects=objects, vault=vault)
-
-
-def _is_private(address: str) -> bool:
-    """Whether nobody else can read what goes there: it is encrypted, or does not leave us."""
-    scheme, _, rest = address.partition("://")
-    host = rest.rpartition(":")[0]
-    return scheme in ("tls", "wss", "inproc") or host in ("127.0.0.1", "[::1]", "localhost")

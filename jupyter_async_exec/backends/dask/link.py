@@ -87,6 +87,16 @@ class Link:
 
     # ------------------------------------------------------------ in the link's thread
 
+    def scheduler_address(self) -> str:
+        """Return where the scheduler is, as far as it is known now.
+
+        Raises
+        ------
+        UnavailableError
+            Its file is not there or says nothing.
+        """
+        return self._settings.find_scheduler().address
+
     async def identity(self) -> JSONObject:
         """Return what the scheduler says of itself and its workers.
 

@@ -47,6 +47,8 @@ class NearLink:
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
+        #: Where the scheduler would be.
+        self.scheduler = "tcp://127.0.0.1:8786"
         #: Nothing gets through, neither there nor back.
         self.is_cut = False
         #: Verbs that do not get there.
@@ -74,6 +76,9 @@ class NearLink:
 
     def close(self) -> None:
         """Do nothing: there is no connection."""
+
+    def scheduler_address(self) -> str:
+        return self.scheduler
 
     async def identity(self) -> JSONObject:
         if self.is_cut:

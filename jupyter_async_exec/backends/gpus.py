@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
+import math
 import os
 import shutil
 import subprocess
 import threading
+import time
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from jupyter_async_exec.errors import UnavailableError
+from jupyter_async_exec.errors import NoRoomError, UnavailableError
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.lock import is_held
 from jupyter_async_exec.runner.processes import Process, identify, is_alive
@@ -35,8 +38,12 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 ORDER = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 #: The driver may take seconds when nobody has used it yet.
 _FIND_LIMIT_S = 10.0
+#: Where they could not be found, they are looked for again after so long (s).
+FIND_AGAIN_S = 60.0
 _LOCK = "lock"
 _LARGEST_NOTE_BYTES = 64 * 1024
+
+_log = logging.getLogger(__name__)
 
 
 class Gpus:
@@ -48,25 +55,67 @@ class Gpus:
         Where is written down who has which; processes that share the GPUs share it.
     find
         Gives their ids, as CUDA knows them; one that is named twice is shared by two.
-        Asked once, in a thread, when it is first needed.
+        Asked in a thread when it is first needed, and now and then as long as it raises
+        `UnavailableError`.
     hides
         Whether those who ask for none see none; else they see what this process sees.
+    otherwise
+        What there is as long as they could not be found.
+    monotonic
+        Seconds that never go back.
     """
 
-    def __init__(self, directory: Path, find: Callable[[], Sequence[str]], *, hides: bool) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        find: Callable[[], Sequence[str]],
+        *,
+        hides: bool,
+        otherwise: Sequence[str] = (),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._directory = directory
         self._find = find
         self._ids: tuple[str, ...] | None = None
+        self._otherwise = tuple(otherwise)
         self._hides = hides
+        self._monotonic = monotonic
         self._finding = threading.Lock()
+        #: When they are looked for again (s); None: they were found.
+        self._again_s: float | None = None
 
     @property
     def ids(self) -> tuple[str, ...]:
         """What there is; looks for it the first time, which may take seconds."""
         with self._finding:
             if self._ids is None:
-                self._ids = tuple(self._find())
+                self._look()
+            elif self._again_s is not None and self._monotonic() >= self._again_s:
+                # Whoever asks is not held up by what hung before.
+                self._again_s = math.inf
+                threading.Thread(target=self._look, name="gpu-finder", daemon=True).start()
+            assert self._ids is not None
             return self._ids
+
+    @property
+    def n_different(self) -> int:
+        """How many one attempt can have at most (>= 0)."""
+        return len(set(self.ids))
+
+    def _look(self) -> None:
+        try:
+            self._ids = tuple(self._find())
+            self._again_s = None
+        except UnavailableError as error:
+            if self._ids is None:
+                _log.warning("%s It is tried again.", error)
+                self._ids = self._otherwise
+            self._again_s = self._monotonic() + FIND_AGAIN_S
+
+    def count_free(self) -> int:
+        """Return how many different ones nobody has now."""
+        with self._alone():
+            return len({gpu for gpu, note in self._notes() if not _is_taken(note)})
 
     def take(self, attempt: Path, n: int) -> dict[str, str]:
         """Take `n` different ones (>= 0) for an attempt; return what its environment says.
@@ -76,7 +125,7 @@ class Gpus:
 
         Raises
         ------
-        UnavailableError
+        NoRoomError
             Not so many are free.
         """
         if n == 0:
@@ -88,7 +137,7 @@ class Gpus:
                     found[gpu] = note
             if len(found) < n:
                 wanted = "no GPU is" if n == 1 else f"not {n} GPUs are"
-                raise UnavailableError(f"{wanted} free on this machine; {len(self.ids)} are there.")
+                raise NoRoomError(f"{wanted} free on this machine; {len(self.ids)} are there.")
             for note in found.values():
                 _write(note, attempt, identify(os.getpid()))
         return {VISIBLE: ",".join(found), **ORDER}
@@ -132,7 +181,13 @@ class Gpus:
 
 
 def find_gpus() -> tuple[str, ...]:
-    """Return those that this process may use, as CUDA knows them; waits for `nvidia-smi`."""
+    """Return those that this process may use, as CUDA knows them; waits for `nvidia-smi`.
+
+    Raises
+    ------
+    UnavailableError
+        It did not answer, which says nothing of what there is.
+    """
     chosen = os.environ.get(VISIBLE)
     if chosen is not None:
         return tuple(part.strip() for part in chosen.split(",") if part.strip() not in ("", "-1"))
@@ -147,9 +202,11 @@ def find_gpus() -> tuple[str, ...]:
             check=True,
             timeout=_FIND_LIMIT_S,
         )
-    except (OSError, subprocess.SubprocessError):
+    except subprocess.CalledProcessError:
         # There is a driver without a GPU, or the other way round.
         return ()
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UnavailableError(f"Which GPUs there are is not known: {error}.") from error
     lines = done.stdout.decode("ascii", "replace").split()
     return tuple(line for line in lines if line.isdecimal())
 

@@ -208,10 +208,13 @@ class LocalBackend(Backend):
 
     def _health(self) -> Health:
         resources: dict[str, float] = {MEMORY_GB: round(total_memory_bytes() / 1e9, 1)}
+        largest: dict[str, float] = {}
         if self._gpus.ids:
             resources[GPU] = len(self._gpus.ids)
+            # One that is shared by two is no two for anybody.
+            largest[GPU] = self._gpus.n_different
         return Health(
-            rooms=(Room(resources=resources),),
+            rooms=(Room(resources=resources, largest=largest),),
             # What a GPU still holds nobody can tell from here.
             has_memory_for_ending=has_memory_for_ending(self._gpus),
         )

@@ -35,10 +35,17 @@ class Room:
     slots: float = math.inf
     #: What they share, by name.
     resources: Resources = field(default_factory=dict)
+    #: How much of these one execution can have, by name, where that is not all there is.
+    largest: Resources = field(default_factory=dict)
     #: Executions of ours that it holds already, by id.
     held: frozenset[str] = frozenset()
     #: Names of the kernels that are installed there; None: those of the backend.
     kernels: frozenset[str] | None = None
+
+    @property
+    def most(self) -> dict[str, float]:
+        """How much of each one execution can have when nobody else runs there."""
+        return {name: min(n, self.largest.get(name, n)) for name, n in self.resources.items()}
 
     def takes(self, kernel_name: str) -> bool:
         """Whether it has the kernel, and a slot that nobody of ours holds."""
@@ -115,7 +122,7 @@ def most(rooms: Iterable[Room]) -> dict[str, float]:
     """Return how much of each one execution can have, wherever that is."""
     found: dict[str, float] = {}
     for room in rooms:
-        for name, amount in room.resources.items():
+        for name, amount in room.most.items():
             found[name] = max(amount, found.get(name, 0.0))
     return found
 
@@ -134,6 +141,7 @@ class Floor:
     def __init__(self, rooms: Sequence[Room], running: Mapping[str, Resources]) -> None:
         self._slots = [room.slots for room in rooms]
         self._left: list[Resources] = [room.resources for room in rooms]
+        self._most = [room.most for room in rooms]
         unplaced = dict(running)
         for index, room in enumerate(rooms):
             for execution_id in room.held & running.keys():
@@ -156,7 +164,7 @@ class Floor:
         able = [
             index
             for index, left in enumerate(self._left)
-            if self._slots[index] >= 1 and fits(needed, left)
+            if self._slots[index] >= 1 and fits(needed, left) and fits(needed, self._most[index])
         ]
         return max(able, key=lambda index: self._slots[index], default=None)
 

@@ -55,7 +55,7 @@ class Reasons:
             return f"Waits for a free slot where the kernel {kernel_name[:100]!r} is installed."
         if not needed:
             return _TURN
-        if rooms and not any(fits(needed, room.resources) for room in rooms):
+        if rooms and not any(fits(needed, room.most) for room in rooms):
             return f"Waits for {_lack(name, needed, rooms)}."
         return f"Waits until {describe_resources(needed)} is free."
 
@@ -134,7 +134,7 @@ class Places:
             return
         await self._look()
         rooms = self._of(name)[0].rooms
-        if not any(fits(needed, room.resources) for room in rooms):
+        if not any(fits(needed, room.most) for room in rooms):
             raise InvalidRequestError(
                 f"It would wait for ever, for {_lack(name, needed, rooms)}; ask for less."
             )

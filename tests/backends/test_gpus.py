@@ -7,17 +7,19 @@ import json
 import os
 import subprocess
 import sys
+import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from jupyter_async_exec.backends import gpus as gpus_module
 from jupyter_async_exec.backends.base import AttemptKey
-from jupyter_async_exec.backends.gpus import VISIBLE, Gpus, find_gpus
+from jupyter_async_exec.backends.gpus import FIND_AGAIN_S, VISIBLE, Gpus, find_gpus
 from jupyter_async_exec.backends.local import LocalBackend
 from jupyter_async_exec.core.resources import GPU
-from jupyter_async_exec.errors import UnavailableError
+from jupyter_async_exec.errors import NoRoomError, UnavailableError
 from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.runner.launch import terminate
 from jupyter_async_exec.runner.lock import take_lock
@@ -93,7 +95,7 @@ def test_each_has_its_own_and_nobody_gets_what_is_not_free(tmp_path: Path) -> No
 
     assert gpus.take(attempt(tmp_path, "a"), 1)[VISIBLE] == "0"
     assert gpus.take(attempt(tmp_path, "b"), 1)[VISIBLE] == "1"
-    with pytest.raises(UnavailableError, match="no GPU is free"):
+    with pytest.raises(NoRoomError, match="no GPU is free"):
         gpus.take(attempt(tmp_path, "c"), 1)
 
 
@@ -154,6 +156,43 @@ def test_what_this_process_may_use_is_all_there_is(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setenv(VISIBLE, "")
     assert find_gpus() == ()
+
+
+def test_a_driver_that_does_not_answer_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = tmp_path / "nvidia-smi"
+    command.write_text("#!/bin/sh\nexec /bin/sleep 60\n")
+    command.chmod(0o755)
+    monkeypatch.delenv(VISIBLE, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(gpus_module, "_FIND_LIMIT_S", 0.05)
+
+    with pytest.raises(UnavailableError, match="not known"):
+        find_gpus()
+
+
+def test_what_could_not_be_found_is_looked_for_again(tmp_path: Path) -> None:
+    now_s = 0.0
+    answers: list[Sequence[str] | None] = [None, None, ["0", "1"]]
+
+    def find() -> Sequence[str]:
+        answer = answers.pop(0)
+        if answer is None:
+            raise UnavailableError("It is not known.")
+        return answer
+
+    gpus = Gpus(tmp_path, find, hides=True, otherwise=["0"], monotonic=lambda: now_s)
+    assert [gpus.ids, gpus.ids] == [("0",), ("0",)]
+    assert len(answers) == 2
+
+    deadline_s = time.monotonic() + 30
+    while len(gpus.ids) < 2:
+        now_s += FIND_AGAIN_S
+        assert time.monotonic() < deadline_s
+
+    assert gpus.ids == ("0", "1")
+    assert answers == []
 
 
 def test_nvidia_smi_is_asked_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,6 +271,17 @@ async def test_who_asks_for_none_sees_what_the_server_sees_unless_gpus_were_name
 
         assert await seen_by(backend, unasked) == "sees '7'"
         await backend.discard(key_of(unasked))
+
+
+async def test_one_shared_by_two_is_offered_twice_and_never_as_two(
+    tmp_path: Path, objects: LocalObjectStore
+) -> None:
+    gpus = make_gpus(tmp_path, ["0", "0", "1"])
+    async with opened(tmp_path, objects, gpus) as backend:
+        (room,) = (await backend.health()).rooms
+
+    assert room.resources[GPU] == 3
+    assert room.most[GPU] == 2
 
 
 async def test_what_a_machine_has_is_told(tmp_path: Path, objects: LocalObjectStore) -> None:

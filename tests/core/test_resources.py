@@ -92,3 +92,13 @@ def test_the_most_that_can_be_asked_for_is_what_one_machine_has() -> None:
         "GPU": 2,
         "memory_gb": 64,
     }
+
+
+def test_what_several_share_is_not_more_for_one_of_them() -> None:
+    shared = Room(slots=4, resources={"GPU": 3}, largest={"GPU": 2})
+
+    floor = Floor([shared], {"a": {"GPU": 1}})
+
+    assert most([shared]) == {"GPU": 2}
+    assert floor.has_room({"GPU": 2})
+    assert not Floor([shared], {}).has_room({"GPU": 3})

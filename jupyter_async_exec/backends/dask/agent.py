@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import json
 import logging
 import os
@@ -43,7 +42,7 @@ from jupyter_async_exec.backends.dask.protocol import (
 from jupyter_async_exec.backends.dask.results import PATIENCE_S, Gathered
 from jupyter_async_exec.backends.dask.room import make_room
 from jupyter_async_exec.backends.local import has_memory_for_ending
-from jupyter_async_exec.core.resources import fits, take, total
+from jupyter_async_exec.core.resources import GPU, fits, take, total
 from jupyter_async_exec.errors import (
     AsyncExecError,
     ConflictError,
@@ -92,7 +91,7 @@ class Agent:
     slots
         Attempts that may run below this worker at once.
     find_resources
-        Gives what they share besides, by name; asked in a thread.
+        Gives what they share besides, by name; asked often, in a thread.
     gpus
         The GPUs among that; `None` leaves them as they are.
     """
@@ -107,7 +106,7 @@ class Agent:
     ) -> None:
         self._base = base
         self._slots = slots
-        self._find_resources = functools.cache(find_resources)
+        self._find_resources = find_resources
         self._gpus = gpus
         self._rooms: dict[str, Room] = {}
         #: Begun by this worker: the store's id with the attempt, and what that needs.
@@ -170,7 +169,7 @@ class Agent:
             "busy": self._count_busy(),
             "ending": self._count_ending(),
             "resources": dict(self._find_resources()),
-            "used": total(self._begun.values()),
+            "used": self._find_used(),
             "kernels": sorted(KernelSpecManager().find_kernel_specs()),
         }
 
@@ -199,7 +198,16 @@ class Agent:
         """Whether there is no room for one more, now."""
         if self._is_retired or self._count_busy() - self._count_ending() >= self._slots:
             return True
-        return not fits(needed, take(total(self._begun.values()), self._find_resources()))
+        return not fits(needed, take(self._find_used(), self._find_resources()))
+
+    def _find_used(self) -> dict[str, float]:
+        """Return what is not free of what attempts here share."""
+        used = total(self._begun.values())
+        n_gpus = self._find_resources().get(GPU, 0.0)
+        if self._gpus is not None and n_gpus:
+            # Other workers of the machine give out the same ones.
+            used[GPU] = max(used.get(GPU, 0.0), n_gpus - self._gpus.count_free())
+        return used
 
     async def _retire(self, _store: str, fields: JSONObject, _content: bytes) -> Answer:
         """Take nothing more from now on, if nothing runs here; or take some again."""
@@ -369,7 +377,7 @@ class Agent:
             "ending": ending,
             "news": news,
         }
-        return states, ({**answer, "used": total(self._begun.values())}, content)
+        return states, ({**answer, "used": self._find_used()}, content)
 
     async def _read(self, store: str, fields: JSONObject, _content: bytes) -> Answer:
         """Return what is new in the growing files and, when asked, the others whole."""

@@ -17,19 +17,36 @@ if TYPE_CHECKING:
     from jupyter_async_exec.core.resources import Resources
 
 
-def _find_gpus(n: float | None) -> tuple[str, ...]:
-    """Return the GPUs of a worker: so many as its resources say, or all that it sees."""
-    found = find_gpus()
-    if n is None:
-        return found
-    return (found or tuple(str(number) for number in range(int(n))))[: int(n)]
+def gpus_of(directory: Path, declared: Resources) -> Gpus:
+    """Return the GPUs that a worker gives out: of all it sees, if it declares fewer.
+
+    Which of them is decided when they are taken, or workers of one machine would all
+    mean the same.
+
+    Parameters
+    ----------
+    directory
+        Where is written down who has which; all workers of the machine share it.
+    declared
+        What the worker says it has.
+    """
+    n = int(declared.get(GPU, 0))
+    counted = tuple(str(number) for number in range(n))
+
+    def find() -> tuple[str, ...]:
+        # Who declares none gives out none, whatever there is.
+        return (find_gpus() or counted) if n or GPU not in declared else ()
+
+    # Who declares GPUs wants them looked after.
+    return Gpus(directory, find, hides=GPU in declared, otherwise=counted)
 
 
-def _resources(declared: Resources, gpus: Gpus, memory_bytes: int | None) -> dict[str, float]:
+def resources_of(declared: Resources, gpus: Gpus, memory_bytes: int | None) -> dict[str, float]:
     """Return what attempts of a worker share: what it declares, and what it is known to have."""
     known: dict[str, float] = {MEMORY_GB: (memory_bytes or total_memory_bytes()) / 1e9}
-    if gpus.ids:
-        known[GPU] = len(gpus.ids)
+    n_gpus = min(int(declared.get(GPU, gpus.n_different)), gpus.n_different)
+    if n_gpus:
+        known[GPU] = n_gpus
     given = {str(name): float(amount) for name, amount in declared.items() if name != GPU}
     return known | given
 
@@ -46,12 +63,11 @@ def install(dask_worker: Any = None) -> None:
     base = Path(dask_worker.local_directory).parent / "jupyter-async-exec" / socket.gethostname()
     declared = dask_worker.state.total_resources
     limit_bytes = dask_worker.memory_manager.memory_limit
-    # Who declares GPUs wants them looked after.
-    gpus = Gpus(base / GPUS, lambda: _find_gpus(declared.get(GPU)), hides=GPU in declared)
+    gpus = gpus_of(base / GPUS, declared)
     agent = Agent(
         base,
         slots=dask_worker.state.nthreads,
-        find_resources=lambda: _resources(declared, gpus, limit_bytes),
+        find_resources=lambda: resources_of(declared, gpus, limit_bytes),
         gpus=gpus,
     )
 

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from jupyter_async_exec.runner.endings import Ending
 
 LARGEST_RESULT_BYTES = 4 * 1024 * 1024
-#: So that a result never comes near its limit.
+LARGEST_EVIDENCE_BYTES = 64 * 1024
+#: So that a result never comes near its limit: a character is up to 6 bytes of JSON.
 _LONGEST_TEXT = 100_000
 _LONGEST_TRACEBACK = 200
+_LARGEST_TRACEBACK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +63,17 @@ def write_result(directory: Path, result: Result) -> None:
     """Write `result` whole and durably; after it nothing in the attempt's outputs changes."""
     fields: JSONObject = asdict(result)
     fields["format"] = 1
+    if result.message is not None:
+        fields["message"] = result.message[:_LONGEST_TEXT]
     for name in ("started_at", "finished_at"):
         fields[name] = None if fields[name] is None else format_at(fields[name])
     if result.error is not None:
         fields["error"] = error_to_json(result.error)
-    files.write_whole(directory / files.RESULT, encode_json(fields))
+    content = encode_json(fields)
+    if len(content) > LARGEST_RESULT_BYTES:
+        # Only what executed code wrote into the journal is so long. How it ended counts.
+        content = encode_json({**fields, "error": None, "machine": {}})
+    files.write_whole(directory / files.RESULT, content)
 
 
 def read_result(directory: Path) -> Result | None:
@@ -94,10 +102,21 @@ def error_to_json(error: CellError) -> JSONObject:
         "cell_index": error.cell_index,
         "ename": error.ename[:_LONGEST_TEXT],
         "evalue": error.evalue[:_LONGEST_TEXT],
-        "traceback": [
-            line[: _LONGEST_TEXT // 10] for line in error.traceback[-_LONGEST_TRACEBACK:]
-        ],
+        "traceback": _shorten(error.traceback),
     }
+
+
+def _shorten(traceback: tuple[str, ...]) -> list[str]:
+    """Return the last lines: they say what went wrong."""
+    kept: list[str] = []
+    left_bytes = _LARGEST_TRACEBACK_BYTES
+    for line in reversed(traceback[-_LONGEST_TRACEBACK:]):
+        short = line[: _LONGEST_TEXT // 10]
+        left_bytes -= len(encode_json(short))
+        if left_bytes < 0:
+            break
+        kept.append(short)
+    return kept[::-1]
 
 
 def error_from_json(fields: Any) -> CellError | None:
@@ -137,7 +156,7 @@ def conclude_lost(directory: Path) -> Result:
 
 def read_evidence(directory: Path) -> JSONObject:
     """Return what the supervisor noted; empty when it noted nothing."""
-    content = files.read_bounded(directory / files.SUPERVISOR, limit_bytes=64 * 1024)
+    content = files.read_bounded(directory / files.SUPERVISOR, limit_bytes=LARGEST_EVIDENCE_BYTES)
     try:
         fields = json.loads(content or b"{}")
     except (ValueError, RecursionError):

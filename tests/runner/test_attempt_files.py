@@ -28,6 +28,7 @@ from jupyter_async_exec.runner.json_text import encode_json
 from jupyter_async_exec.runner.launch import launch, remote_environment, safe_environment
 from jupyter_async_exec.runner.lock import is_held, take_lock
 from jupyter_async_exec.runner.result import (
+    LARGEST_RESULT_BYTES,
     Result,
     conclude,
     conclude_lost,
@@ -164,6 +165,43 @@ def test_a_result_is_read_as_written(tmp_path: Path) -> None:
     assert read.error is not None
     assert read.error.evalue == "\N{REPLACEMENT CHARACTER}"
     assert (read.status, read.started_at, read.machine) == (Status.FAILED, NOW, {"host": "h"})
+
+
+@pytest.mark.parametrize("character", ["x", "\x1b", "\N{PILE OF POO}"])
+def test_a_result_is_read_however_long_its_error_was(tmp_path: Path, character: str) -> None:
+    long = character * 1_000_000
+    error = CellError(
+        cell_index=1, ename=long, evalue=long, traceback=(long,) * 300 + ("the last line",)
+    )
+    write_result(
+        tmp_path,
+        Result(
+            attempt=2,
+            status=Status.FAILED,
+            reason=Reason.CELL_ERROR,
+            message=long,
+            error=error,
+            finished_at=NOW,
+        ),
+    )
+
+    read = read_result(tmp_path)
+
+    assert read is not None
+    assert read.error is not None
+    assert read.error.traceback[-1] == "the last line"
+    assert len(read.error.traceback) > 10
+
+
+def test_a_forged_machine_costs_no_result(tmp_path: Path) -> None:
+    machine = {"host": "h" * LARGEST_RESULT_BYTES}
+    result = Result(attempt=2, status=Status.SUCCEEDED, finished_at=NOW, machine=machine)
+
+    write_result(tmp_path, result)
+
+    read = read_result(tmp_path)
+    assert read is not None
+    assert read.status is Status.SUCCEEDED
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(

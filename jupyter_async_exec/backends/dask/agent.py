@@ -25,6 +25,7 @@ from jupyter_async_exec.backends.dask.news import (
     await_news,
     find_states,
     has_ended,
+    has_result,
     read_files,
     read_news,
     tell,
@@ -183,8 +184,7 @@ class Agent:
     def _count_ending(self) -> int:
         """Return beside how many another may begin, because they only end."""
         ending = sum(
-            (self._rooms[store].attempt(key) / files.RESULT).exists()
-            for store, key in tuple(self._begun)
+            has_result(self._rooms[store].attempt(key)) for store, key in tuple(self._begun)
         )
         return min(ending, self._slots) if ending and has_memory_for_ending(self._gpus) else 0
 

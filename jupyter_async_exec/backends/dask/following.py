@@ -218,6 +218,7 @@ class Follower:
             assert state is not None
             try:
                 while not mirror.is_over():
+                    is_told = news is not None
                     news = news or await self._read(worker, mirror, state)
                     if news is None:
                         return
@@ -227,6 +228,9 @@ class Follower:
                     if is_taken:
                         mirror.ring()
                     if is_taken and news.completes(state):
+                        return
+                    if not (is_told or mirror.is_over() or news.has_grown):
+                        # Something is there that does not come; the next watch tells of more.
                         return
                     news = None
             except (AsyncExecError, OSError) as error:

@@ -13,6 +13,7 @@ from jupyter_async_exec.backends import attempt_folder
 from jupyter_async_exec.core.execution import Reason
 from jupyter_async_exec.errors import InvalidRequestError
 from jupyter_async_exec.runner import files
+from jupyter_async_exec.runner.result import read_result
 from jupyter_async_exec.runner.task import Task, write_task
 from jupyter_async_exec.snapshots.manifest import load_manifest
 
@@ -46,6 +47,11 @@ class News:
         if state.has_result or not state.is_alive:
             return False
         return all(self._end_of(name) >= n_bytes for name, n_bytes in state.grown.items())
+
+    @property
+    def has_grown(self) -> bool:
+        """Whether anything came of the files that grow."""
+        return any(self.lengths[name] for name in self.offsets)
 
     def _end_of(self, name: str) -> int:
         return self.offsets[name] + self.lengths[name]
@@ -169,10 +175,10 @@ class Mirror:
                 _append(path, news.offsets[name], part)
             else:
                 files.write_whole(path, part)
-        has_end = bool(news.lengths.get(files.RESULT))
-        is_dry = not any(news.lengths[name] for name in news.offsets)
+        # What executed code has put in its place ends nothing.
+        has_end = bool(news.lengths.get(files.RESULT)) and read_result(self.directory) is not None
         is_dead = not state.is_alive and not state.has_result
-        self.is_whole = has_end or (is_dry and is_dead)
+        self.is_whole = has_end or (is_dead and not news.has_grown)
         return True
 
     def observe(self, offset: int) -> Observation:

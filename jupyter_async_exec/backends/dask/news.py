@@ -12,6 +12,11 @@ from jupyter_async_exec.backends.dask.protocol import PIECE_BYTES, State
 from jupyter_async_exec.backends.dask.room import ATTEMPTS
 from jupyter_async_exec.runner import files
 from jupyter_async_exec.runner.lock import is_held
+from jupyter_async_exec.runner.result import (
+    LARGEST_EVIDENCE_BYTES,
+    LARGEST_RESULT_BYTES,
+    read_result,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +32,10 @@ if TYPE_CHECKING:
 #: What is read of an attempt as it grows, and what is read whole, the end last.
 GROWING = (files.JOURNAL, files.LOG)
 WHOLE = (files.SUPERVISOR, files.RESULT)
+#: What is larger (bytes) is not read where it arrives, and is not sent.
+_LARGEST_BYTES = {files.SUPERVISOR: LARGEST_EVIDENCE_BYTES, files.RESULT: LARGEST_RESULT_BYTES}
+#: So that both together come through, when nothing else has to.
+END_BYTES = max(PIECE_BYTES, sum(_LARGEST_BYTES.values()))
 
 
 async def await_news(room: Room, living: list[AttemptKey], timeout_s: float) -> None:
@@ -49,12 +58,20 @@ def find_states(room: Room) -> dict[AttemptKey, State]:
         # Liveness first: what is dead at this point has written all it ever will.
         alive = key in room.beginning or is_held(directory)
         found[key] = State(
-            has_result=(directory / files.RESULT).exists(),
+            has_result=has_result(directory),
             journal_bytes=_size_bytes(directory / files.JOURNAL),
             log_bytes=_size_bytes(directory / files.LOG),
             is_alive=alive,
         )
     return found
+
+
+def has_result(directory: Path) -> bool:
+    """Whether an attempt says how it ended: what cannot be read says nothing, here as there."""
+    try:
+        return read_result(directory) is not None
+    except OSError:
+        return False
 
 
 def tell(states: Mapping[AttemptKey, State]) -> JSONObject:
@@ -96,7 +113,7 @@ def read_news(room: Room, known: JSONObject, states: dict[AttemptKey, State]) ->
 
 
 def read_files(
-    directory: Path, offsets: dict[str, int], *, is_end: bool, limit_bytes: int = PIECE_BYTES
+    directory: Path, offsets: dict[str, int], *, is_end: bool, limit_bytes: int = END_BYTES
 ) -> tuple[JSONObject, bytes]:
     """Return how much of each file was read, and that one after the other."""
     lengths: JSONObject = {}
@@ -107,7 +124,7 @@ def read_files(
         limit_bytes -= lengths[name]
     for name in WHOLE if is_end else ():
         # What does not fit comes with the next call, which has more room.
-        fits = _size_bytes(directory / name) <= limit_bytes
+        fits = _size_bytes(directory / name) <= min(limit_bytes, _LARGEST_BYTES[name])
         pieces.append(_read_piece(directory / name, 0, limit_bytes) if fits else b"")
         lengths[name] = len(pieces[-1])
         limit_bytes -= lengths[name]

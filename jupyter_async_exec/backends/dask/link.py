@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import pickle
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +15,7 @@ from distributed.protocol.serialize import Serialized
 from distributed.security import Security
 
 from jupyter_async_exec.backends.dask import installing
+from jupyter_async_exec.backends.dask.privacy import is_private
 from jupyter_async_exec.backends.dask.protocol import (
     CALL_TIMEOUT_S,
     OPERATION,
@@ -47,6 +49,8 @@ FRAME_BYTES = 64 * 1024
 #: Only its name, which the worker looks up in its own installation.
 _INSTALL: bytes = pickle.dumps(installing.install)
 
+_log = logging.getLogger(__name__)
+
 
 class Link:
     """Calls scheduler and workers.
@@ -67,6 +71,8 @@ class Link:
         self._pool: ConnectionPool | None = None
         #: What the pool lets itself in with.
         self._tls: dict[str, str] = settings.tls
+        #: Schedulers that were said to be reached in the open.
+        self._said_open: set[str] = set()
         self._thread.start()
 
     async def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
@@ -205,6 +211,7 @@ class Link:
     async def _to_scheduler(self, what: str, timeout_s: float, **message: Any) -> Any:
         scheduler = self._settings.find_scheduler()
         _learn_protocol(scheduler.address)
+        self._note_open(scheduler.address)
         if scheduler.tls != self._tls:
             # Another cluster has taken the place of the one before, with other keys.
             self._tls = scheduler.tls
@@ -213,6 +220,17 @@ class Link:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(before.close(), CLOSE_S)
         return await self._call(scheduler.address, what, timeout_s, **message)
+
+    def _note_open(self, address: str) -> None:
+        """Say once of a scheduler that others can read, and do, what we can."""
+        if address in self._said_open or is_private(address):
+            return
+        self._said_open.add(address)
+        _log.warning(
+            "The connection to the scheduler %s is not encrypted: whoever is on the way can read "
+            "it, and whoever reaches it can run code; use TLS, as docs/how-to/dask.md says.",
+            address,
+        )
 
     async def _call(self, address: str, what: str, timeout_s: float, **message: Any) -> Any:
         pool = await self._open_pool()

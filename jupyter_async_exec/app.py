@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import socket
 import uuid
 from contextlib import contextmanager
 from dataclasses import replace
@@ -122,8 +121,10 @@ class AsyncExecApp(ExtensionApp):
         "variable JUPYTER_ASYNC_EXEC_STORE_URL.",
     ).tag(config=True)
     machine = Unicode(
+        "",
         help="What this machine is called among those that share the store at `store_url`: what "
-        "is submitted here runs here. A data folder keeps its name. Default: its host name.",
+        "is submitted here runs here. A data folder keeps the name that it had first. Empty: that "
+        "name, at first the host's.",
     ).tag(config=True)
     objects_url = Unicode(
         "",
@@ -219,10 +220,6 @@ class AsyncExecApp(ExtensionApp):
         help="While fewer bytes are free on the disk of the data folder, nothing is accepted. "
         "None: 1 GB, or 5 % of a disk below 20 GB.",
     ).tag(config=True)
-
-    @default("machine")
-    def _default_machine(self) -> str:
-        return socket.gethostname()
 
     @default("store_url")
     def _default_store_url(self) -> str:

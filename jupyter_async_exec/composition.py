@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -254,28 +255,39 @@ def compose(
 def _open_store(settings: Settings, data_dir: Path) -> ExecutionStore:
     if not settings.store_url:
         return ExecutionStore(f"sqlite:///{data_dir / STORE_FILE}")
-    if not is_name(settings.machine):
+    host = socket.gethostname()
+    machine = settings.machine or host
+    if not is_name(machine):
         raise InvalidRequestError(
-            f"AsyncExecApp.machine cannot be {settings.machine!r:.100}: it is a name without '@'."
+            f"AsyncExecApp.machine cannot be {machine!r:.100}: it is a name without '@'."
         )
-    store = ExecutionStore(settings.store_url, machine=settings.machine)
+    store = ExecutionStore(settings.store_url, machine=machine)
     try:
-        store.machines.register(
-            settings.machine, folder_id=_folder_id(data_dir), objects_url=settings.objects_url
+        folder_id, inode = _identify_folder(data_dir)
+        name = store.machines.register(
+            settings.machine,
+            host=host,
+            folder_id=folder_id,
+            inode=inode,
+            objects_url=settings.objects_url,
         )
+        store.belong_to(name)
     except BaseException:
         store.close()
         raise
     return store
 
 
-def _folder_id(data_dir: Path) -> str:
-    """Return what tells this data folder from all others, made when it is first asked for."""
+def _identify_folder(data_dir: Path) -> tuple[str, str]:
+    """Return what tells this data folder from all others, and from copies of it.
+
+    Made when it is first asked for.
+    """
     path = data_dir / FOLDER_ID_FILE
     try:
         with contextlib.suppress(FileExistsError), path.open("x", encoding="ascii") as file:
             file.write(new_id())
-        return path.read_text(encoding="ascii")
+        return path.read_text(encoding="ascii"), str(path.stat().st_ino)
     except OSError as error:
         raise UnavailableError(
             f"The data folder {data_dir} cannot be used ({error.strerror or error})."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +50,9 @@ class Settings:
     #: Where executions are recorded, such as ``postgresql://user@host/database``; empty: in a
     #: file of the data folder.
     store_url: str = field(default_factory=default_store_url)
-    #: What this machine is called among those that share the store.
-    machine: str = field(default_factory=socket.gethostname)
+    #: What this machine is called among those that share the store; empty: what its data folder
+    #: is called there already, at first its host name.
+    machine: str = ""
     #: Where objects are kept, such as ``s3://bucket/prefix``; empty: in the data folder.
     objects_url: str = ""
     #: Of what reaches them there, such as `endpoint_url`.

@@ -1,16 +1,23 @@
-"""What the parts are made of: the kernels that are installed."""
+"""What the parts are made of: the kernels that are installed, and the name of the machine."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
+import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 
-from jupyter_async_exec.composition import InstalledKernels
+from jupyter_async_exec.cli.local_files import LocalFiles
+from jupyter_async_exec.composition import House, InstalledKernels, compose
+from jupyter_async_exec.settings import Settings
+from jupyter_async_exec.testing.factories import make_submission
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.postgres import Cluster
 
 
 class CountingManager(KernelSpecManager):
@@ -40,3 +47,41 @@ def test_kernels_are_read_again_once_one_was_installed(tmp_path: Path) -> None:
 
     install(tmp_path, "two")
     assert set(kernels.find()) == {"one", "two"}
+
+
+@pytest.fixture
+def shared_url(cluster: Cluster) -> Iterator[str]:
+    """Return the address of a database that machines may share."""
+    yield cluster.create("composed")
+    cluster.drop("composed")
+
+
+async def test_what_ran_and_waited_is_still_ours_under_another_host_name(
+    shared_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(
+        data_dir=tmp_path / "data",
+        store_url=shared_url,
+        objects_url=(tmp_path / "objects").as_uri(),
+    )
+
+    def open_on(host: str) -> House:
+        monkeypatch.setattr("socket.gethostname", lambda: host)
+        manager = KernelSpecManager()
+        return compose(
+            settings, kernels=InstalledKernels(manager), notebook_files=LocalFiles(tmp_path)
+        )
+
+    before = open_on("old")
+    for _ in range(2):
+        before.store.accept(make_submission())
+    assert before.store.claim(backend="local") is not None
+    await before.stop()
+
+    after = open_on("new")
+
+    assert [each.backend for each in after.store.running()] == ["local"]
+    waiting = after.store.claim(backend="local")
+    assert waiting is not None
+    assert waiting.number == 2
+    await after.stop()

@@ -545,6 +545,22 @@ async def test_a_leftover_that_is_still_being_taken_down_holds_up_nobody(
     assert [each.name for each in store.get(1).artifacts] == ["bye.txt"]
 
 
+async def test_what_is_recorded_as_running_elsewhere_is_no_leftover(
+    store: ExecutionStore, backend: ScriptedBackend, dispatch: Dispatch
+) -> None:
+    store.accept(make_submission(backend="local@before"))
+    running = store.claim(backend="local@before")
+    assert running is not None
+    await backend.start(running)
+    backend.leave_behind("f" * 32)
+
+    async with dispatch():
+        await until(lambda: bool(backend.discarded))
+
+    assert [key.execution_id for key in backend.discarded] == ["f" * 32]
+    assert store.get(1).status is Status.RUNNING
+
+
 def vouch_with_error(_: Execution) -> bool:
     raise ValueError("embedded null byte")
 

@@ -284,11 +284,20 @@ class Dispatcher:
                 )
                 continue
             self._adopt_one(execution, backend)
+        running = {
+            AttemptKey(execution.id, execution.attempt)
+            for execution in await asyncio.to_thread(self._store.running)
+        }
         for backend in self._backends.values():
             for key in await backend.attempts():
-                if key not in self._followed and key not in self._leftovers:
-                    self._leftovers.add(key)
-                    self._begin(self._clear_leftover(backend, key), name=f"leftover-{key}")
+                if key in self._followed or key in self._leftovers:
+                    continue
+                if key in running:
+                    # Recorded under a name that is not ours; clearing it would end it unrecorded.
+                    LOGGER.warning("The attempt %s runs under another name, and is left.", key)
+                    continue
+                self._leftovers.add(key)
+                self._begin(self._clear_leftover(backend, key), name=f"leftover-{key}")
 
     def _adopt_one(self, execution: Execution, backend: Backend) -> None:
         # What the store knows counts, whatever became of the journal.

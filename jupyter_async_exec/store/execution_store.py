@@ -97,6 +97,10 @@ class ExecutionStore(AttemptStore, ListStore):
         #: Checks of the whole store, and repairs; each may take as long as reading it.
         self.health = StoreHealth(self._database, reader=reader, writer=writer)
 
+    def belong_to(self, machine: str) -> None:
+        """Say which of the machines that share it this is."""
+        self._database.belong_to(machine)
+
     def close(self) -> None:
         """Finish writing and let the file go; twice is fine."""
         self._writer.close()

@@ -414,14 +414,76 @@ def test_one_that_another_machine_let_start_still_runs_on_its_own(
     assert waited.number == 2
 
 
+def register(store: ExecutionStore, machine: str = "", **changes: str) -> str:
+    """Register a machine; of one data folder with objects in a bucket unless it says otherwise."""
+    facts = {"host": "host", "folder_id": "1", "inode": "11", "objects_url": "s3://b"}
+    return store.machines.register(machine, **{**facts, **changes})
+
+
 def test_machines_of_one_name_or_with_objects_of_their_own_are_refused(
     store: ExecutionStore,
 ) -> None:
-    store.machines.register("alpha", folder_id="1", objects_url="s3://b")
-    store.machines.register("alpha", folder_id="1", objects_url="s3://b")
-    store.machines.register("beta", folder_id="2", objects_url="s3://b")
+    register(store, "alpha")
+    register(store, "alpha")
+    register(store, "beta", folder_id="2")
 
     with pytest.raises(UnavailableError, match=r"Another data folder is called 'alpha'"):
-        store.machines.register("alpha", folder_id="3", objects_url="s3://b")
+        register(store, "alpha", folder_id="3")
     with pytest.raises(UnavailableError, match=r"keeps objects in s3://b"):
-        store.machines.register("gamma", folder_id="3", objects_url="")
+        register(store, "gamma", folder_id="3", objects_url="")
+
+
+@pytest.mark.parametrize("objects_url", ["s3://b", ""])
+def test_a_data_folder_keeps_its_name_when_the_host_gets_another(
+    store: ExecutionStore, objects_url: str
+) -> None:
+    first = register(store, host="old", objects_url=objects_url)
+
+    assert first == "old"
+    assert register(store, host="new", objects_url=objects_url) == "old"
+    assert register(store, "old", host="new", objects_url=objects_url) == "old"
+    with pytest.raises(UnavailableError, match=r"is called 'old' in this store and keeps its name"):
+        register(store, "other", objects_url=objects_url)
+
+
+def test_a_data_folder_that_has_several_names_by_now_is_called_by_one_of_them(
+    store: ExecutionStore,
+) -> None:
+    row = {"folder": "1", "objects": "s3://b"}
+    for name in ("old", "older"):
+        store.settings.put(f"machine:{name}", dict(row))
+
+    assert [register(store, host=host) for host in ("older", "old", "new")] == [
+        "older",
+        "old",
+        "old",
+    ]
+
+
+def test_a_copy_of_a_data_folder_is_another_machine(store: ExecutionStore) -> None:
+    register(store, host="alpha")
+
+    assert register(store, host="beta", inode="22") == "beta"
+    assert register(store, host="alpha") == "alpha"
+
+
+def test_a_copy_of_a_data_folder_with_objects_in_it_is_refused(store: ExecutionStore) -> None:
+    register(store, host="alpha", objects_url="")
+
+    with pytest.raises(UnavailableError, match=r"'alpha' .* keeps objects in its own data folder"):
+        register(store, host="beta", inode="22", objects_url="")
+
+
+def test_what_the_store_calls_a_machine_is_found_once_it_is_known(store_url: str) -> None:
+    with (
+        closing(ExecutionStore(store_url, machine="old")) as before,
+        closing(ExecutionStore(store_url, machine="new")) as store,
+    ):
+        before.accept(make_submission())
+        assert store.claim(backend="local") is None
+
+        store.belong_to("old")
+
+        claimed = store.claim(backend="local")
+        assert claimed is not None
+        assert claimed.backend == "local"

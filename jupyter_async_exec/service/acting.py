@@ -12,6 +12,7 @@ from jupyter_async_exec.core.access import Team
 from jupyter_async_exec.errors import NotFoundError, NotYoursError
 from jupyter_async_exec.service.collection import Collector
 from jupyter_async_exec.service.compare import Comparer
+from jupyter_async_exec.service.fan_in import FanIn, is_range
 from jupyter_async_exec.service.presets import Presets
 from jupyter_async_exec.service.sweeps import SweepService
 from jupyter_async_exec.service.use_cases import ExecutionService
@@ -70,6 +71,7 @@ class ActingService(_Acting, ExecutionService):
             may_read=self._sees,
             owners=access.owners,
         )
+        self.fan_in = FanIn(self._store, self._objects, self._results, may_read=self._sees)
         self.sweeps = ActingSweeps(whole.sweeps, access)
         self.presets = Presets(
             OwnPresets(self._store.presets, access.user), self.parameters, clock=self._clock
@@ -99,7 +101,9 @@ class ActingService(_Acting, ExecutionService):
     async def _read_source(self, request: SubmitRequest) -> JSONObject:
         collect = request.collect
         for ref in (*request.after, *(collect.executions if collect is not None else ())):
-            await self.get(ref)
+            # Of a range, what they do not see is left out.
+            if not is_range(ref):
+                await self.get(ref)
         if collect is not None and collect.sweep_id is not None:
             await self.sweeps.get(collect.sweep_id)
         return await super()._read_source(request)
@@ -123,7 +127,12 @@ class ActingService(_Acting, ExecutionService):
     @override
     def _circumstances(self, execution: Execution) -> JSONObject:
         found = super()._circumstances(execution)
-        return {**found, **{name: self._seen_of(found[name]) for name in ("after", "then")}}
+        for name in ("after", "then", "collected_by"):
+            found[name] = self._seen_of(found[name])
+        collects = found["collects"]
+        if collects is not None:
+            collects["executions"] = self._seen_of(collects["executions"])
+        return found
 
     def _seen_of(self, references: Sequence[JSONObject]) -> list[JSONObject]:
         found = self._store.get_all([each["number"] for each in references], skip_missing=True)

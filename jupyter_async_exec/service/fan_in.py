@@ -24,7 +24,7 @@ from jupyter_async_exec.snapshots.handed import FOLDER
 from jupyter_async_exec.snapshots.manifest import check_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from jupyter_async_exec.core.execution import Artifact
     from jupyter_async_exec.core.json_types import JSONObject
@@ -61,6 +61,8 @@ class FanIn:
         Knows what executions left.
     limits
         How much is handed over.
+    may_read
+        Whether one of a range is there for whoever names it.
     """
 
     def __init__(
@@ -70,7 +72,9 @@ class FanIn:
         results: ResultReader,
         *,
         limits: HandingLimits | None = None,
+        may_read: Callable[[Execution], bool] = lambda _: True,
     ) -> None:
+        self._may_read = may_read
         self._store = store
         self._objects = objects
         self._results = results
@@ -199,7 +203,8 @@ class FanIn:
                     f"{ref.strip()!r} is no range of at most {MOST_IN_RANGE:,} numbers, "
                     "such as 18..41."
                 )
-            there = self._store.get_all(range(first, last + 1), skip_missing=True)
+            known = self._store.get_all(range(first, last + 1), skip_missing=True)
+            there = [each for each in known if self._may_read(each)]
             if not there:
                 raise NotFoundError(f"There is no execution from #{first} to #{last}.")
             found += there
@@ -273,6 +278,11 @@ class _Handing:
         except AsyncExecError:
             return False
         return self.objects.contains(object_id)
+
+
+def is_range(ref: str) -> bool:
+    """Whether it names all executions of a range, such as ``18..41``."""
+    return _RANGE.fullmatch(ref.strip()) is not None
 
 
 def collect_to_json(collect: Collect) -> JSONObject:

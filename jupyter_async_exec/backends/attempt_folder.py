@@ -21,6 +21,8 @@ from jupyter_async_exec.runner.result import conclude_lost, read_result
 from jupyter_async_exec.runner.task import read_task
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jupyter_async_exec.core.json_types import JSONObject
 
 #: From this journal size on a running notebook is shown from its last
@@ -71,17 +73,23 @@ def read_notebook(directory: Path) -> bytes | None:
     try:
         if journal.exists() and journal.stat().st_size > REBUILD_LIMIT_BYTES:
             return output.read_bytes()
-        return _rebuild(directory)
+        return b"".join(rebuild(directory))
     except (FileNotFoundError, InvalidRequestError):
         # Not there yet, or no longer: it may end while we look.
         return None
 
 
-def _rebuild(directory: Path) -> bytes:
+def rebuild(directory: Path) -> Iterator[bytes]:
+    """Give the JSON of the notebook as far as the journal tells.
+
+    Raises
+    ------
+    FileNotFoundError, InvalidRequestError
+        What it is made from is not there.
+    """
     source: JSONObject = json.loads((directory / files.SOURCE).read_bytes())
     records = iterate_journal(directory / files.JOURNAL)
-    notebook = rebuild_notebook(source, read_task(directory), records)
-    return b"".join(notebook_pieces(notebook))
+    return notebook_pieces(rebuild_notebook(source, read_task(directory), records))
 
 
 def read_log(directory: Path, *, offset: int, limit_bytes: int) -> tuple[bytes, int]:
@@ -110,7 +118,7 @@ def rebuild_output(directory: Path) -> None:
     output = directory / files.OUTPUT
     if not output.exists():
         with contextlib.suppress(FileNotFoundError, InvalidRequestError):
-            files.write_whole(output, _rebuild(directory))
+            files.write_whole(output, rebuild(directory))
 
 
 def remove(directory: Path) -> None:

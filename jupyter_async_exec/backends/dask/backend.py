@@ -33,6 +33,7 @@ from jupyter_async_exec.backends.dask.protocol import (
 )
 from jupyter_async_exec.backends.dask.settings import DaskSettings, read_settings
 from jupyter_async_exec.backends.dask.shared import Way
+from jupyter_async_exec.backends.dask.so_far import SoFar
 from jupyter_async_exec.core.secret_names import hidden_names
 from jupyter_async_exec.errors import (
     ConflictError,
@@ -116,6 +117,7 @@ class DaskBackend(Backend):
         way = Way.to(objects.address, cache_bytes=cache_bytes)
         self._bringer = Bringer(self._connection, objects, way, cache_bytes=cache_bytes)
         self._harvester = Harvester(self._connection, self._follower, objects, way)
+        self._so_far = SoFar()
         self._early_cancels: set[AttemptKey] = set()
 
     # ------------------------------------------------------------ from the server's event loop
@@ -193,7 +195,7 @@ class DaskBackend(Backend):
 
     @override
     async def read_notebook(self, key: AttemptKey) -> bytes | None:
-        return await asyncio.to_thread(attempt_folder.read_notebook, self._path(key))
+        return await asyncio.to_thread(self._so_far.read, self._path(key))
 
     @override
     async def read_log(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import time
 from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -111,9 +112,21 @@ class Follower:
     def _at(self, place: str) -> list[Mirror]:
         return [mirror for mirror in self.mirrors.values() if mirror.place == place]
 
+    async def _kept_at(self, place: str) -> list[Mirror]:
+        """Return those of a machine, without what another server has thrown away meanwhile."""
+        mirrors = self._at(place)
+        kept = await asyncio.to_thread(_names_in, self._directory)
+        for mirror in mirrors:
+            if kept is not None and mirror.directory.name not in kept:
+                self.mirrors.pop(mirror.key, None)
+                self._connection.roster.let_go(mirror.key)
+                mirror.is_gone = True
+                mirror.ring()
+        return self._at(place)
+
     async def _watch(self, name: str, place: _Place) -> None:
         """Follow all attempts of one machine, as long as there are some."""
-        while mirrors := self._at(name):
+        while mirrors := await self._kept_at(name):
             worker = self._connection.roster.find(name)
             try:
                 if worker is None:
@@ -302,6 +315,14 @@ class Follower:
             await self._connection.ask(self.worker_of(mirror), "cancel", {"key": str(key)})
         except AsyncExecError:
             mirror.cancel_sent = False
+
+
+def _names_in(directory: Path) -> set[str] | None:
+    """Return what is in a folder; None if that cannot be told now."""
+    try:
+        return set(os.listdir(directory))  # noqa: PTH208  the names
+    except OSError:
+        return None
 
 
 def _lengths_from_json(fields: JSONObject) -> dict[str, int]:

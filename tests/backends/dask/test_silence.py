@@ -213,3 +213,25 @@ async def test_a_notebook_that_came_whole_is_kept_although_its_machine_is_gone(
         assert harvest.journal_object is not None
         assert harvest.log_object is not None
         assert [remark.kind for remark in harvest.remarks] == ["files_lost"]
+
+
+async def test_a_server_that_only_cancels_follows_no_longer_than_there_is_something(
+    objects: LocalObjectStore, tmp_path: Path
+) -> None:
+    async with (
+        nearby(tmp_path) as link,
+        opened_nearby(tmp_path, link, objects) as backend,
+        opened_nearby(tmp_path, link, objects) as standby,
+    ):
+        endless = claimed(objects, ENDLESS)
+        await backend.start(endless)
+        await has_begun(backend, endless)
+
+        await standby.cancel(key_of(endless))
+        await wait_for_end(backend, endless)
+        assert key_of(endless) in standby._mirrors
+        await backend.discard(key_of(endless))
+
+        async with asyncio.timeout(30):
+            while standby._mirrors:
+                await asyncio.sleep(0.01)

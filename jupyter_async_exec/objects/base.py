@@ -352,6 +352,9 @@ class ObjectStore(ABC):
         """
         raise InvalidRequestError(f"{len(arrived)} objects cannot be carried to this store.")
 
+    def discard_arrivals(self, sender: str) -> None:  # noqa: B027  not everyone has some
+        """Throw away what `sender` has carried here in part and will not carry on."""
+
     def set_aside(self, object_id: str) -> str | None:
         """Take a damaged object out of use, so that the same bytes can be put again.
 

@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from typing_extensions import override
 
 from jupyter_async_exec.errors import ConflictError, NotFoundError
-from jupyter_async_exec.objects.base import ObjectStore, ObjectWriter, check_object_id
+from jupyter_async_exec.objects.base import (
+    OBJECT_ID,
+    ObjectStore,
+    ObjectWriter,
+    check_object_id,
+)
 from jupyter_async_exec.objects.local_batch import N_SYNCERS, Durable, LocalBatch
 from jupyter_async_exec.objects.local_file import (
     CHUNK_BYTES,
@@ -191,6 +196,13 @@ class LocalObjectStore(ObjectStore):
             for path in arrived.values():
                 path.unlink(missing_ok=True)
 
+    @override
+    def discard_arrivals(self, sender: str) -> None:
+        for path in self._directory.glob(f"{TEMPORARY_PREFIX}*"):
+            object_id, _, its_sender = path.name.removeprefix(TEMPORARY_PREFIX).partition("-")
+            if its_sender == sender and OBJECT_ID.fullmatch(object_id):
+                path.unlink(missing_ok=True)
+
     def file_of(self, object_id: str) -> Path:
         """Return where an object is, if it is here; nobody else may change it."""
         return Path(self._path(object_id))
@@ -274,18 +286,26 @@ class LocalObjectStore(ObjectStore):
     @override
     def used_bytes(self) -> int:
         used: dict[str, tuple[int, int]] = {}
-        for place in self._places():
-            # A folder changes when a file comes or goes, and files never change.
-            changed_ns = place.stat().st_mtime_ns
-            known = self._used.get(place.name)
-            if known is None or known[0] != changed_ns:
-                used_bytes, is_at_rest = _count(place)
-                # Where something is being written, the next count looks again.
-                known = (changed_ns if is_at_rest else 0, used_bytes)
-            used[place.name] = known
+        arriving_bytes = 0
+        with os.scandir(self._directory) as entries:
+            for entry in entries:
+                if entry.name.startswith(TEMPORARY_PREFIX):
+                    arriving_bytes += _half_written_bytes(entry)
+                elif _is_place(entry):
+                    used[entry.name] = self._used_in(Path(entry.path))
         racy_ns = time.time_ns() - RACY_NS
         self._used = {name: known for name, known in used.items() if known[0] < racy_ns}
-        return sum(n_bytes for _, n_bytes in used.values())
+        return arriving_bytes + sum(n_bytes for _, n_bytes in used.values())
+
+    def _used_in(self, place: Path) -> tuple[int, int]:
+        # A folder changes when a file comes or goes, and files never change.
+        changed_ns = place.stat().st_mtime_ns
+        known = self._used.get(place.name)
+        if known is not None and known[0] == changed_ns:
+            return known
+        used_bytes, is_at_rest = _count(place)
+        # Where something is being written, the next count looks again.
+        return changed_ns if is_at_rest else 0, used_bytes
 
     @override
     def set_aside(self, object_id: str) -> str | None:
@@ -329,7 +349,7 @@ class LocalObjectStore(ObjectStore):
     def _places(self) -> Iterator[Path]:
         with os.scandir(self._directory) as entries:
             for entry in entries:
-                if PLACE.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
+                if _is_place(entry):
                     yield Path(entry.path)
 
     def _path(self, object_id: str) -> str:
@@ -363,24 +383,32 @@ def _is_ours(name: str) -> bool:
     return bool(NAME.fullmatch(name)) or name.startswith((TEMPORARY_PREFIX, ASIDE_PREFIX))
 
 
-def _count(place: Path) -> tuple[int, bool]:
-    """Return what is used in a folder (bytes), and whether nothing is being written there.
+def _is_place(entry: os.DirEntry[str]) -> bool:
+    return bool(PLACE.fullmatch(entry.name)) and entry.is_dir(follow_symlinks=False)
 
-    What a killed process left of an object is removed.
-    """
+
+def _count(place: Path) -> tuple[int, bool]:
+    """Return what is used in a folder (bytes), and whether nothing is being written there."""
     used_bytes, is_at_rest = 0, True
-    abandoned_before_s = time.time() - ABANDONED_S
     with os.scandir(place) as entries:
         for entry in entries:
-            with suppress(FileNotFoundError):
-                status = entry.stat(follow_symlinks=False)
-                if entry.name.startswith(TEMPORARY_PREFIX):
-                    if status.st_mtime < abandoned_before_s:
-                        os.unlink(entry.path)  # noqa: PTH108  a text
-                        continue
-                    is_at_rest = False
-                used_bytes += _room_bytes(status)
+            if entry.name.startswith(TEMPORARY_PREFIX):
+                used_bytes += _half_written_bytes(entry)
+                is_at_rest = False
+            else:
+                with suppress(FileNotFoundError):
+                    used_bytes += _room_bytes(entry.stat(follow_symlinks=False))
     return used_bytes, is_at_rest
+
+
+def _half_written_bytes(entry: os.DirEntry[str]) -> int:
+    """Return the room of a file that is being written; what a killed process left is removed."""
+    with suppress(FileNotFoundError):
+        status = entry.stat(follow_symlinks=False)
+        if status.st_mtime >= time.time() - ABANDONED_S:
+            return _room_bytes(status)
+        os.unlink(entry.path)  # noqa: PTH108  a text
+    return 0
 
 
 def _room_bytes(status: os.stat_result) -> int:

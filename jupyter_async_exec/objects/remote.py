@@ -196,6 +196,10 @@ class RemoteObjectStore(ObjectStore):
         return self._cache.arrival_path(object_id, sender)
 
     @override
+    def discard_arrivals(self, sender: str) -> None:
+        self._cache.discard_arrivals(sender)
+
+    @override
     def bring(self, object_ids: Iterable[str]) -> None:
         lacking = [each for each in dict.fromkeys(object_ids) if not self._cache.touch(each)]
         for _ in self._threads.map(self._fetch, lacking):
@@ -283,6 +287,14 @@ class RemoteObjectStore(ObjectStore):
         if self._used is None or now_s - self._used[0] > USED_AGE_S:
             self._used = now_s, sum(size_bytes for _, _, size_bytes in self._files())
         return self._used[1]
+
+    @override
+    def leftovers(self) -> tuple[str, ...]:
+        return self._cache.leftovers()
+
+    @override
+    def remove_leftovers(self) -> None:
+        self._cache.remove_leftovers()
 
     @override
     def strangers(self) -> tuple[str, ...]:

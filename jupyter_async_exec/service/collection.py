@@ -286,6 +286,7 @@ class Collector:
 
         Whoever submits meanwhile touches what is there already, and so keeps it.
         """
+        self._objects.remove_leftovers()
         used_bytes = self._objects.used_bytes()
         references = self._refer(())
         if references is None:

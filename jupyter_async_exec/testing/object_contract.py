@@ -111,6 +111,21 @@ class ObjectStoreContract:
         assert objects.get(object_id) == b"carried" * 1_000
         assert not path.exists()
 
+    def test_what_is_not_carried_on_is_thrown_away_and_nothing_of_others(
+        self, others: ObjectStore
+    ) -> None:
+        ids = [digit * 64 for digit in "ab"]
+        given_up, goes_on = [
+            [others.arrival_path(each, sender) for each in ids] for sender in ("a-1", "a-11")
+        ]
+        for path in (*given_up, *goes_on):
+            path.write_bytes(b"half")
+
+        others.discard_arrivals("a-1")
+
+        assert not any(path.exists() for path in given_up)
+        assert all(path.exists() for path in goes_on)
+
     def test_what_arrives_damaged_is_not_taken(
         self, objects: ObjectStore, others: ObjectStore
     ) -> None:

@@ -186,6 +186,20 @@ def test_what_a_killed_process_left_half_written_is_removed_after_a_day(
     assert not half.exists()
 
 
+def test_what_has_arrived_in_part_is_counted_and_removed_once_nobody_sends_it(
+    objects: LocalObjectStore,
+) -> None:
+    path, now = objects.arrival_path("a" * 64, "sender"), time.time()
+    path.write_bytes(bytes(100_000))
+    os.utime(path, (now, now - 86_000))
+    assert objects.used_bytes() >= 100_000
+
+    os.utime(path, (now, now - 87_000))
+
+    assert objects.used_bytes() == 0
+    assert not path.exists()
+
+
 def test_objects_are_private(objects: LocalObjectStore) -> None:
     object_id = objects.put(b"secret")
     path = stored_file(objects, object_id)

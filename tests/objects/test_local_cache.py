@@ -41,3 +41,17 @@ def test_what_is_in_use_stays_however_little_room_there_is(
     cache.make_room(0)
 
     assert cache.contains(object_id)
+
+
+def test_what_nobody_has_sent_on_for_a_day_makes_room_first(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    object_id = cache.put(os.urandom(100_000))
+    age(cache, object_id, 10_000)
+    abandoned = cache.arrival_path("a" * 64, "store")
+    abandoned.write_bytes(bytes(100_000))
+    os.utime(abandoned, (0, 0))
+
+    cache.make_room(150_000)
+
+    assert not abandoned.exists()
+    assert cache.contains(object_id)

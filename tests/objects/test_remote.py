@@ -284,6 +284,19 @@ def test_copies_take_no_more_room_than_they_may(
     assert [len(objects.get(each)) for each in ids] == [100_000] * 10
 
 
+def test_what_a_killed_process_left_of_a_copy_is_named_and_removed(place: Place) -> None:
+    objects = RemoteObjectStore(place.bucket(), place.folder / "copies")
+    half = objects.arrival_path("a" * 64, "sender")
+    half.write_bytes(b"half")
+    assert objects.leftovers() == ()
+    os.utime(half, (0, 0))
+
+    assert objects.leftovers() == (str(half),)
+    objects.remove_leftovers()
+
+    assert not half.exists()
+
+
 @pytest.mark.parametrize("url", ["", "bucket/prefix", "nowhere://bucket", "s3://key:secret@bucket"])
 def test_an_address_that_makes_no_sense_is_refused_in_a_sentence(tmp_path: Path, url: str) -> None:
     with pytest.raises(AsyncExecError, match=r"\.$"):

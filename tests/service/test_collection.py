@@ -245,6 +245,18 @@ async def test_a_size_lets_go_what_was_of_no_use_for_longest(place: Place) -> No
     assert place.damages() == []
 
 
+async def test_what_has_arrived_in_part_goes_once_nobody_sends_it_on(place: Place) -> None:
+    abandoned, arriving = (place.objects.arrival_path(each * 64, "sender") for each in "ab")
+    for path in (abandoned, arriving):
+        path.write_bytes(b"half")
+    os.utime(abandoned, (0, 0))
+
+    await place.collector.collect(Retention())
+
+    assert not abandoned.exists()
+    assert arriving.exists()
+
+
 async def test_new_objects_are_left_alone_and_what_is_put_again_is_new(place: Place) -> None:
     old, again = place.objects.put(b"old"), place.objects.put(b"again")
     new = place.objects.put(b"new")

@@ -333,6 +333,8 @@ class DaskBackend(Backend):
                     worker, "discard", {"key": str(key)}, timeout_s=DISCARD_S
                 )
         self._mirrors.pop(key, None)
+        # Before its folder: whoever finds that does all of this again.
+        await asyncio.to_thread(self._objects.discard_arrivals, str(key))
         await asyncio.to_thread(attempt_folder.remove, mirror.directory)
         mirror.is_gone = True
         mirror.ring()

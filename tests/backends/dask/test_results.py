@@ -225,3 +225,22 @@ async def test_large_files_come_in_pieces_several_of_which_are_under_way(
         assert [len(objects.get(each.object_id)) for each in harvest.artifacts] == [95_000] * 3
         assert link.most_at_once["take"] == harvesting.N_UNDER_WAY
         assert objects.leftovers() == ()
+
+
+async def test_what_came_of_a_large_file_goes_with_the_attempt(
+    objects: LocalObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parcels, "PIECE_BYTES", 10_000)
+    async with scene(tmp_path, objects) as (backend, link):
+        large = claimed(objects, MADE)
+        await backend.start(large)
+        await wait_for_end(backend, large)
+        before_piece(monkeypatch, link, 3, lambda: setattr(link, "is_cut", True))
+        with pytest.raises(UnavailableError):
+            await backend.harvest(key_of(large), large)
+        assert list((tmp_path / "objects").glob(".new-*"))
+
+        await backend.discard(key_of(large))
+
+        assert not list((tmp_path / "objects").glob(".new-*"))
+        assert not await backend.attempts()

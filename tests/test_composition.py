@@ -59,18 +59,15 @@ def shared_url(cluster: Cluster) -> Iterator[str]:
 async def test_what_ran_and_waited_is_still_ours_under_another_host_name(
     shared_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(
-        data_dir=tmp_path / "data",
-        store_url=shared_url,
-        objects_url=(tmp_path / "objects").as_uri(),
-    )
-
     def open_on(host: str) -> House:
         monkeypatch.setattr("socket.gethostname", lambda: host)
-        manager = KernelSpecManager()
-        return compose(
-            settings, kernels=InstalledKernels(manager), notebook_files=LocalFiles(tmp_path)
+        settings = Settings(
+            data_dir=tmp_path / "data",
+            store_url=shared_url,
+            objects_url=(tmp_path / "objects").as_uri(),
         )
+        kernels = InstalledKernels(KernelSpecManager())
+        return compose(settings, kernels=kernels, notebook_files=LocalFiles(tmp_path))
 
     before = open_on("old")
     for _ in range(2):

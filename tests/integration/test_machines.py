@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.integration import host_name
 from tests.integration.steps import sealed_wait
 from tests.server import Server, wait_for
 
@@ -68,6 +69,36 @@ def test_what_runs_on_a_machine_that_is_away_is_never_taken_for_dead(
     assert [each["backend"] for each in listed[0]] == ["local@beta", "local"]
     assert [each["backend"] for each in listed[1]] == ["local", "local@alpha"]
     assert "begun" in str(second.call("GET", f"executions/{running}/notebook"))
+
+
+def test_what_runs_and_waits_goes_on_when_the_host_gets_another_name(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    server = Server(
+        tmp_path / "host",
+        f"--AsyncExecApp.store_url={cluster.create('renamed')}",
+        f"--AsyncExecApp.objects_url={(tmp_path / 'objects').as_uri()}",
+        "--AsyncExecApp.slots=1",
+        extensions=(host_name.__name__,),
+    )
+    try:
+        server.start(**{host_name.VARIABLE: "old"})
+        wait_for(partial(leads, server))
+        running = server.submit("print('begun')", sealed_wait(tmp_path, "long"))
+        waiting = server.submit("print('waited')")
+        wait_for((tmp_path / "long.begun").exists)
+
+        server.end(signal.SIGKILL)
+        server.start(**{host_name.VARIABLE: "new"})
+        wait_for(partial(leads, server))
+        (tmp_path / "long.go").touch()
+
+        wait_for(lambda: status(server, waiting) == "succeeded")
+        assert status(server, running) == "succeeded"
+        assert "begun" in str(server.call("GET", f"executions/{running}/notebook"))
+    finally:
+        server.close()
+        cluster.drop("renamed")
 
 
 def leads(server: Server) -> bool:

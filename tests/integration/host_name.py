@@ -1,4 +1,4 @@
-"""A server extension: this host has the name that a variable says, as after it was renamed."""
+"""A server extension: this host is called what ``TEST_HOST_NAME`` says, as if renamed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import os
 import socket
 from typing import Any
 
-VARIABLE = "TEST_HOST_NAME"
-
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
     # Before any extension is configured.
-    socket.gethostname = lambda: os.environ[VARIABLE]
+    socket.gethostname = lambda: os.environ["TEST_HOST_NAME"]
     return [{"module": __name__}]
 
 

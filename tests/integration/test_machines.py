@@ -82,14 +82,14 @@ def test_what_runs_and_waits_goes_on_when_the_host_gets_another_name(
         extensions=(host_name.__name__,),
     )
     try:
-        server.start(**{host_name.VARIABLE: "old"})
+        server.start(TEST_HOST_NAME="old")
         wait_for(partial(leads, server))
         running = server.submit("print('begun')", sealed_wait(tmp_path, "long"))
         waiting = server.submit("print('waited')")
         wait_for((tmp_path / "long.begun").exists)
 
         server.end(signal.SIGKILL)
-        server.start(**{host_name.VARIABLE: "new"})
+        server.start(TEST_HOST_NAME="new")
         wait_for(partial(leads, server))
         (tmp_path / "long.go").touch()
 

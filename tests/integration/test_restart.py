@@ -111,4 +111,4 @@ def test_a_runner_that_is_killed_leaves_no_ghost_and_keeps_its_output(
     assert execution["reason"] == "lost"
     notebook = server.call("GET", f"executions/{number}/notebook")
     assert notebook["cells"][0]["outputs"][0]["text"] == "kept\n"
-    assert not attempt.exists()
+    wait_for(lambda: not attempt.exists())

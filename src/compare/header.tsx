@@ -162,13 +162,12 @@ export function usualDirection(metric: string): Goal['direction'] {
 
 function SelectBest({ model, trans }: IHeaderProps): JSX.Element | null {
   const { goal, ranked, rows } = model;
-  const [wanted, setWanted] = React.useState(String(TOP));
+  const [most, setMost] = React.useState(TOP);
+  const [typed, setTyped] = React.useState<string | null>(null);
   if (goal === null || ranked.length === 0 || rows.length < 2) {
     return null;
   }
-  const asked = Math.floor(Number(wanted));
-  // While another number is typed there may be none.
-  const n = Math.min(asked >= 1 ? asked : TOP, ranked.length);
+  const n = Math.min(most, ranked.length);
   const select = (): void =>
     model.selectOnly(ranked.slice(0, n).map(({ id }) => id));
   return (
@@ -183,9 +182,14 @@ function SelectBest({ model, trans }: IHeaderProps): JSX.Element | null {
         max={rows.length}
         aria-label={trans.__('How many of the best are selected')}
         title={trans.__('How many of the best are selected')}
-        value={wanted}
-        onChange={event => setWanted(event.target.value)}
-        onBlur={() => setWanted(String(asked >= 1 ? asked : TOP))}
+        value={typed ?? Math.min(most, rows.length)}
+        onChange={event => {
+          // While another number is typed there may be none.
+          const asked = Math.floor(Number(event.target.value));
+          setTyped(event.target.value);
+          setMost(asked >= 1 ? asked : most);
+        }}
+        onBlur={() => setTyped(null)}
         onKeyDown={event => {
           if (event.key === 'Enter') {
             select();

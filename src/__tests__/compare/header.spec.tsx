@@ -115,6 +115,12 @@ describe('the header of a comparison', () => {
     }
   );
 
+  it('names no more than there are', () => {
+    show(ROWS.slice(0, 2));
+
+    expect(field().value).toBe('2');
+  });
+
   it('says whose goal it is where there are several notebooks', () => {
     const label = (): string | undefined =>
       host.querySelector('label')?.firstChild?.textContent ?? undefined;

@@ -9,6 +9,7 @@ variable ``JUPYTER_ASYNC_EXEC_METRICS`` names.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import warnings
@@ -67,7 +68,9 @@ def _number(name: str, value: SupportsFloat | SupportsIndex) -> int | float:
     if isinstance(value, str | bytes):
         raise TypeError(f"The value of {name!r} is a text, not a number: {value!r}.")
     if isinstance(value, SupportsIndex):
-        return value.__index__()
+        # Arrays and tensors have it whatever they hold, and refuse unless that is a whole number.
+        with contextlib.suppress(TypeError):
+            return value.__index__()
     return float(value)
 
 

@@ -42,6 +42,28 @@ def test_a_metric_is_one_line(written: Path) -> None:
     ]
 
 
+class Tensor:
+    """One number, as an array of numpy, torch or JAX without dimensions has it."""
+
+    def __init__(self, held: float) -> None:
+        self.held = held
+
+    def __index__(self) -> int:
+        if not isinstance(self.held, int):
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return self.held
+
+    def __float__(self) -> float:
+        return float(self.held)
+
+
+def test_arrays_and_tensors_of_one_number_are_numbers(written: Path) -> None:
+    log_metric("loss", Tensor(0.5), step=3)
+    log_metric("n", Tensor(7))
+
+    assert [each["value"] for each in records(written)] == [0.5, 7]
+
+
 def test_outside_of_an_execution_it_does_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,15 +87,9 @@ class Comparer:
             found += self._part(part)
             _check_number(found)
         if sweep:
-            query = ExecutionQuery(
-                sweep=sweep, newest_first=False, limit=MOST_COMPARED, owners=self._owners
-            )
-            page = self._store.find(query)
-            # What it took over are results of its own.
-            reused = filter(self._may_read, self._store.sweeps.reused(sweep))
-            found += [*reused, *page.executions]
-            if page.next_cursor is not None:
-                _check_number([*found, *page.executions])
+            its = self._store.sweeps
+            # What it took over are results of its own; what failed and was run again is none.
+            found += filter(self._may_read, (*its.reused(sweep), *its.counting(sweep)))
         each_once = list({execution.id: execution for execution in found}.values())
         if not each_once:
             raise InvalidRequestError("Name the executions to compare, such as 3,7-12.")

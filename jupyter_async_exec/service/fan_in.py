@@ -214,8 +214,9 @@ class FanIn:
         if collect.sweep_id is not None and collect.executions:
             raise InvalidRequestError("Collect either executions or a sweep, not both.")
         if collect.sweep_id is not None:
-            sweep, members = self._store.sweeps.read(collect.sweep_id)
-            found = [*members, *self._store.sweeps.reused(sweep.id)]
+            sweep = self._store.sweeps.get(collect.sweep_id)
+            its = self._store.sweeps
+            found = [*its.counting(sweep.id), *its.reused(sweep.id)]
             to_come = sweep.counts.to_come
             resolved = replace(collect, sweep_id=sweep.id)
         else:

@@ -49,6 +49,7 @@ _COUNT_REUSED = (
     .where(sweep_reuses.c.sweep_id == sa.bindparam("sweep_id"))
 )
 _MEMBERS = sa.select(*listed_columns).where(*LIVE).order_by(executions.c.number)
+_COUNTING = _MEMBERS.where(sa.text("replaced = 0"))
 _TAKEN_OVER = (
     sa.select(*listed_columns)
     .join(sweep_reuses, sweep_reuses.c.number == executions.c.number)
@@ -185,6 +186,11 @@ def place(connection: sa.Connection, sweep_id: str) -> None:
 def members(connection: sa.Connection, sweep_id: str) -> list[Execution]:
     """Return its executions outside the trash, oldest first, as lists show them."""
     return codec.load_all(connection.execute(_MEMBERS, {"sweep_id": sweep_id}))
+
+
+def counting(connection: sa.Connection, sweep_id: str) -> list[Execution]:
+    """Return those of its members whose place no later one took."""
+    return codec.load_all(connection.execute(_COUNTING, {"sweep_id": sweep_id}))
 
 
 def take_over(connection: sa.Connection, sweep_id: str, numbers: Sequence[int]) -> None:

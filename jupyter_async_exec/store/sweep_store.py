@@ -273,7 +273,13 @@ class SweepStore(StorePart):
 
     def reused(self, sweep_id: str) -> list[Execution]:
         """Return the earlier results that count as those of a sweep, oldest first."""
-        return self._read(lambda connection: sweep_rows.taken_over(connection, sweep_id))
+        its = codec.clean(sweep_id)
+        return self._read(lambda connection: sweep_rows.taken_over(connection, its))
+
+    def counting(self, sweep_id: str) -> list[Execution]:
+        """Return its executions outside the trash whose place no later one took, oldest first."""
+        its = codec.clean(sweep_id)
+        return self._read(lambda connection: sweep_rows.counting(connection, its))
 
     def find_reusable(
         self, keys: Iterable[str], *, not_before: datetime | None = None

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jupyter_async_exec.core import fan_in
 from jupyter_async_exec.core.events import ExecutionFinished, ExecutionStarted
-from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.core.execution import Collect, Status
 from jupyter_async_exec.core.sweeps import Mode, SweepCounts, SweepDefinition
 from jupyter_async_exec.errors import (
     AsyncExecError,
@@ -196,6 +197,28 @@ async def test_what_was_not_started_after_a_failure_is_run_with_it(
     for number in (5, 6, 7, 8):
         end(store, number)
     assert (await service.sweeps.get("1"))[0].status is Status.SUCCEEDED
+
+
+async def test_what_was_run_again_counts_once_for_who_compares_and_collects(
+    service: ExecutionService, store: ExecutionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep, _ = await service.sweeps.submit(request({"n": "1..2"}))
+    end(store, 1)
+    end(store, 2, Status.FAILED)
+    await service.sweeps.retry(sweep.id)
+    end(store, 3)
+    monkeypatch.setattr(fan_in, "MOST_SOURCES", 2)
+
+    compared = await service.compare(sweep=sweep.id)
+    notebook = make_notebook("executions", parameters="executions = []")
+    collect = Collect(sweep_id=sweep.id)
+    collecting = await service.submit(
+        SubmitRequest(path="b.ipynb", notebook=notebook, collect=collect)
+    )
+
+    assert [row["number"] for row in compared["executions"]] == [1, 3]
+    sources = service.fan_in.hand_over(collecting).provenance["handed"]["value"]
+    assert [each["number"] for each in sources] == [1, 3]
 
 
 async def test_more_can_be_added_and_what_is_there_is_not_added_twice(

@@ -105,6 +105,8 @@ class SweepPlan:
     n_reused: int
     #: Files that it is about; 0 if it is about none.
     n_files: int
+    #: Those of them for which something would run.
+    n_new_files: int
     #: How long all of it takes, from earlier executions; None when there are none.
     duration_s: float | None
     #: Both in a sentence.

@@ -53,6 +53,7 @@ class Planner:
             n_reused=n_reused,
             duration_s=duration_s,
             n_files=sealed.n_datums,
+            n_new_files=sealed.n_new_datums,
             message=_with_duration(said, n, duration_s),
             trials=tuple(each.parameters for each in sealed.submissions[:N_SHOWN]),
         )
@@ -82,6 +83,7 @@ class Planner:
             n_reused=n_known,
             duration_s=duration_s,
             n_files=0,
+            n_new_files=0,
             message=_with_duration(said, n, duration_s),
             trials=tuple(each.parameters for each in submissions[:N_SHOWN]),
         )

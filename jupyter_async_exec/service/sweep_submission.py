@@ -55,6 +55,17 @@ class Sealed:
         """How many executions it is, also those that are chosen later."""
         return len(self.submissions) + self.sweep.counts.to_come
 
+    @property
+    def n_new_datums(self) -> int:
+        """How many files the executions to be run are made for; one file may be for several."""
+        return len(
+            {
+                datum["path"]
+                for each in self.submissions
+                for datum in each.provenance.get("datums", {}).values()
+            }
+        )
+
 
 class SweepSealer:
     """Turn requests for sweeps into submissions.

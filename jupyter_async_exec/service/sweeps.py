@@ -356,14 +356,14 @@ class SweepService:
         new = [each for each in sealed.submissions if each.reuse_key not in known]
         # Equal parameters twice are one result, and its number counts once.
         reused = sorted({execution.number for execution in known.values()})
-        sweep = sealed.sweep
+        sweep, sealed = sealed.sweep, replace(sealed, submissions=new)
         if sealed.n_datums:
-            n_new = len(new) if new else "none"
+            n_new = f"{sealed.n_new_datums:,}" if new else "none"
             files = f"{sealed.n_datums:,} file{'' if sealed.n_datums == 1 else 's'}"
             sweep = replace(sweep, title=request.base.title or f"{files}, {n_new} new")
         if has_canary(request.canary, len(new) + sweep.counts.to_come):
             sweep = replace(sweep, canary_id=new[0].id)
-        return sweep, replace(sealed, submissions=new), reused
+        return sweep, sealed, reused
 
     def _known(self, sealed: Sealed) -> dict[str, Execution]:
         if not sealed.policy.wanted:

@@ -149,10 +149,10 @@ export function planLabel(
   trans: TranslationBundle,
   isAddition = false
 ): string {
-  const { count, duration_s, n_files, n_reused } = plan;
+  const { count, duration_s, n_files, n_new_files, n_reused } = plan;
   const parts: string[] = [];
   if (n_files > 0) {
-    parts.push(trans.__('%1 files, %2 new', n_files, count));
+    parts.push(trans.__('%1 files, %2 new', n_files, n_new_files));
   } else if (n_reused > 0) {
     parts.push(
       isAddition

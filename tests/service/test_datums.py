@@ -144,6 +144,22 @@ async def test_the_same_sweep_again_runs_only_for_new_and_changed_files(
     ]  # fmt: skip
 
 
+async def test_files_are_counted_once_however_many_executions_are_made_for_each(
+    service: ExecutionService, store: ExecutionStore, root: Path
+) -> None:
+    varied = SweepDefinition(values={"path": "glob:data/*.csv", "n": "1, 2, 3"})
+    await service.sweeps.submit(replace(request(), definition=varied))
+    end_all(store)
+    (root / "study/data/1.csv").write_text("changed")
+
+    plan = await service.sweeps.plan(replace(request(), definition=varied))
+    sweep, executions = await service.sweeps.submit(replace(request(), definition=varied))
+
+    assert (plan.n_files, plan.n_new_files, plan.count) == (5, 1, 3)
+    assert plan.message.startswith("5 files, 1 new; 3 executions")
+    assert (sweep.title, len(executions)) == ("5 files, 1 new", 3)
+
+
 async def test_a_sweep_of_which_nothing_is_new_is_over_at_once(
     service: ExecutionService, store: ExecutionStore
 ) -> None:

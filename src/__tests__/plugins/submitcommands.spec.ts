@@ -54,6 +54,7 @@ function activate(answer: Partial<Sweep>): void {
     count: 0,
     n_reused: 2,
     n_files: 0,
+    n_new_files: 0,
     duration_s: null,
     message: '',
     trials: []

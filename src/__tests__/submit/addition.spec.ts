@@ -78,6 +78,7 @@ describe('the words of an addition', () => {
       count: 3,
       n_reused: 6,
       n_files: 0,
+      n_new_files: 0,
       duration_s: 60,
       message: '',
       trials: []

@@ -35,6 +35,7 @@ function planOf(fields: Partial<SweepPlan> = {}): SweepPlan {
     count: 24,
     n_reused: 0,
     n_files: 0,
+    n_new_files: 0,
     duration_s: 720,
     message: '',
     trials: [{ lr: 0.5 }],
@@ -203,7 +204,12 @@ describe('FormModel, several values', () => {
   });
 
   it('says what is new among files, and nothing without history', () => {
-    const files = planOf({ n_files: 17, count: 4, duration_s: null });
+    const files = planOf({
+      n_files: 17,
+      n_new_files: 4,
+      count: 12,
+      duration_s: null
+    });
 
     expect(planLabel(files, trans)).toBe('17 files, 4 new');
     expect(planLabel(planOf({ duration_s: null }), trans)).toBe('');

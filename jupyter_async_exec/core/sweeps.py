@@ -148,7 +148,7 @@ class Sweep:
     last_number: int | None = None
     #: When its latest executions were added; those it began with count.
     last_added_at: datetime | None = None
-    #: Earlier results that count as its own.
+    #: Earlier results that count as its own, outside the trash.
     n_reused: int = 0
     #: Store-wide revision of the last change of the sweep itself.
     rev: int = 0

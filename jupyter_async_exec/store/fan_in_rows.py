@@ -58,10 +58,11 @@ _OF_SWEEP = sa.select(executions.c.number.label("source"), *_SOURCE_COLUMNS).whe
     executions.c.deleted_at.is_(None),
     sa.text("replaced = 0"),
 )
+# Those in the trash too: they were deleted with another sweep, and are missed in this one.
 _TAKEN_OVER = (
     sa.select(executions.c.number.label("source"), *_SOURCE_COLUMNS)
     .join(sweep_reuses, sweep_reuses.c.number == executions.c.number)
-    .where(sweep_reuses.c.sweep_id == sa.bindparam("its_sweep"), executions.c.deleted_at.is_(None))
+    .where(sweep_reuses.c.sweep_id == sa.bindparam("its_sweep"))
 )
 _RERUNS = (
     sa.select(executions.c.id, executions.c.number, executions.c.parent_id)

@@ -46,7 +46,8 @@ _LAST = (
 _COUNT_REUSED = (
     sa.select(sa.func.count())
     .select_from(sweep_reuses)
-    .where(sweep_reuses.c.sweep_id == sa.bindparam("sweep_id"))
+    .join(executions, executions.c.number == sweep_reuses.c.number)
+    .where(sweep_reuses.c.sweep_id == sa.bindparam("sweep_id"), executions.c.deleted_at.is_(None))
 )
 _MEMBERS = sa.select(*listed_columns).where(*LIVE).order_by(executions.c.number)
 _COUNTING = _MEMBERS.where(sa.text("replaced = 0"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jupyter_async_exec.core.events import ExecutionFinished
-from jupyter_async_exec.core.execution import Status
+from jupyter_async_exec.core.execution import Collect, Status
 from jupyter_async_exec.core.reuse import ReusePolicy
 from jupyter_async_exec.core.sweeps import SweepDefinition
 from jupyter_async_exec.errors import ConflictError, RefusedError
@@ -173,6 +173,29 @@ async def test_a_sweep_of_which_nothing_is_new_is_over_at_once(
     assert sweep.finished_at is not None
     assert len(await service.sweeps.reused(sweep)) == 5
     assert (await service.sweeps.get(sweep.id))[0] == sweep
+
+
+async def test_an_earlier_result_that_is_deleted_is_said_to_be_missing(
+    service: ExecutionService, store: ExecutionStore, root: Path
+) -> None:
+    earlier, _ = await submit(service)
+    end_all(store)
+    (root / "study/data/1.csv").write_text("changed")
+    sweep, _ = await submit(service)
+    end_all(store)
+    notebook = make_notebook("executions", parameters="executions = []")
+    collecting = await service.submit(
+        SubmitRequest(path="study/b.ipynb", notebook=notebook, collect=Collect(sweep_id=sweep.id))
+    )
+
+    await service.sweeps.trash(earlier.id)
+
+    assert (sweep.n_reused, (await service.sweeps.get(sweep.id))[0].n_reused) == (4, 0)
+    handed = service.fan_in.hand_over(collecting).provenance["handed"]
+    assert [each["number"] for each in handed["value"]] == [6]
+    assert (
+        handed["note"] == "Handed over 1 of 5 executions. Left out: 4 deleted (#1 and #3\u20135)."
+    )
 
 
 async def test_what_failed_is_not_taken_over(

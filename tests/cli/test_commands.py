@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import subprocess
 import sys
@@ -324,6 +326,30 @@ def test_executions_are_compared_as_table_csv_and_json(command: Command, folder:
     assert everything[2].startswith("#2,succeeded,4,x,8,")
     assert document["differs"]["parameters"] == ["n"]
     assert command("compare").returncode == 2
+
+
+def test_a_table_for_other_programs_has_whole_values_and_no_formulas(
+    here: Path, data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    declared = "text = ''\nformula = ''\nnumber = ''\nmany = None"
+    save(here, "a.ipynb", make_notebook("1", parameters=declared))
+    long = 'two  spaces,\na "quote" and ' + "x" * 100
+    parameters = {"text": long, "formula": "=1+1", "number": "-1e3", "many": [1, {"a": "ä"}]}
+    (here / "p.json").write_text(json.dumps(parameters))
+    run(["run", "a.ipynb", "-f", "p.json"])
+    capsys.readouterr()
+
+    code = run(["compare", "1", "--csv"])
+
+    head, row = csv.reader(io.StringIO(capsys.readouterr().out, newline=""))
+    found = dict(zip(head, row, strict=True))
+    assert code == 0
+    assert {name: found[name] for name in parameters} == {
+        "text": long,
+        "formula": "'=1+1",
+        "number": "-1e3",
+        "many": '[1, {"a": "ä"}]',
+    }
 
 
 @pytest.mark.slow

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,8 +13,13 @@ from jupyter_async_exec.core.differences import shown
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from jupyter_async_exec.core.json_types import JSONObject, JSONValue
+
+#: What a spreadsheet would take for a formula; a minus before a number is none.
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+_NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|Infinity)", re.ASCII | re.IGNORECASE)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,14 +40,17 @@ async def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(found)
     elif options.csv:
-        csv.writer(sys.stdout).writerows(_table(found, everything=True))
+        table = _table(found, everything=True, say=_whole)
+        csv.writer(sys.stdout).writerows([_text(each) for each in row] for row in table)
     else:
         _print_aligned(_table(found, everything=options.all))
         _print_differences(found)
     return 0
 
 
-def _table(found: JSONObject, *, everything: bool) -> list[list[str]]:
+def _table(
+    found: JSONObject, *, everything: bool, say: Callable[[JSONValue], str] = shown
+) -> list[list[str]]:
     """Return the names of the columns, then one row for each execution."""
     rows, differs = found["executions"], found["differs"]
     given = [{**row["parameters"], **row["defaults"]} for row in rows]
@@ -48,7 +58,9 @@ def _table(found: JSONObject, *, everything: bool) -> list[list[str]]:
     for kind, values in (("parameters", given), ("metrics", [row["metrics"] for row in rows])):
         names = dict.fromkeys(name for row in values for name in row)
         chosen = [name for name in names if everything or len(rows) == 1 or name in differs[kind]]
-        columns += [(name, [_cell(row, name) for row in values]) for name in chosen]
+        columns += [
+            (name, [say(row[name]) if name in row else "" for row in values]) for name in chosen
+        ]
     head = ["number", "status", *(name for name, _ in columns), "duration_s"]
     return [
         head,
@@ -64,8 +76,15 @@ def _table(found: JSONObject, *, everything: bool) -> list[list[str]]:
     ]
 
 
-def _cell(row: JSONObject, name: str) -> str:
-    return shown(row[name]) if name in row else ""
+def _whole(value: JSONValue) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _text(cell: str) -> str:
+    """Return a cell that stays a text: names and values may come from anybody's notebook."""
+    return f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell
 
 
 def _print_aligned(table: list[list[str]]) -> None:

@@ -31,11 +31,14 @@ class _SweepAnswer(AsyncExecHandler):
         """Answer with a sweep of any size without halting the server."""
         reused = await self.service.sweeps.reused(sweep)
         then = await self.service.sweeps.then(sweep)
+        best = (await self.service.sweeps.bests([sweep])).get(sweep.id)
         is_over = sweep.status.is_final and all(each.is_final for each in then)
         reasons = NO_REASONS if is_over else await self.service.waiting_reasons()
         user = self.user_name
         await self.write_large_json(
-            lambda: wire.sweep_to_json(sweep, executions, reused, reasons, then, user=user)
+            lambda: wire.sweep_to_json(
+                sweep, executions, reused, reasons, then, best=best, user=user
+            )
         )
 
 

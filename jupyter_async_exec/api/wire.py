@@ -10,7 +10,7 @@ from jupyter_async_exec.core.execution import Hold, Status
 from jupyter_async_exec.core.machines import machine_of
 from jupyter_async_exec.core.parameter_rules import ValueRule
 from jupyter_async_exec.core.parameters import wanted
-from jupyter_async_exec.core.search import best, goal_of
+from jupyter_async_exec.core.search import goal_of
 from jupyter_async_exec.core.secret_parameters import takes_secret
 from jupyter_async_exec.service.fan_in import collect_to_json
 from jupyter_async_exec.service.places import NO_REASONS
@@ -154,11 +154,12 @@ def sweep_to_json(
     reasons: Reasons,
     then: Sequence[Execution],
     *,
+    best: Best | None,
     user: str = "",
 ) -> JSONObject:
     """Return the JSON of a sweep, its executions, results it took over, and what collects it."""
     goal = goal_of(sweep.definition)
-    found = None if goal is None else best([*reused, *executions], goal)
+    ids = {each.number: each.id for each in (*reused, *executions)}
     return {
         **sweep_summary_to_json(sweep, None),
         "snapshot_id": sweep.snapshot_id,
@@ -167,9 +168,8 @@ def sweep_to_json(
         "stop_after_failures": sweep.stop_after,
         "submitted_by": sweep.submitted_by,
         "objective": None if goal is None else goal_to_json(goal),
-        "best": None
-        if found is None
-        else {"id": found[0].id, "number": found[0].number, "value": found[1]},
+        # One that came after these were read is told the next time.
+        "best": {"id": ids[best.number], **asdict(best)} if best and best.number in ids else None,
         "executions": [execution_to_json(each, reasons, user) for each in executions],
         "reused": [execution_to_json(each, NO_REASONS, user) for each in reused],
         "then": [execution_to_json(each, reasons, user) for each in then],

@@ -20,7 +20,7 @@ from jupyter_async_exec.cli.session import (
 )
 from jupyter_async_exec.core.goal import Direction, Goal
 from jupyter_async_exec.core.metrics import is_name
-from jupyter_async_exec.core.search import Sampler, Search, best, goal_of
+from jupyter_async_exec.core.search import Sampler, Search
 from jupyter_async_exec.core.sweep_table import read_table
 from jupyter_async_exec.core.sweeps import Mode, SweepDefinition
 from jupyter_async_exec.errors import InvalidRequestError, RefusedError
@@ -201,18 +201,21 @@ async def report_sweep(
     waited: bool = True,
 ) -> int:
     """Print how a sweep stands; return the exit code."""
+    best = (await house.service.sweeps.bests([sweep])).get(sweep.id)
+    reused = await house.service.sweeps.reused(sweep)
     if as_json:
         reasons = NO_REASONS if sweep.status.is_final else await house.service.waiting_reasons()
-        reused = await house.service.sweeps.reused(sweep)
         then = await house.service.sweeps.then(sweep)
         user = house.access.user
-        print_json(wire.sweep_to_json(sweep, executions, reused, reasons, then, user=user))
+        print_json(
+            wire.sweep_to_json(sweep, executions, reused, reasons, then, best=best, user=user)
+        )
     else:
         say(summary_of_sweep(sweep))
-        goal = goal_of(sweep.definition)
-        if goal is not None and (found := best(executions, goal)) is not None:
-            execution, value = found
-            say(f"Best: #{execution.number} with {goal.metric} {value:g}: {execution.title}")
+        titles = {each.number: each.title for each in (*reused, *executions)}
+        if best is not None and best.number in titles:
+            title = titles[best.number]
+            say(f"Best: #{best.number} with {best.metric} {best.value:g}: {title}")
         if not waited:
             await say_who_starts_it(house)
     return EXIT_CODES.get(sweep.status, 0)

@@ -12,8 +12,6 @@ from jupyter_async_exec.core.goal import Direction, Goal
 from jupyter_async_exec.core.metrics import as_float
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from jupyter_async_exec.core.json_types import JSONObject
 
 #: More executions than this teach a search nothing, and each choice takes longer.
@@ -60,15 +58,6 @@ def without_objective(execution: Execution, goal: Goal) -> Remark | None:
     if goal.metric in execution.metrics:
         why = f"its metric `{goal.metric}` is {execution.metrics[goal.metric]}"
     return Remark(kind=NO_OBJECTIVE, message=f"The search learned nothing from it: {why}.")
-
-
-def best(executions: Iterable[Execution], goal: Goal) -> tuple[Execution, float] | None:
-    """Return the best execution so far and what it reached; of equal ones the first."""
-    sign = 1 if goal.direction is Direction.MAXIMISE else -1
-    reached = [
-        (each, value) for each in executions if (value := objective_of(each, goal)) is not None
-    ]
-    return max(reached, key=lambda pair: sign * pair[1], default=None)
 
 
 def goal_of(definition: JSONObject) -> Goal | None:

@@ -143,11 +143,34 @@ async def test_a_search_chooses_by_itself_tells_its_best_and_gives_one_notice(
     )  # fmt: skip
     reached = [each["metrics"]["score"] for each in done["executions"]]
     best = done["executions"][reached.index(max(reached))]
-    assert done["best"] == {"id": best["id"], "number": best["number"], "value": max(reached)}
+    assert done["best"] == {
+        "id": best["id"], "number": best["number"], "metric": "score", "value": max(reached),
+    }  # fmt: skip
     async with asyncio.timeout(10):
         while not ended:
             await asyncio.sleep(0.01)
     assert [each["counts"]["succeeded"] for each in ended] == [4]
+
+
+async def test_the_best_of_any_sweep_is_told_by_the_goal_of_its_notebook(client: Client) -> None:
+    notebook = make_notebook(
+        "import json\nprint(json.dumps({'score': -n}))", parameters="n: int = 1"
+    )
+    goal = {"metric": "score", "direction": "maximise"}
+    sweep = await submit(client, {"n": "2, 1"}, notebook=notebook)
+    await over(client, sweep["id"])
+
+    without = (await client.get(f"sweeps/{sweep['id']}")).json
+    await client.call("PUT", "notebooks/a.ipynb/goal", goal)
+    told = (await client.get(f"sweeps/{sweep['id']}")).json
+    listed = (await client.get("sweeps", ids=sweep["id"])).json["sweeps"][0]
+
+    assert without["best"] is None
+    assert told["best"] == {
+        "id": told["executions"][1]["id"], "number": 2, "metric": "score", "value": -1,
+    }  # fmt: skip
+    assert listed["best"] == {"number": 2, "metric": "score", "value": -1}
+    assert told["objective"] is None
 
 
 async def test_a_double_click_is_one_sweep(client: Client) -> None:

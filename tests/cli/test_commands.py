@@ -244,6 +244,21 @@ def test_a_sweep_is_planned_run_shown_and_its_failures_run_again(
 
 
 @pytest.mark.slow
+def test_the_best_of_any_sweep_is_told_by_the_goal_of_its_notebook(
+    command: Command, folder: Path
+) -> None:
+    source = "import json\nprint(json.dumps({'score': -n}))"
+    save(folder, "a.ipynb", make_notebook(source, parameters="n: int = 1"))
+    command("goal", "a.ipynb", "--maximise", "score")
+
+    done = command("run", "a.ipynb", "--sweep", "n=2,1", "--wait")
+    shown = command("sweep", "1")
+
+    for answer in (done, shown):
+        assert "Best: #2 with score -1: n=1" in answer.stderr
+
+
+@pytest.mark.slow
 def test_a_search_that_is_killed_goes_on_and_runs_nothing_twice(
     command: Command, folder: Path
 ) -> None:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: From so many executions on, the first one runs alone, unless told otherwise.
 CANARY_FROM = 4
+#: Of more combinations none are drawn: a float says where among them.
+MAX_DRAWN_FROM = 10**300
 #: How the rows of a table appear among the axes; no parameter can have the name.
 TABLE = ""
 
@@ -302,6 +304,11 @@ def _count(definition: SweepDefinition, axes: Sequence[_Axis]) -> int:
     if definition.mode is Mode.RANDOM:
         if definition.samples is None or definition.samples < 1:
             raise RefusedError("A random sweep needs to know how many: give it 'samples'.")
+        if n > MAX_DRAWN_FROM:
+            raise RefusedError(
+                "There are too many combinations to draw some of them at random; "
+                "let the ranges have larger steps."
+            )
         n = min(n, definition.samples)
     if n > MAX_TRIALS:
         raise RefusedError(

@@ -105,6 +105,14 @@ def test_a_few_of_a_huge_grid_are_drawn_without_making_it() -> None:
         ({"values": {"anything": "1, x"}}, "The values of `anything` mix numbers and texts"),
         ({"values": {"n": "1..2", "lr": [1]}, "mode": Mode.ZIP}, "equally many values"),
         ({"values": {"n": "1..2"}, "mode": Mode.RANDOM}, "give it 'samples'"),
+        (
+            {
+                "values": {"n": "0..1e200..1", "lr": "0..1e200..1"},
+                "mode": Mode.RANDOM,
+                "samples": 2,
+            },
+            "too many combinations",
+        ),
         ({"table": [{"n": 1}, {"lr": 2}]}, "Row 2 of the table"),
         ({"table": [{}]}, "no columns"),
         ({"table": [{"n": 1}], "values": {"n": [2]}}, "`n` is given twice."),

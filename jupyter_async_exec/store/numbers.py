@@ -12,6 +12,7 @@ import math
 import operator
 import re
 import string
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from jupyter_async_exec.store import codec
 from jupyter_async_exec.store.tables import execution_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from jupyter_async_exec.core.execution import Execution
     from jupyter_async_exec.core.json_types import JSONValue
@@ -165,7 +166,7 @@ def rows_of(execution: Execution) -> list[dict[str, object]]:
     """Return the rows of `execution_numbers` that an execution outside the trash has."""
     return [
         *_rows(execution.number, "parameter", _numbers(execution.parameters)),
-        *_rows(execution.number, "metric", _numbers(execution.metrics)),
+        *_rows(execution.number, "metric", _metrics(execution.metrics)),
     ]
 
 
@@ -176,7 +177,7 @@ def remove(connection: sa.Connection, number: int) -> None:
 
 def change(connection: sa.Connection, old: Execution, new: Execution) -> None:
     """Keep what differs between the metrics of `old` and `new`."""
-    before, after = _numbers(old.metrics), _numbers(new.metrics)
+    before, after = _metrics(old.metrics), _metrics(new.metrics)
     gone = [name for name, value in before.items() if after.get(name) != value]
     if gone:
         connection.execute(
@@ -199,18 +200,43 @@ def _insert(connection: sa.Connection, rows: list[dict[str, object]]) -> None:
 
 
 def _numbers(values: Mapping[str, JSONValue]) -> dict[str, float]:
+    """Return the numbers among `values` by the names as they are compared."""
     found: dict[str, float] = {}
+    for name, number in _finite(values):
+        if len(found) < MOST_NUMBERS:
+            found.setdefault(folded(name), number)
+    return found
+
+
+def _metrics(values: Mapping[str, JSONValue]) -> dict[str, float]:
+    """Do the same for metrics, and keep those apart whose names differ in case alone.
+
+    These have their exact names too, which no question finds, because a goal
+    names one of them.
+    """
+    found = _numbers(values)
+    exact = {codec.clean(name): number for name, number in _finite(values)}
+    if len(found) < len(exact):
+        n_like = Counter(map(folded, exact))
+        found |= {
+            name: number
+            for name, number in exact.items()
+            if n_like[folded(name)] > 1 and folded(name) in found
+        }
+    return found
+
+
+def _finite(values: Mapping[str, JSONValue]) -> Iterator[tuple[str, float]]:
     for name, value in values.items():
         if isinstance(value, str) and len(value) <= LONGEST_NUMBER:
             value = float(value) if _TEXT_NUMBER.fullmatch(value) else None  # noqa: PLW2901
         if isinstance(value, bool) or not isinstance(value, int | float):
             continue
-        if not 0 < len(name) <= LONGEST_NAME or len(found) >= MOST_NUMBERS:
+        if not 0 < len(name) <= LONGEST_NAME:
             continue
         try:
             number = float(value)
         except OverflowError:
             continue
         if math.isfinite(number):
-            found.setdefault(folded(name), number)
-    return found
+            yield name, number

@@ -57,16 +57,29 @@ _TAKEN_OVER = (
     .where(sweep_reuses.c.sweep_id == sa.bindparam("sweep_id"), executions.c.deleted_at.is_(None))
     .order_by(executions.c.number)
 )
+_exact = execution_numbers.alias()
+# Under its exact name where another metric is called the same but for case; see `numbers`.
+_MEANT = (execution_numbers.c.name == sa.bindparam("exact")) | ~(
+    sa.select(sa.literal(1))
+    .where(
+        _exact.c.name == sa.bindparam("exact"),
+        _exact.c.number == execution_numbers.c.number,
+        _exact.c.kind == "metric",
+    )
+    .correlate_except(_exact)
+    .exists()
+)
 _VALUE_OF = (
     sa.select(execution_numbers.c.number, execution_numbers.c.value)
     .select_from(executions)
     .join(
         execution_numbers,
         (execution_numbers.c.number == executions.c.number)
-        & (execution_numbers.c.name == sa.bindparam("metric"))
+        & execution_numbers.c.name.in_((sa.bindparam("metric"), sa.bindparam("exact")))
         & (execution_numbers.c.kind == "metric"),
     )
     .where(
+        _MEANT,
         executions.c.deleted_at.is_(None),
         executions.c.status.in_((Status.RUNNING.value, Status.SUCCEEDED.value)),
     )
@@ -209,7 +222,8 @@ def taken_over(connection: sa.Connection, sweep_id: str) -> list[Execution]:
 
 def best(connection: sa.Connection, sweep_id: str, metric: str, *, is_largest: bool) -> Best | None:
     """Return the execution of a sweep with the best last value of a metric."""
-    asked = {"sweep_id": sweep_id, "metric": numbers.folded(metric)}
+    exact = codec.clean(metric)
+    asked = {"sweep_id": sweep_id, "metric": numbers.folded(metric), "exact": exact}
     statement = _BEST_LARGEST if is_largest else _BEST_SMALLEST
     row = connection.execute(statement, asked).first()
     return None if row is None else Best(number=row.number, metric=metric, value=row.value)

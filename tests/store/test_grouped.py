@@ -184,6 +184,45 @@ def test_the_best_so_far_is_found_among_what_did_not_fail(store: ExecutionStore)
     assert store.sweeps.best(sweep.id, "loss", is_largest=True) is None
 
 
+def test_the_best_is_by_the_metric_that_the_goal_names_and_by_no_other_in_capitals(
+    store: ExecutionStore,
+) -> None:
+    sweep = make_sweep()
+    store.sweeps.accept(sweep, [make_submission(sweep_id=sweep.id) for _ in range(2)])
+    for upper, lower in ((9.0, 0.1), (0.2, 0.5)):
+        claimed = store.claim(backend="local")
+        assert claimed is not None
+        for name, value in (("Loss", 7.0), ("Loss", upper), ("loss", lower)):
+            store.record(
+                claimed.id,
+                claimed.attempt,
+                (MetricRecorded(at=SOME_MOMENT, name=name, value=value),),
+            )
+
+    best = {
+        name: store.sweeps.best(sweep.id, name, is_largest=False)
+        for name in ("Loss", "loss", "LOSS")
+    }
+
+    assert best["Loss"] == Best(number=2, metric="Loss", value=0.2)
+    assert best["loss"] == Best(number=1, metric="loss", value=0.1)
+    assert best["LOSS"] == Best(number=1, metric="LOSS", value=0.1)
+    assert store.health.misindexed() == []
+
+
+def test_a_metric_in_capitals_is_found_where_it_is_the_only_one(store: ExecutionStore) -> None:
+    sweep = make_sweep()
+    store.sweeps.accept(sweep, [make_submission(sweep_id=sweep.id)])
+    claimed = store.claim(backend="local")
+    assert claimed is not None
+    event = MetricRecorded(at=SOME_MOMENT, name="Loss", value=0.2)
+    store.record(claimed.id, claimed.attempt, (event,))
+
+    best = store.sweeps.best(sweep.id, "Loss", is_largest=False)
+
+    assert best == Best(number=1, metric="Loss", value=0.2)
+
+
 def finish(
     store: ExecutionStore, execution: Execution, val_acc: float, status: Status = Status.SUCCEEDED
 ) -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from jupyter_async_exec.core.json_types import JSONValue
 
+#: What is shown in place of a secret of which not even a fingerprint may be told.
+HIDDEN = "***"
 #: What a name is made of: `dbPassword` and `DB_PASSWORD` are both "db" and "password".
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 #: One of these in a name makes any text or number a secret.
@@ -23,7 +25,7 @@ _KEY_KINDS = frozenset({"access", "account", "api", "auth", "encryption", "priva
 #: At the start of a parameter's comment; "not secret" and "secret: false" mean that it is none.
 _MARKED = re.compile(r"secret\s*(?:[:=]\s*(?:true|yes)\b|$|[,.;:(\u2013\u2014-])", re.IGNORECASE)
 _UNMARKED = re.compile(r"(?:not|no) (?:a )?secret\b|secret\s*[:=]\s*(?:false|no)\b", re.IGNORECASE)
-_HIDDEN = re.compile(r"\*\*\* [0-9a-f]{8}")
+_HIDDEN = re.compile(rf"{re.escape(HIDDEN)} [0-9a-f]{{8}}")
 #: Shorter texts are not looked for in outputs: they stand there by chance.
 REDACTED_CHARACTERS = 8
 
@@ -59,7 +61,7 @@ def hidden_names(parameters: Mapping[str, object]) -> list[str]:
 
 def hide(fingerprint: str) -> str:
     """Return what stands in place of a secret with a fingerprint of 8 hexadecimal digits."""
-    return f"*** {fingerprint}"
+    return f"{HIDDEN} {fingerprint}"
 
 
 def missing_secrets(names: Sequence[str]) -> InvalidParametersError:

@@ -18,6 +18,7 @@ from jupyter_async_exec.core.differences import (
 )
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.core.patches import patch_label
+from jupyter_async_exec.core.secret_names import HIDDEN, is_secret
 from jupyter_async_exec.errors import AsyncExecError, InvalidRequestError, NotFoundError
 from jupyter_async_exec.service.metrics import series_to_json
 from jupyter_async_exec.service.source_differ import SourceDiffer
@@ -253,14 +254,16 @@ class _Sources:
         return [] if notebook is None else cells_of(notebook)
 
     def defaults(self, execution: Execution) -> dict[str, JSONValue]:
-        """Return the values of parameters that the notebook itself gives."""
+        """Return the values that the notebook itself gives, those of secrets hidden."""
         manifest = self._manifest(execution)
         key = "" if manifest is None else manifest.notebook_object
         if key not in self._defaults:
             notebook = self._notebook(execution)
             declared = () if notebook is None else find_parameters(notebook).parameters
             self._defaults[key] = {
-                each.name: each.default
+                each.name: HIDDEN
+                if is_secret(each.name, each.default, each.comment)
+                else each.default
                 for each in declared
                 if not each.required and not each.computed
             }

@@ -136,6 +136,23 @@ async def test_a_failure_tells_what_changed_since_the_last_success(client: Clien
     assert failed["environment"]["id"] == worked["environment"]["id"]
 
 
+async def test_the_default_of_a_secret_is_not_repeated(client: Client) -> None:
+    for default in ("sesame", "open sesame"):
+        parameters = f"token = {default!r}\npin = 1234  # secret\npad_token = 'x'  # not secret"
+        source = "1" if default == "sesame" else "1 / 0"
+        await submit(client, make_notebook(source, parameters=parameters))
+    for number in (1, 2):
+        await client.finished(number)
+
+    compared = (await client.get("compare", ids="1-2")).json
+    failed = (await client.get("executions/2/receipt")).json
+
+    shown = {"token": "***", "pin": "***", "pad_token": "x"}
+    assert [row["defaults"] for row in compared["executions"]] == [shown, shown]
+    assert "sesame" not in failed["since_success"]["sentence"]
+    assert failed["since_success"]["parameters"] == []
+
+
 LOOP = "import json\nfor n in range(50):\n    print(json.dumps({'step': n, 'loss': rate * n}))"
 
 

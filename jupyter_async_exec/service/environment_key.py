@@ -52,13 +52,16 @@ class EnvironmentKeys:
 
 
 def environment_key(kernel: KernelInfo) -> str | None:
-    """Return a fingerprint of all the code a kernel could import, None if that cannot be told.
+    """Return a fingerprint of what a kernel could import, None if that cannot be told.
 
-    Only kernels of Python are understood: their interpreter, and name, size
-    and time of everything in their package folders, in folders that these
-    refer to, and in ``PYTHONPATH``. Equal fingerprints mean that nothing was
-    installed, upgraded or removed; a needless change of it costs one
-    execution, an overlooked one would cost the truth.
+    Only kernels of Python are understood: their definition, with the variables
+    it sets, their interpreter, and name, size and time of what lies directly in
+    their package folders, and of all code in folders that these refer or link
+    to, and in ``PYTHONPATH``. Equal fingerprints mean that nothing was
+    installed, upgraded or removed; a needless change of it costs one execution.
+
+    Not looked at, and so not told: what somebody edits deep inside an installed
+    package, other variables of the server, and libraries of the system.
     """
     argv = kernel.spec.get("argv")
     if kernel.language != "python" or not isinstance(argv, list) or not argv:
@@ -85,6 +88,9 @@ def environment_key(kernel: KernelInfo) -> str | None:
                     facts.append((entry.path, *_times(entry.stat())))
                     if _refers(entry.name):
                         others += _referred(Path(entry.path))
+                    elif entry.is_symlink() and entry.is_dir():
+                        # A package that is edited where the link leads: `flit install --symlink`.
+                        others.append(entry.path)
         for place in sorted(set(others)):
             facts += _sources(place)
     except (OSError, ValueError, RuntimeError, _UnknownError):

@@ -93,6 +93,21 @@ def test_code_that_is_installed_where_it_is_edited_counts(
     assert environment_key(kernel) not in (before, None)
 
 
+def test_code_that_a_link_makes_a_package_of_counts(
+    kernel: KernelInfo, packages: Path, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    (project / "inside").mkdir(parents=True)
+    (project / "inside" / "a.py").write_text("1")
+    (packages / "project").symlink_to(project)
+    before = environment_key(kernel)
+    assert before is not None
+
+    (project / "inside" / "a.py").write_text("10")
+
+    assert environment_key(kernel) not in (before, None)
+
+
 def test_what_python_path_adds_counts(
     kernel: KernelInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

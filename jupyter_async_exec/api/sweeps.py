@@ -123,7 +123,12 @@ class RetryHandler(_SweepAnswer):
     @authorized
     async def post(self, ref: str) -> None:
         """Run again what failed."""
-        await self.write_sweep(*await self.service.sweeps.retry(ref, submitted_by=self.user_name))
+        body = await self.read_body("/sweeps/{id}/retry")
+        await self.write_sweep(
+            *await self.service.sweeps.retry(
+                ref, secrets=body.get("secrets"), submitted_by=self.user_name
+            )
+        )
 
 
 class AddHandler(_SweepAnswer):
@@ -135,10 +140,13 @@ class AddHandler(_SweepAnswer):
         """Add executions, or say what that would be."""
         body = await self.read_body("/sweeps/{id}/add")
         definition = await asyncio.to_thread(requests.sweep_definition, body)
+        secrets = body.get("secrets")
         if body.get("dry_run", False):
-            plan = await self.service.sweeps.plan_more(ref, definition)
+            plan = await self.service.sweeps.plan_more(ref, definition, secrets=secrets)
             self.write_json(wire.plan_to_json(plan))
             return
         await self.write_sweep(
-            *await self.service.sweeps.add(ref, definition, submitted_by=self.user_name)
+            *await self.service.sweeps.add(
+                ref, definition, secrets=secrets, submitted_by=self.user_name
+            )
         )

@@ -126,6 +126,11 @@ def add_parameter_option(parser: argparse.ArgumentParser, *, help: str) -> None:
         metavar=("NAME", "VALUE"),
         help=help,
     )
+    add_secret_option(parser)
+
+
+def add_secret_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--secret NAME``, which may be given several times."""
     parser.add_argument(
         "--secret",
         action="append",

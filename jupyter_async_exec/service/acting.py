@@ -201,21 +201,21 @@ class ActingSweeps(_Acting, SweepService):
         return await super().cancel(ref, only_waiting=only_waiting)
 
     @override
-    async def retry(self, ref: str, *, submitted_by: str = "") -> tuple[Sweep, list[Execution]]:
+    async def retry(self, ref: str, **options: Any) -> tuple[Sweep, list[Execution]]:
         await self._check_change(ref)
-        return await super().retry(ref, submitted_by=submitted_by)
+        return await super().retry(ref, **options)
 
     @override
     async def add(
-        self, ref: str, definition: SweepDefinition, *, submitted_by: str = ""
+        self, ref: str, definition: SweepDefinition, **options: Any
     ) -> tuple[Sweep, list[Execution]]:
         await self._check_change(ref)
-        return await super().add(ref, definition, submitted_by=submitted_by)
+        return await super().add(ref, definition, **options)
 
     @override
-    async def plan_more(self, ref: str, definition: SweepDefinition) -> Any:
+    async def plan_more(self, ref: str, definition: SweepDefinition, **options: Any) -> Any:
         await self._check_change(ref)
-        return await super().plan_more(ref, definition)
+        return await super().plan_more(ref, definition, **options)
 
     async def _check_sources(self, request: SweepRequest) -> None:
         """Refuse to follow or collect what is not there for this person."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_async_exec.core.execution import Execution, Submission, new_id
 from jupyter_async_exec.core.reuse import ReusePolicy
 from jupyter_async_exec.core.search import Sampler, Search, goal_of
-from jupyter_async_exec.core.secret_names import hidden_names, is_secret, missing_secrets
+from jupyter_async_exec.core.secret_names import hidden_names, is_secret
 from jupyter_async_exec.core.sweep_values import datum_pattern
 from jupyter_async_exec.core.sweeps import (
     CANARY_FROM,
@@ -25,7 +25,7 @@ from jupyter_async_exec.service.titles import cut, default_title
 from jupyter_async_exec.snapshots.parameters import find_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from jupyter_async_exec.core.clock import Clock
     from jupyter_async_exec.core.json_types import JSONObject, JSONValue
@@ -34,6 +34,13 @@ if TYPE_CHECKING:
     from jupyter_async_exec.service.submission import Opened, Sealer
     from jupyter_async_exec.service.suggestions import Point
     from jupyter_async_exec.snapshots.parameters import ParameterList
+
+
+_MISSING = (
+    "`{0}` is a secret, and secrets are not kept: give its value again, in a terminal with "
+    "--secret {0}, or submit the sweep anew."
+)
+_UNKNOWN = "`{0}` is no secret that this sweep was given; only such can be given again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +72,15 @@ class Sealed:
                 for datum in each.provenance.get("datums", {}).values()
             }
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenAgain:
+    """The secrets of a sweep, which were not kept, as somebody gave them once more."""
+
+    #: What stands in their place in records.
+    shown: Mapping[str, Any]
+    secrets: dict[str, JSONValue]
 
 
 class SweepSealer:
@@ -195,10 +211,10 @@ class SweepSealer:
         more = vary(like, expansion, title=title)
         return self._with_keys(more, sweep, [()] * len(more))
 
-    def keep(self, sealed: Sealed) -> None:
+    def keep(self, submissions: Iterable[Submission], secrets: dict[str, JSONValue]) -> None:
         """Let the secrets of executions wait for their runners, right before they are accepted."""
-        for submission in sealed.submissions:
-            self._sealer.keep(submission.id, sealed.secrets)
+        for submission in submissions:
+            self._sealer.keep(submission.id, secrets)
 
     def forget(self, submissions: Iterable[Submission]) -> None:
         """Forget the secrets of executions that were not accepted."""
@@ -206,12 +222,38 @@ class SweepSealer:
             if hidden_names(submission.parameters):
                 self._sealer.forget(submission.id)
 
+    def take_secrets(
+        self, sweep: Sweep, given: Mapping[str, object], *, kernel_name: str
+    ) -> GivenAgain:
+        """Return the secrets of `sweep`, all of which have to be in `given` by name.
+
+        Raises
+        ------
+        KernelMissingError, InvalidParametersError
+            One is missing, of the wrong type, or no secret of this sweep.
+        """
+        names = hidden_names(sweep.definition.get("parameters", {}))
+        if others := given.keys() - set(names):
+            raise _unfit({name: _UNKNOWN.format(name) for name in sorted(others)})
+        if not given:
+            found = GivenAgain(shown={}, secrets={})
+        else:
+            source = self._sealer.source_of(sweep.snapshot_id)
+            opened = self._sealer.open_normal(source, given, kernel_name)
+            self._sealer.check_translation(opened, {})
+            shown = {name: opened.parameters[name] for name in opened.secrets}
+            found = GivenAgain(shown=shown, secrets=opened.secrets)
+        if missing := [name for name in names if name not in found.secrets]:
+            raise _unfit({name: _MISSING.format(name) for name in missing})
+        return found
+
     def more(
         self,
         sweep: Sweep,
         definition: SweepDefinition,
         members: Sequence[Execution],
         *,
+        given: GivenAgain,
         submitted_by: str,
     ) -> list[Submission]:
         """Return what `definition` unfolds to with the snapshot of `sweep`.
@@ -224,11 +266,10 @@ class SweepSealer:
         self._sealer.refresh(sweep.snapshot_id)
         definition, names = self._sealer.files.with_files(definition, sweep.notebook_path)
         declared = self.declared(sweep.snapshot_id)
-        given = definition.names
         fixed = {
-            name: value
+            name: given.shown.get(name, value)
             for name, value in sweep.definition.get("parameters", {}).items()
-            if name not in given
+            if name not in definition.names
         }
         expansion = expand(definition, declared.parameters, typed=declared.typed, fixed=fixed)
         like = self._like(members[-1], submitted_by=submitted_by)
@@ -242,6 +283,7 @@ class SweepSealer:
         sweep: Sweep,
         executions: Sequence[Execution],
         *,
+        given: GivenAgain,
         submitted_by: str,
         datums: Sequence[Iterable[str]],
     ) -> list[Submission]:
@@ -251,18 +293,21 @@ class SweepSealer:
         ----------
         sweep, executions
             The sweep, and some of its executions.
+        given
+            Its secrets.
         submitted_by
             Who asks for it.
         datums
             For each of `executions`, the parameters that name a file it is made for.
-
-        Raises
-        ------
-        InvalidParametersError
-            One had a secret, which was not kept.
         """
         self._sealer.refresh(sweep.snapshot_id)
-        likes = [self._like(each, submitted_by=submitted_by) for each in executions]
+        likes = [
+            replace(
+                self._like(each, submitted_by=submitted_by),
+                parameters={**each.parameters, **given.shown},
+            )
+            for each in executions
+        ]
         return self._with_keys(likes, sweep, datums)
 
     def _with_keys(
@@ -291,15 +336,7 @@ class SweepSealer:
         ]
 
     def _like(self, execution: Execution, *, submitted_by: str) -> Submission:
-        """Return what adds one more like `execution` to its sweep.
-
-        Raises
-        ------
-        InvalidParametersError
-            It had a secret, which was not kept.
-        """
-        if missing := hidden_names(execution.parameters):
-            raise missing_secrets(missing)
+        """Return what adds one more like `execution` to its sweep."""
         return Submission(
             id=new_id(),
             notebook_path=execution.notebook_path,
@@ -348,8 +385,12 @@ def _checked(expansion: Expansion, declared: ParameterList) -> Expansion:
         if any(is_secret(name, trial[name], comments.get(name, "")) for trial in expansion.trials)
     }
     if fields:
-        raise InvalidParametersError(" ".join(fields.values()), {"fields": fields})
+        raise _unfit(fields)
     return expansion
+
+
+def _unfit(fields: dict[str, str]) -> InvalidParametersError:
+    return InvalidParametersError(" ".join(fields.values()), {"fields": fields})
 
 
 def _names_of_files(sweep: Sweep) -> set[str]:

@@ -24,7 +24,7 @@ from jupyter_async_exec.service.sweep_plans import Planner
 from jupyter_async_exec.service.sweep_submission import has_canary
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
     from jupyter_async_exec.core.execution import Execution, Submission
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from jupyter_async_exec.service.goals import Goals
     from jupyter_async_exec.service.ports import SubmitRequest, SweepPlan, SweepRequest
     from jupyter_async_exec.service.submission import Sealer
-    from jupyter_async_exec.service.sweep_submission import Sealed, SweepSealer
+    from jupyter_async_exec.service.sweep_submission import GivenAgain, Sealed, SweepSealer
     from jupyter_async_exec.store import ExecutionStore
 
 
@@ -132,7 +132,7 @@ class SweepService:
             with forgetting_unless_accepted(lambda: self._sealer.forget(made)):
                 if made:
                     self._admission.check(len(made))
-                self._sealer.keep(sealed)
+                self._sealer.keep(sealed.submissions, sealed.secrets)
                 accepted, executions, is_new = self._store.sweeps.accept(
                     sweep, sealed.submissions, reused=reused, then=then
                 )
@@ -211,41 +211,78 @@ class SweepService:
         self._changed()
         return await self.get(sweep.id)
 
-    async def retry(self, ref: str, *, submitted_by: str = "") -> tuple[Sweep, list[Execution]]:
+    async def retry(
+        self, ref: str, *, secrets: Mapping[str, object] | None = None, submitted_by: str = ""
+    ) -> tuple[Sweep, list[Execution]]:
         """Run again what failed, and what was not started because of it.
+
+        Parameters
+        ----------
+        ref
+            The sweep.
+        secrets
+            The secrets that it was given, by name.
+        submitted_by
+            Who asks for it.
 
         Raises
         ------
         ConflictError
             There is no such execution, or it is being run again already.
+        InvalidParametersError
+            A secret is missing, or cannot be given so.
         """
 
         def work() -> Sweep:
-            sweep, members = self._store.sweeps.read(ref)
+            sweep = self._store.sweeps.get(ref)
             # Only the latest with the same parameters counts.
-            latest = {parameters_key(each.parameters): each for each in members}
+            latest = {
+                parameters_key(each.parameters): each
+                for each in self._store.sweeps.counting(sweep.id)
+            }
             own = self._store.sweeps.provenances(sweep.id)
             again = [each for each in latest.values() if _may_be_retried(each) and each.id in own]
             if not again:
                 raise ConflictError("Nothing in this sweep failed; there is nothing to run again.")
+            kernel_name = again[0].kernel_name
+            given = self._sealer.take_secrets(sweep, secrets or {}, kernel_name=kernel_name)
             submissions = self._sealer.again(
                 sweep,
                 again,
+                given=given,
                 submitted_by=submitted_by,
                 datums=[own[each.id].get("datums", {}) for each in again],
             )
-            self._admission.check(len(submissions))
             replaced = [each.id for each in again]
-            return self._store.sweeps.add(sweep.id, submissions, replaced=replaced)[0]
+            with forgetting_unless_accepted(lambda: self._sealer.forget(submissions)):
+                self._admission.check(len(submissions))
+                self._sealer.keep(submissions, given.secrets)
+                return self._store.sweeps.add(sweep.id, submissions, replaced=replaced)[0]
 
         sweep = await asyncio.to_thread(work)
         self._changed()
         return await self.get(sweep.id)
 
     async def add(
-        self, ref: str, definition: SweepDefinition, *, submitted_by: str = ""
+        self,
+        ref: str,
+        definition: SweepDefinition,
+        *,
+        secrets: Mapping[str, object] | None = None,
+        submitted_by: str = "",
     ) -> tuple[Sweep, list[Execution]]:
         """Add what `definition` unfolds to, on the same snapshot; what is there already is not.
+
+        Parameters
+        ----------
+        ref
+            The sweep.
+        definition
+            What shall be varied.
+        secrets
+            The secrets that the sweep was given, by name.
+        submitted_by
+            Who asks for it.
 
         Raises
         ------
@@ -258,18 +295,31 @@ class SweepService:
 
         def work() -> Sweep:
             if definition.mode is Mode.ADAPTIVE:
-                sweep, n = self._longer(ref, definition)
+                sweep, n = self._longer(ref, definition, secrets or {})
                 return self._store.sweeps.extend(sweep.id, n)
-            sweep, more, n_new = self._more(ref, definition, submitted_by=submitted_by)
-            if n_new:
-                self._admission.check(n_new)
-            return self._store.sweeps.add(sweep.id, more, only_new=True)[0]
+            sweep, more, n_new, given = self._more(
+                ref, definition, secrets or {}, submitted_by=submitted_by
+            )
+            with forgetting_unless_accepted(lambda: self._sealer.forget(more)):
+                if n_new:
+                    self._admission.check(n_new)
+                self._sealer.keep(more[:n_new], given.secrets)
+                sweep, added = self._store.sweeps.add(sweep.id, more, only_new=True)
+            ids = {each.id for each in added}
+            self._sealer.forget(each for each in more if each.id not in ids)
+            return sweep
 
         sweep = await asyncio.to_thread(work)
         self._changed()
         return await self.get(sweep.id)
 
-    async def plan_more(self, ref: str, definition: SweepDefinition) -> SweepPlan:
+    async def plan_more(
+        self,
+        ref: str,
+        definition: SweepDefinition,
+        *,
+        secrets: Mapping[str, object] | None = None,
+    ) -> SweepPlan:
         """Say what `add` would add and how long that takes; accept nothing.
 
         Raises
@@ -280,17 +330,24 @@ class SweepService:
 
         def work() -> SweepPlan:
             if definition.mode is Mode.ADAPTIVE:
-                sweep, n = self._longer(ref, definition)
+                sweep, n = self._longer(ref, definition, secrets or {})
                 return self._planner.plan_more(sweep, n, ())
-            sweep, more, n_new = self._more(ref, definition, submitted_by="")
+            sweep, more, n_new, _ = self._more(ref, definition, secrets or {}, submitted_by="")
             return self._planner.plan_more(sweep, n_new, more, n_known=len(more) - n_new)
 
         return await asyncio.to_thread(work)
 
     def _more(
-        self, ref: str, definition: SweepDefinition, *, submitted_by: str
-    ) -> tuple[Sweep, list[Submission], int]:
+        self,
+        ref: str,
+        definition: SweepDefinition,
+        secrets: Mapping[str, object],
+        *,
+        submitted_by: str,
+    ) -> tuple[Sweep, list[Submission], int, GivenAgain]:
         """Return a sweep, what `definition` unfolds to, the new ones first, and how many these are.
+
+        With them the sweep's secrets.
 
         Raises
         ------
@@ -305,16 +362,22 @@ class SweepService:
                 "submit a new one with what you would add."
             )
         _check_some(members)
-        more = self._sealer.more(sweep, definition, members, submitted_by=submitted_by)
+        kernel_name = members[-1].kernel_name
+        given = self._sealer.take_secrets(sweep, secrets, kernel_name=kernel_name)
+        more = self._sealer.more(sweep, definition, members, given=given, submitted_by=submitted_by)
         known = {parameters_key(each.parameters) for each in (*members, *reused)}
         new = [each for each in more if parameters_key(each.parameters) not in known]
         old = [each for each in more if parameters_key(each.parameters) in known]
-        return sweep, [*new, *old], len(new)
+        return sweep, [*new, *old], len(new), given
 
-    def _longer(self, ref: str, definition: SweepDefinition) -> tuple[Sweep, int]:
+    def _longer(
+        self, ref: str, definition: SweepDefinition, secrets: Mapping[str, object]
+    ) -> tuple[Sweep, int]:
         """Return an adaptive sweep, and how many executions more it shall choose."""
         sweep, members = self._store.sweeps.read(ref)
         _check_some(members)
+        # It has none; what is given is refused.
+        self._sealer.take_secrets(sweep, secrets, kernel_name=members[0].kernel_name)
         n = definition.samples
         if "objective" not in sweep.definition:
             raise ConflictError("This sweep has no objective; add values to it.")

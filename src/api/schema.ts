@@ -797,6 +797,8 @@ export interface components {
        * @enum {string|null}
        */
       sampler?: 'tpe' | 'random' | null;
+      /** @description The values of the secret parameters that the sweep was given, by name: they are not kept. */
+      secrets?: components['schemas']['Parameters'];
       /** @description Only say what it would be. */
       dry_run?: boolean;
     };
@@ -858,6 +860,8 @@ export interface components {
       n_reused: number;
       /** @description Files that it is about; 0 if it is about none. */
       n_files: number;
+      /** @description Those of them for which something would run. */
+      n_new_files: number;
       /** @description How long all of it takes, from earlier executions of the notebook; null when none succeeded. */
       duration_s: number | null;
       /** @description Both in a sentence. */
@@ -878,6 +882,7 @@ export interface components {
     SweepBest: {
       id: string;
       number: number;
+      metric: string;
       value: number;
     };
     Sweep: {
@@ -915,11 +920,11 @@ export interface components {
       first_number: number | null;
       /** @description The largest number of its executions. */
       last_number: number | null;
-      /** @description Earlier results that count as its own. */
+      /** @description Earlier results that count as its own, outside the trash. */
       n_reused: number;
       /** @description What an adaptive sweep searches for; null for others. */
       objective: components['schemas']['Goal'] | null;
-      /** @description The best execution of an adaptive sweep so far; null for others, and while there is none. */
+      /** @description The best so far by its objective, or else the goal of its notebook, what failed left out; null without either. */
       best: components['schemas']['SweepBest'] | null;
       /** @description Oldest first. */
       executions: components['schemas']['Execution'][];
@@ -953,7 +958,7 @@ export interface components {
       first_number: number | null;
       /** @description The largest number of its executions. */
       last_number: number | null;
-      /** @description Earlier results that count as its own. */
+      /** @description Earlier results that count as its own, outside the trash. */
       n_reused: number;
       /** @description The best so far by its objective, or else the goal of its notebook, what failed left out; null without either. */
       best: {
@@ -2153,7 +2158,14 @@ export interface operations {
       };
       cookie?: never;
     };
-    requestBody?: never;
+    requestBody?: {
+      content: {
+        'application/json': {
+          /** @description The values of the secret parameters that the sweep was given, by name: they are not kept. */
+          secrets?: components['schemas']['Parameters'];
+        };
+      };
+    };
     responses: {
       /** @description The sweep as it is now. */
       200: {

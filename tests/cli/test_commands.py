@@ -217,6 +217,23 @@ def test_a_secret_is_not_taken_from_the_command_line_but_asked_for(
     assert "sesame" not in done.stdout + done.stderr
 
 
+def test_a_sweep_that_failed_is_given_its_secret_again(
+    here: Path, data_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(here, "a.ipynb", make_notebook("1", parameters="api_key = ''\nn: int = 1"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("sesame\nsesame\n"))
+    run(["run", "a.ipynb", "--sweep", "n=1,2", "--secret", "api_key"])
+
+    added = run(["sweep", "1", "--add", "--sweep", "n=3", "--secret", "api_key", "--json"])
+
+    sweep = json.loads(capsys.readouterr().out)
+    assert (added, len(sweep["executions"])) == (0, 3)
+    assert run(["sweep", "1", "--add", "--sweep", "n=4"]) == 2
+    assert "--secret api_key" in capsys.readouterr().err
+    assert run(["sweep", "1", "--secret", "api_key"]) == 2
+    assert "goes together with --retry or --add" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_sweep_is_planned_run_shown_and_its_failures_run_again(
     command: Command, folder: Path

@@ -149,6 +149,24 @@ async def test_a_rerun_asks_for_the_secret_again(client: Client, data_dir: Path)
     assert given.json["parameters"] == first["parameters"]
 
 
+async def test_a_sweep_that_is_run_again_asks_for_the_secret_again(client: Client) -> None:
+    notebook = make_notebook("assert token == 'open sesame'", parameters="token = ''\nn: int = 1")
+    body = {"path": "a.ipynb", "notebook": notebook, "values": {"n": [1]}}
+    sweep = (await client.post("sweeps", {**body, "parameters": {"token": "closed"}})).json
+    await client.finished(1)
+
+    refused = await client.post(f"sweeps/{sweep['id']}/retry")
+    given = {"secrets": {"token": "open sesame"}}
+    again = await client.post(f"sweeps/{sweep['id']}/retry", given)
+    more = await client.post(f"sweeps/{sweep['id']}/add", {"values": {"n": [2]}, **given})
+
+    assert (refused.code, again.code, more.code) == (422, 200, 200)
+    assert "`token` is a secret, and secrets are not kept" in refused.json["message"]
+    for number in (2, 3):
+        assert (await client.finished(number))["status"] == "succeeded"
+    assert all(is_hidden(each["parameters"]["token"]) for each in more.json["executions"])
+
+
 async def test_a_secret_waits_in_a_private_file_and_goes_with_its_execution(
     client: Client, data_dir: Path
 ) -> None:

@@ -311,8 +311,75 @@ async def test_a_secret_waits_for_each_execution_and_stands_in_no_record(
     assert "sesame" not in str(sweep) + str(executions)
     assert {name for name, _ in vault.kept()} == {each.id for each in executions}
     end(store, 1, Status.FAILED)
-    with pytest.raises(InvalidParametersError, match="api_key"):
+    with pytest.raises(InvalidParametersError, match="--secret api_key"):
         await service.sweeps.retry(sweep.id)
+
+
+async def test_a_sweep_is_given_its_secret_again_to_run_again_and_to_grow(
+    service: ExecutionService, store: ExecutionStore, tmp_path: Path
+) -> None:
+    secretive = request({"n": "1..2"}, notebook=SECRETIVE, parameters={"api_key": "sesame-open"})
+    sweep, executions = await service.sweeps.submit(secretive)
+    end(store, 1, Status.FAILED)
+    end(store, 2)
+    vault = Vault(tmp_path / SECRETS)
+    more = SweepDefinition(values={"n": "2..3"})
+
+    plan = await service.sweeps.plan_more("1", more, secrets={"api_key": "sesame-open"})
+    planned = {name for name, _ in vault.kept()}
+    await service.sweeps.retry("1", secrets={"api_key": "sesame-open"})
+    _, executions = await service.sweeps.add("1", more, secrets={"api_key": "sesame-open"})
+
+    assert (plan.count, plan.n_reused, planned) == (1, 1, {each.id for each in executions[:2]})
+    assert [each.parameters["n"] for each in executions] == [1, 2, 1, 3]
+    # Equal values are seen to be equal.
+    assert len({each.parameters["api_key"] for each in executions}) == 1
+    assert {name for name, _ in vault.kept()} == {each.id for each in executions}
+    assert vault.path(executions[3].id).read_text().count("sesame-open") == 1
+    assert (await service.sweeps.get(sweep.id))[0].counts.queued == 2
+
+
+async def test_a_sweep_whose_secret_has_changed_can_be_run_again_more_than_once(
+    service: ExecutionService, store: ExecutionStore
+) -> None:
+    secretive = request({"n": "1"}, notebook=SECRETIVE, parameters={"api_key": "sesame-open"})
+    await service.sweeps.submit(secretive)
+    end(store, 1, Status.FAILED)
+    await service.sweeps.retry("1", secrets={"api_key": "another-one"})
+    end(store, 2, Status.FAILED)
+
+    _, executions = await service.sweeps.retry("1", secrets={"api_key": "another-one"})
+
+    assert len(executions) == 3
+
+
+@pytest.mark.parametrize(
+    ("secrets", "sentence"),
+    [
+        ({}, "`api_key` is a secret, and secrets are not kept: give its value again"),
+        ({"api_key": ""}, "give its value again"),
+        ({"api_key": "sesame-open", "n": 3}, "`n` is no secret that this sweep was given"),
+    ],
+)
+async def test_what_is_not_the_secret_of_a_sweep_is_refused(
+    service: ExecutionService,
+    store: ExecutionStore,
+    tmp_path: Path,
+    secrets: dict[str, Any],
+    sentence: str,
+) -> None:
+    secretive = request({"n": "1"}, notebook=SECRETIVE, parameters={"api_key": "sesame-open"})
+    _, (execution,) = await service.sweeps.submit(secretive)
+    end(store, 1, Status.FAILED)
+
+    for ask in (
+        service.sweeps.retry("1", secrets=secrets),
+        service.sweeps.add("1", SweepDefinition(values={"n": "7"}), secrets=secrets),
+    ):
+        with pytest.raises(InvalidParametersError) as caught:
+            await ask
+        assert sentence in caught.value.message
+    assert {name for name, _ in Vault(tmp_path / SECRETS).kept()} == {execution.id}
 
 
 async def test_a_secret_does_not_vary(service: ExecutionService, store: ExecutionStore) -> None:

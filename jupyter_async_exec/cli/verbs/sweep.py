@@ -9,7 +9,13 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from jupyter_async_exec.api import wire
-from jupyter_async_exec.cli.session import open_house, print_json, say
+from jupyter_async_exec.cli.session import (
+    add_secret_option,
+    ask_for_secrets,
+    open_house,
+    print_json,
+    say,
+)
 from jupyter_async_exec.cli.sweep_options import (
     add_definition_options,
     print_members,
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
     import argparse
 
     from jupyter_async_exec.composition import House
+    from jupyter_async_exec.core.sweeps import SweepDefinition
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--wait", action="store_true", help="stay until all of it is over")
     add_definition_options(parser)
+    add_secret_option(parser)
     parser.add_argument(
         "--dry-run", action="store_true", help="with --add: only say what it would be and how long"
     )
@@ -65,22 +73,19 @@ async def run(options: argparse.Namespace) -> int:
     async with open_house(options) as house:
         sweeps = house.service.sweeps
         definition = await asyncio.to_thread(read_definition, options)
-        if options.add != (definition is not None):
-            raise InvalidRequestError(
-                "--add goes together with --sweep, --table or --mode adaptive."
-            )
-        if options.dry_run:
-            if definition is None:
-                raise InvalidRequestError("--dry-run goes together with --add.")
-            return report_plan(await sweeps.plan_more(ref, definition), as_json=options.json)
+        _check(options, definition)
+        secrets = await asyncio.to_thread(ask_for_secrets, options.secret)
+        if options.dry_run and definition is not None:
+            plan = await sweeps.plan_more(ref, definition, secrets=secrets)
+            return report_plan(plan, as_json=options.json)
         if options.delete or options.undelete:
             return await _move(house, ref, options)
         if options.cancel or options.stop:
             sweep, executions = await sweeps.cancel(ref, only_waiting=options.stop)
         elif options.retry:
-            sweep, executions = await sweeps.retry(ref)
+            sweep, executions = await sweeps.retry(ref, secrets=secrets)
         elif definition is not None:
-            sweep, executions = await sweeps.add(ref, definition)
+            sweep, executions = await sweeps.add(ref, definition, secrets=secrets)
         else:
             sweep, executions = await sweeps.get(ref)
         if options.wait:
@@ -89,6 +94,16 @@ async def run(options: argparse.Namespace) -> int:
         if not options.json:
             await asyncio.to_thread(print_members, executions)
         return await report_sweep(house, sweep, executions, as_json=options.json)
+
+
+def _check(options: argparse.Namespace, definition: SweepDefinition | None) -> None:
+    """Refuse options that do not go together."""
+    if options.add != (definition is not None):
+        raise InvalidRequestError("--add goes together with --sweep, --table or --mode adaptive.")
+    if options.dry_run and not options.add:
+        raise InvalidRequestError("--dry-run goes together with --add.")
+    if options.secret and not (options.add or options.retry):
+        raise InvalidRequestError("--secret goes together with --retry or --add.")
 
 
 async def _move(house: House, ref: str, options: argparse.Namespace) -> int:

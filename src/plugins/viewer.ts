@@ -14,6 +14,8 @@ import {
   IResultTracker,
   TRANSLATION_DOMAIN
 } from '../tokens';
+// A tab that JupyterLab restores asks the drive for its content at once.
+// eslint-disable-next-line jupyter/prefer-lazy-imports
 import { ExecutionsDrive } from '../viewer/drive';
 import { artifactPath, resultPath } from '../viewer/paths';
 // A tab that JupyterLab restores must have its receipt, and no kernel, at once.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from bench import machine, report
 from bench.context import USUAL_ROUNDS, Context
+from bench.processes import Family
 from bench.topics import TOPICS, stalls
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     finally:
         signal.signal(signal.SIGTERM, before)
+        # Who was interrupted while starting a process does not know of it.
+        Family(folder.name).end()
         shutil.rmtree(folder, ignore_errors=True)
     if not options.quick:
         _write(options, sections | measured)

@@ -73,6 +73,7 @@ test('a cluster is chosen in the form; watch, peek, cancel and open as here', as
     notebook([
       { source: 'n = 1', tags: ['parameters'] },
       waitFor('begun far away', gate.path),
+      'import time\nwhile n > 1:\n    time.sleep(0.1)',
       'import os\nprint("sees GPU", os.environ["CUDA_VISIBLE_DEVICES"])',
       'open("made.txt", "w").write("from the worker")'
     ])
@@ -112,13 +113,24 @@ test('a cluster is chosen in the form; watch, peek, cancel and open as here', as
   // What it prints is here while it runs there.
   await executions.act(first.number, 'Peek at the log');
   await expect(executions.panel).toContainText('begun far away');
+  await executions.rowButton(first.number).click();
+  await expect(executions.cells.nth(1)).toContainText('begun far away');
   gate.open();
   await executions.expectStatus(first.number, 'Succeeded');
-  await executions.rowButton(first.number).click();
   await expect(executions.receipt).toContainText('gpu box');
-  await expect(executions.cells.nth(2)).toContainText('sees GPU 0');
+  await expect(executions.cells.nth(3)).toContainText('sees GPU 0');
   const artifact = await server.text(
     `/async-exec/executions/${first.id}/artifacts/made.txt`
   );
   expect(artifact).toBe('from the worker');
+
+  // What runs there is cancelled there.
+  await page.getByRole('tab', { name: 'far.ipynb', exact: true }).click();
+  await executions.openForm();
+  await form.getByRole('textbox', { name: 'n', exact: true }).fill('2');
+  const third = await executions.accepted(() => executions.formButton.click());
+  await executions.expectStatus(third.number, 'Running');
+  await expect(executions.row(third.number)).toContainText('gpu box');
+  await executions.act(third.number, 'Cancel');
+  await executions.expectStatus(third.number, 'Cancelled');
 });

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from jupyter_async_exec.backends.dask.settings import DaskSettings
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Iterator, Mapping
     from contextlib import ExitStack
-    from pathlib import Path
 
     from tests.backends.dask.networks import Networks
 
@@ -113,14 +114,21 @@ class Scene:
 
     def attempts(self) -> Iterator[Path]:
         """Give the folders of attempts, on every machine."""
-        for machine in MACHINES:
-            yield from (self.cluster.directory / machine).rglob("attempts/*-*")
-        yield from self.server.data_dir.rglob("attempts/*-*")
+        for below in (*(self.cluster.directory / each for each in MACHINES), self.server.data_dir):
+            for folder in _find_attempts(below):
+                yield from folder.glob("*-*")
 
     def processes(self) -> list[int]:
         """Return who stands in an attempt's folder, on whatever machine."""
-        folders = [*self.cluster.directory.rglob("attempts"), self.server.data_dir]
+        folders = [*_find_attempts(self.cluster.directory), self.server.data_dir]
         return [pid for folder in folders for pid in processes_in(folder)]
+
+
+def _find_attempts(below: Path) -> Iterator[Path]:
+    """Give the folders in which attempts stand, while others around them come and go."""
+    for folder, names, _ in os.walk(below):
+        if "attempts" in names:
+            yield Path(folder, "attempts")
 
 
 @dataclass(slots=True)

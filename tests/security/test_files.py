@@ -34,6 +34,22 @@ def home(tmp_path: Path) -> Path:
     return folder.resolve()
 
 
+def make_program(folder: Path, *lines: str) -> tuple[Path, Path]:
+    """Return a program that must not run, and the file that is there when it has."""
+    program, mark = folder / "program", folder / "ran"
+    program.write_text("\n".join(["#!/bin/sh", f"touch {mark}", *lines, ""]))
+    program.chmod(0o755)
+    return program, mark
+
+
+def commit_with(home: Path, *configuration: str) -> None:
+    """Make a repository of one commit of ``data.txt``, then give git these commands."""
+    (home / "data.txt").write_text("x")
+    commit = "-c user.name=a -c user.email=a@b commit -q -m a"
+    for command in ("init -q", "add .", commit, *configuration):
+        subprocess.run(["git", *command.split()], cwd=home, check=True, capture_output=True)
+
+
 @pytest.fixture
 def take(tmp_path: Path, home: Path) -> Callable[[], Capture]:
     """Captures the folder, in a thread of its own: what waits for ever fails the test."""
@@ -142,10 +158,7 @@ def test_names_that_would_be_something_else_elsewhere_stay_names(
 
 @needs_git
 def test_a_repository_cannot_name_programs_to_run(home: Path, tmp_path: Path) -> None:
-    mark = tmp_path / "ran"
-    program = tmp_path / "program"
-    program.write_text(f"#!/bin/sh\ntouch {mark}\ncat\n")
-    program.chmod(0o755)
+    program, mark = make_program(tmp_path, "cat")
 
     def git(*arguments: str, cwd: Path = home) -> None:
         own = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "protocol.file.allow=always"]
@@ -188,22 +201,15 @@ def test_a_repository_cannot_name_programs_to_run(home: Path, tmp_path: Path) ->
 @needs_git
 def test_what_a_partial_clone_lacks_is_not_fetched(home: Path, tmp_path: Path) -> None:
     """Git fetches it from where, and through the program that, the repository names."""
-    mark = tmp_path / "ran"
-    program = tmp_path / "program"
-    program.write_text(f"#!/bin/sh\ntouch {mark}\n")
-    program.chmod(0o755)
-    (home / "data.txt").write_text("x")
-    for command in (
-        "init -q",
-        "add .",
-        "-c user.name=a -c user.email=a@b commit -q -m a",
+    program, mark = make_program(tmp_path)
+    commit_with(
+        home,
         "config core.repositoryFormatVersion 1",
         "config extensions.partialClone origin",
         "config remote.origin.url ssh://nobody@localhost/nowhere",
         "config remote.origin.promisor true",
         f"config core.sshCommand {program}",
-    ):
-        subprocess.run(["git", *command.split()], cwd=home, check=True, capture_output=True)
+    )
     blob = subprocess.run(
         ["git", "rev-parse", "HEAD:data.txt"], cwd=home, check=True, capture_output=True, text=True
     ).stdout.strip()
@@ -226,19 +232,12 @@ def test_no_scope_of_a_repository_can_name_a_filter(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_OPTIONAL_LOCKS", "0")
-    mark = tmp_path / "ran"
-    program = tmp_path / "program"
-    program.write_text(f"#!/bin/sh\ntouch {mark}\ncat\n")
-    program.chmod(0o755)
-    (home / "data.txt").write_text("x")
-    for command in (
-        "init -q",
-        "add .",
-        "-c user.name=a -c user.email=a@b commit -q -m a",
+    program, mark = make_program(tmp_path, "cat")
+    commit_with(
+        home,
         "config extensions.worktreeConfig true",
         f"config --worktree filter.evil.clean {program}",
-    ):
-        subprocess.run(["git", *command.split()], cwd=home, check=True, capture_output=True)
+    )
     (home / ".gitattributes").write_text("* filter=evil\n")
     (home / "data.txt").write_text("y")
 

@@ -12,6 +12,7 @@ import pytest
 from jupyter_async_exec.service import environment_key as module
 from jupyter_async_exec.service.environment_key import environment_key
 from jupyter_async_exec.service.ports import KernelInfo
+from tests.environments import make_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,14 +23,9 @@ if TYPE_CHECKING:
 def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the package folder of an environment of its own."""
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    folder = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
-    (folder / "numpy-2.1.0.dist-info").mkdir(parents=True)
+    _, folder = make_environment(tmp_path / "env")
+    (folder / "numpy-2.1.0.dist-info").mkdir()
     (folder / "helper.py").write_text("x = 1")
-    (tmp_path / "env" / "pyvenv.cfg").write_text("include-system-site-packages = false\n")
-    python = tmp_path / "env" / "bin" / "python3"
-    python.parent.mkdir()
-    python.write_text("#!")
-    python.chmod(0o755)
     return folder
 
 

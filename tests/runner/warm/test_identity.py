@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jupyter_async_exec.runner.warm.identity import Identity
+from tests.environments import make_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,13 +18,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def packages(tmp_path: Path) -> Path:
     """Return the package folder of another environment."""
-    folder = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
-    folder.mkdir(parents=True)
-    (tmp_path / "env" / "pyvenv.cfg").write_text("include-system-site-packages = false\n")
-    python = tmp_path / "env" / "bin" / "python"
-    python.parent.mkdir()
-    python.write_text("#!")
-    python.chmod(0o755)
+    _, folder = make_environment(tmp_path / "env", python="python")
     return folder
 
 

@@ -160,25 +160,23 @@ function addExecutionCommands(parts: ISubmitParts): void {
       }
     }
   };
-  const find = async (
-    args: ReadonlyPartialJSONObject
-  ): Promise<Execution | null> => {
-    const id = args['id'];
-    return typeof id === 'string' || typeof id === 'number'
-      ? model.get(id)
-      : null;
-  };
+  const withExecution = <T>(
+    args: ReadonlyPartialJSONObject,
+    action: (execution: Execution) => Promise<T>
+  ): Promise<T | null> =>
+    orSay(parts, async () => {
+      const id = args['id'];
+      return typeof id === 'string' || typeof id === 'number'
+        ? action(await model.get(id))
+        : null;
+    });
 
   app.commands.addCommand(CommandIDs.rerunWithParameters, {
     label: trans.__('Run Again with Parameters…'),
     caption: trans.__('Run the same snapshot with other parameter values'),
     describedBy,
     execute: args =>
-      orSay(parts, async () => {
-        const execution = await find(args);
-        if (execution === null) {
-          return null;
-        }
+      withExecution(args, async execution => {
         const { askAndRerun } = await import('../submit/ask');
         return askAndRerun(
           execution,
@@ -195,11 +193,7 @@ function addExecutionCommands(parts: ISubmitParts): void {
     ),
     describedBy,
     execute: args =>
-      orSay(parts, async () => {
-        const execution = await find(args);
-        if (execution === null) {
-          return null;
-        }
+      withExecution(args, async execution => {
         const { notebook_path, parameters } = execution;
         const { capture, send } = await captureAt(notebook_path, parts);
         const { askAndSubmit } = await import('../submit/ask');

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from bench import machine
 
@@ -23,6 +23,17 @@ T = TypeVar("T")
 COOKIE = "BENCH_FAMILY"
 #: Rounds of what is not too slow for so many.
 USUAL_ROUNDS = 5
+
+
+class Stall(NamedTuple):
+    """What an event loop felt during one measurement, in ms."""
+
+    #: The longest delay of a turn.
+    longest_ms: float
+    #: The most processor time that the loop's thread used between two turns.
+    own_ms: float
+    #: The longest delay of a loop beside it that had nothing else to do.
+    empty_ms: float = math.nan
 
 
 @dataclass(slots=True)
@@ -42,9 +53,11 @@ class Context:
     folder: Path
     rounds: int = USUAL_ROUNDS
     quick: bool = False
-    #: Of the bench now running: longest halt and longest work of the event loop of each server
-    #: in ms, by extension, and what `machine.pace_ms` said before each measurement.
-    stalls_ms: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    #: Of the bench now running: what the loops of its servers felt in each measurement, by
+    #: extension, and what `machine.pace_ms` said before each.
+    stalls_ms: dict[str, list[Stall]] = field(default_factory=dict)
+    #: How the servers that run tell of it, and the extension of each.
+    watched: dict[Callable[[], Stall | None], str] = field(default_factory=dict)
     paces_ms: list[float] = field(default_factory=list)
     _n_folders: int = 0
 
@@ -67,9 +80,11 @@ class Context:
         """Tell who waits."""
         print(f"  {text}", file=sys.stderr, flush=True)
 
-    def note_stall(self, extension: str, longest_ms: float, own_ms: float) -> None:
-        """Remember how long a server's loop halted at most, and worked at most."""
-        self.stalls_ms.setdefault(extension, []).append((longest_ms, own_ms))
+    def note_stalls(self) -> None:
+        """Remember what the loop of every server that was asked felt since the last call."""
+        for take_stall, extension in self.watched.items():
+            if stall := take_stall():
+                self.stalls_ms.setdefault(extension, []).append(stall)
 
     @property
     def has_scheduler(self) -> bool:
@@ -125,5 +140,6 @@ class Context:
                 self.paces_ms.append(machine.pace_ms())
                 began = time.perf_counter()
                 found[name].append(measure())
+                self.note_stalls()
                 self.say(f"round {round_ + 1}: {name}, {time.perf_counter() - began:.1f} s")
         return found

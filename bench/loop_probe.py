@@ -10,10 +10,8 @@ enable it.
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -21,46 +19,12 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
+from bench.stall_watch import StallWatch
+
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
-#: A halt is underestimated by as much at most; less costs the server noticeable work.
-INTERVAL_S = 0.004
 _KEY = "bench_stall_watch"
-
-
-class StallWatch:
-    """Asks the loop for a turn again and again and notes how late it came."""
-
-    def __init__(self) -> None:
-        self._longest_s = self._own_s = 0.0
-        self._is_disregarded = False
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin, in the running loop."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
-
-    def take_ms(self) -> dict[str, float]:
-        """Return the longest delay, and the longest work, since the last call."""
-        taken = {"longest_ms": self._longest_s * 1e3, "own_ms": self._own_s * 1e3}
-        self._longest_s = self._own_s = 0.0
-        return taken
-
-    def disregard(self) -> None:
-        """Leave this turn of the loop out: its work is the bench's own."""
-        self._is_disregarded = True
-
-    async def _run(self) -> None:
-        while True:
-            before, worked_s = time.perf_counter(), time.thread_time()
-            await asyncio.sleep(INTERVAL_S)
-            late_s = time.perf_counter() - before - INTERVAL_S
-            if self._is_disregarded:
-                self._is_disregarded = False
-                continue
-            self._longest_s = max(self._longest_s, late_s)
-            self._own_s = max(self._own_s, time.thread_time() - worked_s)
 
 
 class _Stall(JupyterHandler):

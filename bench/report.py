@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bench.context import Stall
 from bench.figures import Sample, duration, number, spread
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ class Section:
     machine: str = ""
     #: How fast the machine was before every measurement; see `bench.machine.pace_ms`.
     paces_ms: list[float] = field(default_factory=list)
-    #: Longest halt and longest work of the event loops of its servers in ms, by extension.
-    stalls_ms: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    #: What the event loops of its servers felt in each measurement, by extension.
+    stalls_ms: dict[str, list[Stall]] = field(default_factory=dict)
 
     def to_markdown(self) -> str:
         """Return the section of the page."""
@@ -100,6 +101,10 @@ class Section:
         made = cls(**fields)
         made.tables = [Table(**table) for table in fields.get("tables", [])]
         made.goals = [Goal(**goal) for goal in fields.get("goals", [])]
+        made.stalls_ms = {
+            extension: [Stall(*each) for each in found]
+            for extension, found in fields.get("stalls_ms", {}).items()
+        }
         return made
 
 

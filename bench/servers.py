@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import httpx
 
 from bench import notebooks
-from bench.context import COOKIE
+from bench.context import COOKIE, Stall
 from bench.processes import Family
+from bench.stall_watch import EmptyLoop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,14 +71,17 @@ class Server:
         self.data_dir = data_dir
         self.family = Family(cookie(home))
         self.http = httpx.Client(
-            base_url=url, headers={"Authorization": f"token {token}"}, timeout=300, trust_env=False
+            base_url=url,
+            headers={"Authorization": f"token {token}"},
+            timeout=300,
+            trust_env=False,
+            event_hooks={"request": [self._note_request]},
         )
         #: Seconds from its start to its first answer.
         self.start_s = 0.0
-        #: The longest halt of its event loop of which it told, and the most
-        #: processor time the loop's own thread used between two turns.
-        self.longest_stall_ms = 0.0
-        self.longest_work_ms = 0.0
+        self._is_asked = False
+        self._longest_ms = self._own_ms = 0.0
+        self._empty = EmptyLoop()
 
     @property
     def pid(self) -> int:
@@ -110,12 +114,23 @@ class Server:
         self.http.get("api/contents/opened.ipynb").raise_for_status()
         path.unlink()
 
+    def _note_request(self, request: httpx.Request) -> None:
+        self._is_asked |= "/bench/" not in request.url.path
+
     def take_stall_ms(self) -> float:
         """Return the longest halt of its event loop since the last call; 0 at the first."""
         taken = self.http.get("bench/stall").raise_for_status().json()
-        self.longest_stall_ms = max(self.longest_stall_ms, taken["longest_ms"])
-        self.longest_work_ms = max(self.longest_work_ms, taken["own_ms"])
+        self._longest_ms = max(self._longest_ms, taken["longest_ms"])
+        self._own_ms = max(self._own_ms, taken["own_ms"])
         return float(taken["longest_ms"])
+
+    def take_stall(self) -> Stall | None:
+        """Return what its loop felt since the last call; `None` when nobody asked it anything."""
+        self.take_stall_ms()
+        stall = Stall(self._longest_ms, self._own_ms, self._empty.take_ms())
+        was_asked, self._is_asked = self._is_asked, False
+        self._longest_ms = self._own_ms = 0.0
+        return stall if was_asked else None
 
     def memory_bytes(self) -> dict[str, int]:
         """Return `pss_bytes` and `uss_bytes` of the server itself, after collecting garbage."""
@@ -128,6 +143,7 @@ class Server:
     def stop(self) -> None:
         """End it, and everything it started, at once: all it has written goes with its folder."""
         self.http.close()
+        self._empty.close()
         self._process.kill()
         self._process.wait()
         self.family.end()
@@ -190,12 +206,13 @@ def serve(
     try:
         server.wait_until_up(began)
         server.open_notebook()
-        server.take_stall_ms()
-        yield server
+        server.take_stall()
         if extension:
-            server.take_stall_ms()
-            context.note_stall(extension, server.longest_stall_ms, server.longest_work_ms)
+            context.watched[server.take_stall] = extension
+        yield server
+        context.note_stalls()
     finally:
+        context.watched.pop(server.take_stall, None)
         server.stop()
         shutil.rmtree(home, ignore_errors=True)
 

@@ -77,7 +77,6 @@ def measure(context: Context) -> Section:
                 asked[POOL] = partial(_pool, pool, notebook, length)
             found[length] = context.alternate(
                 asked,
-                rounds=context.rounds_of(2 if length > 40 else 5),
                 at_most={POOL: 3},
             )
         weighed[US] = _ours(ours, notebook, context.choose(40, 10), is_weighed=True)

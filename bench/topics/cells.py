@@ -32,7 +32,6 @@ def measure(context: Context) -> Section:
     sizes = context.choose((50, 200, 1_000, 2_000), (50, 200))
     # Papermill's time grows with the square: beyond this one run takes minutes.
     largest = {PAPERMILL: context.choose(400, 50), NBCLIENT: context.choose(2_000, 200)}
-    rounds = {50: 3, 1_000: 3}
     per_cell: dict[int, dict[str, Sample]] = {}
     with ExitStack() as stack:
         ours = Ours(stack.enter_context(serve(context, OURS, options=SAME_NICENESS)))
@@ -56,10 +55,8 @@ def measure(context: Context) -> Section:
                 if n_cells <= largest.get(name, n_cells)
                 and (n_cells in sizes or name in (FLOOR, PAPERMILL))
             }
-            n_rounds = context.rounds_of(rounds.get(n_cells, 5))
             found = context.alternate(
                 asked,
-                rounds=n_rounds,
                 at_most={PAPERMILL: 2, NBCLIENT: 3 if n_cells < 2_000 else 1},
             )
             per_cell[n_cells] = {name: Sample.of(times) for name, times in found.items()}

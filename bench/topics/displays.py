@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,6 @@ class Case:
     sources: Callable[[int], list[str]]
     #: Whether nothing is missing from what the peer made.
     is_exact: Callable[[dict[str, Any], int], bool]
-    rounds: int = 5
 
 
 def measure(context: Context) -> Section:
@@ -55,7 +54,6 @@ def measure(context: Context) -> Section:
                     for name, runner in runners.items()
                     if case.n_messages <= 20_000 or name in (FLOOR, US)
                 },
-                rounds=context.rounds_of(case.rounds),
                 at_most={PAPERMILL: 1, NBCLIENT: 1},
             )
             ours: Any = runners[US].peer
@@ -69,18 +67,11 @@ def _cases(context: Context) -> list[Case]:
     updates = Case("`update_display`", 0, notebooks.updates, _last_update)
     bar = Case("updates of a bar", 0, notebooks.progress_bar, _end_of_bar)
 
-    def sized(case: Case, n_messages: int, rounds: int) -> Case:
-        return Case(case.name, n_messages, case.sources, case.is_exact, rounds)
-
-    if context.quick:
-        return [sized(displays, 2_000, 5), sized(updates, 2_000, 2), sized(bar, 10_000, 2)]
-    return [
-        sized(displays, 2_000, 3),
-        sized(displays, 20_000, 5),
-        sized(updates, 2_000, 5),
-        sized(bar, 10_000, 3),
-        sized(bar, 100_000, 2),
-    ]
+    sizes = context.choose(
+        [(displays, 2_000), (displays, 20_000), (updates, 2_000), (bar, 10_000), (bar, 100_000)],
+        [(displays, 2_000), (updates, 2_000), (bar, 10_000)],
+    )
+    return [replace(case, n_messages=n_messages) for case, n_messages in sizes]
 
 
 def _all_displays(notebook: dict[str, Any], n_messages: int) -> bool:

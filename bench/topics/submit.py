@@ -46,7 +46,7 @@ def measure(context: Context) -> Section:
             busy[THEM] = partial(_scheduler_busy, scheduler, notebook)
         at_most = {THEM: 2}
         found_idle = context.alternate(idle, rounds=context.choose(None, 1), at_most=at_most)
-        found_busy = context.alternate(busy, rounds=context.rounds_of(2), at_most={THEM: 1})
+        found_busy = context.alternate(busy, rounds=context.choose(None, 1), at_most={THEM: 1})
     return _section(found_idle, found_busy)
 
 

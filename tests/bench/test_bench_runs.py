@@ -54,6 +54,8 @@ def tiny(context: Context) -> Section:
         outcome = found["ours"][0]
         assert notebooks.lost_lines(outcome.notebook, 200) == 0
         assert equals_rebuild(server, outcome)
+        (stall,) = context.stalls_ms[OURS]
+        assert min(stall) > 0
     table = Table(["", "Time"])
     for name, runs in found.items():
         table.add(name, duration(Sample.of(run.cells_s for run in runs)))

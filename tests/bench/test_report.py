@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from bench import report
+from bench.context import Stall
 from bench.figures import Sample, duration
+from bench.servers import OURS, SCHEDULER
+from bench.stall_watch import EmptyLoop
 from bench.topics import stalls
 
 if TYPE_CHECKING:
@@ -62,16 +67,26 @@ def test_a_section_says_how_fast_the_machine_was_meanwhile() -> None:
     assert f"The fixed loop took {took} meanwhile." in section.to_markdown()
 
 
-def test_the_longest_halt_is_that_of_our_slowest_server_in_any_bench() -> None:
+def test_the_longest_halt_is_that_of_the_bench_where_ours_halts_most() -> None:
     cells, large = make_section("cells"), make_section("large")
-    cells.stalls_ms = {"jupyter_async_exec": [(9.0, 2.0)], "jupyter_scheduler": [(900.0, 80.0)]}
-    large.stalls_ms = {"jupyter_async_exec": [(12.0, 3.0), (31.0, 4.0)]}
+    cells.stalls_ms = {OURS: [Stall(9.0, 24.0)], SCHEDULER: [Stall(900.0, 80.0)]}
+    large.stalls_ms = {OURS: [Stall(12.0, 3.0, 8.0), Stall(31.0, 4.0, 40.0), Stall(19.0, 2.0, 9.0)]}
 
     summary = stalls.summarise([cells, large])
 
-    assert [(goal.reached, goal.holds) for goal in summary.goals] == [("31.0 ms", False)]
-    assert [row[:3] for row in summary.tables[0].rows] == [
-        ("cells", "jupyter_async_exec", "1"),
-        ("cells", "jupyter_scheduler", "1"),
-        ("large", "jupyter_async_exec", "2"),
+    assert [(goal.reached, goal.holds) for goal in summary.goals] == [
+        ("19.0 ms (12.0\u201331.0); an empty loop meanwhile 9.00 (8.00\u201340.0)", True),
+        ("24.0 ms", False),
     ]
+    assert [row[:3] for row in summary.tables[0].rows] == [
+        ("cells", OURS, "1"),
+        ("cells", SCHEDULER, "1"),
+        ("large", OURS, "3"),
+    ]
+
+
+def test_an_empty_loop_tells_how_late_it_came() -> None:
+    with closing(EmptyLoop()) as empty:
+        deadline = time.monotonic() + 10
+        while empty.take_ms() == 0:
+            assert time.monotonic() < deadline

@@ -164,10 +164,13 @@ export class Executions {
    * @param label - What it does.
    */
   async act(number: number, label: string): Promise<void> {
-    await this.row(number).hover();
-    await this.row(number)
-      .getByRole('button', { name: `${label}: #${number}` })
-      .click();
+    // The pointer shows the buttons of the row below it, and rows may move away from there.
+    await expect(async () => {
+      await this.row(number).hover();
+      await this.row(number)
+        .getByRole('button', { name: `${label}: #${number}` })
+        .click({ timeout: 5000 });
+    }).toPass();
   }
 
   /**

@@ -21,7 +21,7 @@ from jupyter_async_exec.errors import (
     KernelMissingError,
     UnavailableError,
 )
-from jupyter_async_exec.runner import files, stopping
+from jupyter_async_exec.runner import files, stopping, system
 from jupyter_async_exec.runner.end_requests import name_of_signal
 from jupyter_async_exec.runner.endings import Ending, KernelDiedError, StoppedError, fail
 from jupyter_async_exec.runner.json_text import load_json
@@ -131,6 +131,8 @@ class Engine:
         self._cells: CellRunner | None = None
         #: By a cancel or a limit.
         self._is_stopped = False
+        #: Whether the kernel's session is as nice as the kernel is.
+        self._has_yielded = False
 
     # ------------------------------------------------------------ the whole
 
@@ -374,6 +376,7 @@ class Engine:
             # A spare's kernel carries the mark the spare began with.
             COOKIE: os.environ.get(COOKIE, task.cookie),
         }
+        self._has_yielded = False
         return KernelProcess(
             spec,
             cwd=task.folder,
@@ -452,6 +455,7 @@ class Engine:
         # After the last cell it may go.
         if kernel.exit_code is not None and (is_running or self._started_at is None):
             raise KernelDiedError
+        self._has_yielded = self._has_yielded or system.yield_as_session(kernel.pid)
         self._watch.check_memory()
         if self._started_at is not None and self._conversation is not None:
             now = time.monotonic()

@@ -162,6 +162,7 @@ def _in_child(parent: int) -> Callable[[], None]:
     def prepare() -> None:
         system.die_with_parent(parent)
         system.prefer_as_victim()
+        system.yield_as_session(os.getpid())
 
     return prepare
 

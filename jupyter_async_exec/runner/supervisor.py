@@ -327,6 +327,7 @@ def _run_engine(directory: Path, sockets: Path, equipment: Equipment) -> int:
 def _be_nice(nice: int) -> None:
     if hasattr(os, "nice"):
         os.nice(nice)
+        system.yield_as_session(os.getpid())
 
 
 def _guard(supervisor: int, directory: Path) -> None:

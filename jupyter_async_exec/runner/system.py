@@ -53,6 +53,36 @@ def prefer_as_victim() -> None:
             Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE))
 
 
+def yield_as_session(pid: int) -> bool:
+    """Let the session of a process yield to other sessions as the process yields to others.
+
+    Where ``kernel.sched_autogroup_enabled`` is set, as on most desktops, Linux divides the
+    processors among sessions first, and niceness counts only within one of them (sched(7),
+    "The autogroup feature"). A new session begins without any.
+
+    Returns
+    -------
+    bool
+        `False` when the system asks to try again later: all ordinary users together may
+        change this ten times a second.
+    """
+    if sys.platform != "linux":
+        return True
+    try:
+        nice = str(os.getpriority(os.PRIO_PROCESS, pid))
+        group = os.open(f"/proc/{pid}/autogroup", os.O_RDWR)
+        try:
+            if os.read(group, 100).split()[-1:] != [nice.encode()]:
+                os.write(group, nice.encode())
+        finally:
+            os.close(group)
+    except BlockingIOError:
+        return False
+    except OSError:  # there are no such groups, or this process is in a control group's
+        return True
+    return True
+
+
 def end_successfully() -> None:
     """End this process as C does: what libraries do at the end is done, Python's own end not."""
     # Without letting other threads run Python meanwhile, as `CDLL` would.

@@ -138,6 +138,7 @@ def become_kernel(
     os.setsid()
     system.die_with_parent(parent)
     system.prefer_as_victim()
+    system.yield_as_session(os.getpid())
     _close_descriptors()
     _restore_signals()
     system.overwrite_command(command)

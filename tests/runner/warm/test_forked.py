@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -155,6 +156,28 @@ def test_parameters_files_and_imports_are_those_of_the_execution(warm: Warm, sta
     assert result.status is Status.SUCCEEDED, attempt.log
     assert f"mine 0.5 here {attempt.work}" in attempt.log
     assert attempt.rebuilt == attempt.output
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/autogroup").exists(), reason="processors are not shared by session here"
+)
+@each_way
+def test_an_execution_yields_to_other_sessions_as_much_as_to_other_processes(
+    warm: Warm, start: Start
+) -> None:
+    attempt = warm.attempt(
+        "import os, time\n"
+        "def niceness():\n"
+        "    return int(open('/proc/self/autogroup').read().split()[-1])\n"
+        # An ordinary user may have to ask again.
+        "until = time.monotonic() + 20\n"
+        "while niceness() != 5 and time.monotonic() < until: time.sleep(0.01)\n"
+        "print(niceness(), os.nice(0))"
+    )
+
+    assert start(warm, attempt).wait().status is Status.SUCCEEDED, attempt.log
+
+    assert attempt.text(0) == "5 5\n"
 
 
 @pytest.mark.parametrize(

@@ -328,6 +328,9 @@ def _be_nice(nice: int) -> None:
     if hasattr(os, "nice"):
         os.nice(nice)
         system.yield_as_session(os.getpid())
+    if nice and hasattr(os, "sched_setscheduler"):
+        # When it wakes up it waits until whoever works has had their turn (sched(7)).
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _guard(supervisor: int, directory: Path) -> None:

@@ -172,12 +172,12 @@ def test_an_execution_yields_to_other_sessions_as_much_as_to_other_processes(
         # An ordinary user may have to ask again.
         "until = time.monotonic() + 20\n"
         "while niceness() != 5 and time.monotonic() < until: time.sleep(0.01)\n"
-        "print(niceness(), os.nice(0))"
+        "print(niceness(), os.nice(0), os.sched_getscheduler(0) == os.SCHED_BATCH)"
     )
 
     assert start(warm, attempt).wait().status is Status.SUCCEEDED, attempt.log
 
-    assert attempt.text(0) == "5 5\n"
+    assert attempt.text(0) == "5 5 True\n"
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,8 @@ def serve(
         server.open_notebook()
         server.take_stall()
         if extension:
-            context.watched[server.take_stall] = extension
+            suffix = ", nice=0" if set(SAME_NICENESS) <= set(options) else ""
+            context.watched[server.take_stall] = f"{extension}{suffix}"
         yield server
         context.note_stalls()
     finally:

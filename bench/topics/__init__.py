@@ -10,6 +10,7 @@ from bench.topics import (
     cells,
     cluster,
     displays,
+    halts,
     idle,
     large,
     latency,
@@ -40,6 +41,7 @@ TOPICS: dict[str, Callable[[Context], Section]] = {
     "cluster": cluster.measure,
     "idle": idle.measure,
     "responsiveness": responsiveness.measure,
+    "halts": halts.measure,
     "sidebar": browser.measure_sidebar,
     "live": browser.measure_live,
 }

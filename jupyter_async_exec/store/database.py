@@ -24,7 +24,8 @@ LOCK_POLL_S = 1.0
 class Database(ABC):
     """One database, opened and of the newest format; all its methods are for any thread.
 
-    What differs between one kind of database and another is here, and in `full_text.py`.
+    What differs between one kind of database and another is here, in `full_text.py`, and
+    in the two `finding.py`.
     """
 
     #: Has exactly one connection. Its transactions begin with the lock of the store: one at a

@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from jupyter_async_exec.errors import InvalidRequestError
-from jupyter_async_exec.store import codec, full_text, numbers, search, sweep_rows
+from jupyter_async_exec.store import codec, search, sweep_rows
 from jupyter_async_exec.store.pages import ExecutionPage, ExecutionQuery
 from jupyter_async_exec.store.tables import executions, listed_columns
-from jupyter_async_exec.store.walks import Asked, newest_numbers, number_lists, stretch_of
+from jupyter_async_exec.store.walks import Asked, number_lists
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from jupyter_async_exec.core.execution import Execution
-    from jupyter_async_exec.store.full_text import FullText
-    from jupyter_async_exec.store.numbers import Comparison
-    from jupyter_async_exec.store.walks import Numbers
 
 #: Rows of a page at most.
 MAX_LIMIT = 1_000
@@ -89,49 +86,24 @@ def _by_owner(connection: sa.Connection, query: ExecutionQuery) -> Iterable[Exec
 
 
 def _find_numbers(connection: sa.Connection, query: ExecutionQuery) -> Iterable[Sequence[int]]:
-    """Yield lists that, merged, are the numbers on the page and one more.
-
-    What holds for many fills a page with the newest, at which it looks first. If it
-    does not, a comparison or a word that holds for few tells where to look.
-    """
-    index = full_text.of(connection)
+    """Yield lists that, merged, are the numbers on the page and one more."""
     asked = Asked.of(query)
-    rare = few = None
-    if len(asked.comparisons) > 1 and not asked.is_searched:
-        rare = _find_rare(connection, asked, numbers.FEWER)
-    if asked.is_searched or (asked.comparisons and not rare and not asked.equality):
-        newest = newest_numbers(query, asked, index)
-        if newest is not None:
-            found = _each_once(connection, newest, query)
-            if len(found) > query.limit or stretch_of(query).is_within(index.n_newest):
-                yield found
-                return
-        if asked.is_searched:
-            few = _find_few(connection, asked, index)
-        else:
-            rare = _find_rare(connection, asked, numbers.FEW)
-    for statement in number_lists(query, index, rare=rare, few=few):
-        yield _each_once(connection, statement, query)
+    if asked.is_searched or asked.comparisons:
+        yield _find_asked(connection, query, asked)
+    elif not asked.is_vain:
+        for statement in number_lists(query):
+            yield list(dict.fromkeys(connection.execute(statement).scalars()))
 
 
-def _each_once(
-    connection: sa.Connection, statement: Numbers, query: ExecutionQuery
-) -> Sequence[int]:
-    found = dict.fromkeys(connection.execute(statement).scalars())
-    return list(found)[: query.limit + 1]
+def _find_asked(connection: sa.Connection, query: ExecutionQuery, asked: Asked) -> Sequence[int]:
+    """Find it in the way that is quickest in that database."""
+    if connection.dialect.name == "sqlite":
+        from jupyter_async_exec.store.sqlite.finding import find as find_on_sqlite
 
+        return find_on_sqlite(connection, query, asked)
+    from jupyter_async_exec.store.postgres.finding import find as find_on_postgres
 
-def _find_rare(connection: sa.Connection, asked: Asked, at_most: int) -> Comparison | None:
-    return next((each for each in asked.comparisons if each.is_rare(connection, at_most)), None)
-
-
-def _find_few(connection: sa.Connection, asked: Asked, index: FullText) -> Sequence[int] | None:
-    for each in asked.comparisons:
-        found = each.find_few(connection)
-        if found is not None:
-            return found
-    assert asked.expression is not None
-    return index.find_few(connection, asked.expression)
+    return find_on_postgres(connection, query, asked)
 
 
 def read_rows(connection: sa.Connection, numbers: Sequence[int]) -> list[Execution]:

@@ -9,21 +9,13 @@ import sqlalchemy as sa
 
 from jupyter_async_exec.core.execution import Status
 from jupyter_async_exec.errors import InvalidRequestError
-from jupyter_async_exec.store import codec, numbers, search
-from jupyter_async_exec.store.full_text import Stretch
+from jupyter_async_exec.store import codec, search
 from jupyter_async_exec.store.numbers import split
-from jupyter_async_exec.store.tables import (
-    execution_numbers,
-    execution_tags,
-    executions,
-    sweep_reuses,
-    sweeps,
-)
+from jupyter_async_exec.store.tables import execution_tags, executions, sweep_reuses, sweeps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from jupyter_async_exec.store.full_text import FullText
     from jupyter_async_exec.store.numbers import Comparison
     from jupyter_async_exec.store.pages import ExecutionQuery
 
@@ -36,6 +28,7 @@ FINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
 OPEN = frozenset(Status) - FINAL
 
 Numbers: TypeAlias = "sa.Select[int]"
+_ONE: sa.ColumnElement[int] = sa.literal_column("1", sa.Integer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,41 +68,13 @@ class Asked:
         return cls(comparisons=comparisons, expression=" AND ".join(wanted))
 
 
-def newest_numbers(query: ExecutionQuery, asked: Asked, index: FullText) -> Numbers | None:
-    """Return the statement that looks at the newest only; None where that is of no use."""
-    if asked.expression is None:
-        return _compared(query, asked.comparisons, index, newest=True)
-    held = _held(asked, index)
-    conditions = [*_row_conditions(query, index), *held]
-    if not held and not index.is_quicker_in_newest(asked.expression):
-        return None
-    return index.newest(asked.expression, stretch_of(query), conditions)
-
-
-def number_lists(
-    query: ExecutionQuery,
-    index: FullText,
-    *,
-    rare: Comparison | None = None,
-    few: Sequence[int] | None = None,
-) -> list[Numbers]:
+def number_lists(query: ExecutionQuery) -> list[Numbers]:
     """Return statements whose results, merged, are the numbers on the page and one more.
 
-    Each is one walk along one index. A single condition has an index of its
-    own; stars (few) and any mixture are an intersection in the full-text index.
-    `rare` is a comparison of the query that holds for few, which are sorted;
-    `few` are the only ones that can have all words, as far as that is known.
+    Each is one walk along one index, for queries in which nothing is `Asked` in words.
     """
     if query.grouped or query.single or query.with_reused:
         return list(_about_sweeps(query))
-    asked = Asked.of(query)
-    if asked.is_vain:
-        return []
-    if asked.expression is not None:
-        conditions = [*_row_conditions(query, index), *_held(asked, index)]
-        return [index.matching(asked.expression, stretch_of(query), conditions, among=few)]
-    if asked.comparisons:
-        return [_compared(query, asked.comparisons, index, rare=rare)]
     return _of_one_condition(query)
 
 
@@ -118,7 +83,7 @@ def _of_one_condition(query: ExecutionQuery) -> list[Numbers]:
     if query.tag is not None:
         column = execution_tags.c.number
         tagged = sa.select(column).where(execution_tags.c.tag == codec.clean(query.tag))
-        return [_paged(tagged, query, column)]
+        return [paged(tagged, query, column)]
     if _has_statuses(query):
         return [
             _listed(query, executions.c.status == status.value) for status in sorted(query.statuses)
@@ -140,11 +105,11 @@ def _about_sweeps(query: ExecutionQuery) -> Iterable[Numbers]:
         heads = sa.select(first).where(first.is_not(None), *_owned(query, sweeps))
         if query.notebook is None:
             yield _listed(query, single)
-            yield _paged(heads, query, first)
+            yield paged(heads, query, first)
         else:
             path = codec.clean(query.notebook)
             yield _listed(query, single, executions.c.notebook_path == path)
-            yield _paged(heads.where(sweeps.c.notebook_path == path), query, first)
+            yield paged(heads.where(sweeps.c.notebook_path == path), query, first)
     elif query.single:
         for status in sorted(query.statuses or Status):
             yield _listed(query, single, executions.c.status == status.value)
@@ -158,103 +123,63 @@ def _about_sweeps(query: ExecutionQuery) -> Iterable[Numbers]:
             *_owned(query, executions),
         )
         reused = sa.select(number).where(sweep_reuses.c.sweep_id == sweep_id, there.exists())
-        yield _paged(reused, query, number)
+        yield paged(reused, query, number)
 
 
-def _compared(
-    query: ExecutionQuery,
-    comparisons: Sequence[Comparison],
-    index: FullText,
-    *,
-    rare: Comparison | None = None,
-    newest: bool = False,
-) -> Numbers:
-    """Return those for which all `comparisons` hold, where nothing else but stars is asked for.
+def row_conditions(
+    query: ExecutionQuery, number: sa.ColumnElement[int]
+) -> Iterator[sa.Select[Any]]:
+    """Yield what finds a row if what facets only say nearly surely, or not at all, is so.
 
-    Some twice: a parameter and a metric may have the same name.
+    What people wrote has a name, by which `row_values` gives it.
     """
-    equality = None if newest else next((each for each in comparisons if each.is_equality), None)
-    first = rare or equality or comparisons[0]
-    is_sifted = len(comparisons) > 1 or query.starred is False
-    twice, most = 2 * (query.limit + 1), max(numbers.FEW, numbers.FEWER)
-    table: sa.FromClause = execution_numbers
-    if newest:
-        table = _newest_of(query, first)
-    elif rare is not None:
-        table = _all_of(query, rare, at_most=most if is_sifted else twice)
-    number: sa.ColumnElement[int] = table.c.number
-    statement = sa.select(number)
-    for each in comparisons:
-        if each != first:
-            statement = statement.where(index.has(each.rows_of(number)))
-    if query.starred is False:
-        plain = sa.select(sa.literal(1)).where(
-            executions.c.number == number, executions.c.starred == 0
-        )
-        statement = statement.where(index.has(plain.correlate_except(executions)))
-    if rare is not None:
-        # In the order in which they come: sorted once more, all would be asked about.
-        return statement.limit(twice)
-    held = statement.where(first.holds(table, by_value=first is equality))
-    return _paged(held, query, number).limit(twice)
-
-
-def _newest_of(query: ExecutionQuery, comparison: Comparison) -> sa.FromClause:
-    """Return the newest rows with the name of a comparison, whatever their values."""
-    number = execution_numbers.c.number
-    rows = sa.select(execution_numbers).where(execution_numbers.c.name == comparison.key)
-    return _paged(rows, query, number).limit(NEWEST_NUMBERS).subquery("newest")
-
-
-def _all_of(query: ExecutionQuery, rare: Comparison, *, at_most: int) -> sa.FromClause:
-    """Return those for which it holds in the order of the list, found by value and sorted."""
-    # The + keeps SQLite from walking by number, the limit both from asking before they sort.
-    number = sa.literal_column("+execution_numbers.number", sa.Integer).label("number")
-    rows = sa.select(number).where(rare.holds(execution_numbers, by_value=True))
-    return _paged(rows, query, number.element).limit(at_most).subquery("all_of")
-
-
-def _held(asked: Asked, index: FullText) -> list[sa.ColumnElement[bool]]:
-    return [index.has(each.rows_of(index.number)) for each in asked.comparisons]
-
-
-def _row_conditions(query: ExecutionQuery, index: FullText) -> Iterable[sa.ColumnElement[bool]]:
-    """Yield what facets only say nearly surely, or not at all."""
     columns = executions.c
     of_row: list[sa.ColumnElement[bool]] = []
+    values = row_values(query)
     if query.notebook is not None:
-        of_row.append(columns.notebook_path == codec.clean(query.notebook))
+        of_row.append(columns.notebook_path == _named("notebook", values))
     if query.sweep is not None:
-        of_row.append(columns.sweep_id == codec.clean(query.sweep))
+        of_row.append(columns.sweep_id == _named("sweep", values))
     if query.statuses & OPEN and not query.statuses >= OPEN:
-        of_row.append(columns.status.in_(sorted(query.statuses)))
+        wanted: list[sa.ColumnElement[str]] = [
+            sa.literal_column(f"'{each.value}'") for each in sorted(query.statuses)
+        ]
+        of_row.append(columns.status.in_(wanted))
     if query.starred is False:
-        of_row.append(columns.starred == 0)
-    of_row += _owned(query, executions)
+        of_row.append(columns.starred == sa.literal_column("0"))
+    if query.owners:
+        of_row.append(columns.submitted_by == _named("owner", values))
     if of_row:
-        row = sa.select(sa.literal(1)).where(columns.number == index.number, *of_row)
-        yield index.has(row.correlate_except(executions))
+        row = sa.select(_ONE).where(columns.number == number, *of_row)
+        yield row.correlate_except(executions)
     if query.tag is not None:
-        carrying = sa.select(sa.literal(1)).where(
-            execution_tags.c.tag == codec.clean(query.tag),
-            execution_tags.c.number == index.number,
+        carrying = sa.select(_ONE).where(
+            execution_tags.c.tag == _named("tag", values), execution_tags.c.number == number
         )
-        yield index.has(carrying.correlate_except(execution_tags))
+        yield carrying.correlate_except(execution_tags)
 
 
-def stretch_of(query: ExecutionQuery) -> Stretch:
-    """Return which part of the list is wanted.
+def row_values(query: ExecutionQuery) -> dict[str, Any]:
+    """Return by name what the conditions of a query compare with, `after` for its cursor.
 
     Raises
     ------
     InvalidRequestError
         The cursor is none.
     """
-    return Stretch(
-        after=None if query.cursor is None else _read_cursor(query.cursor),
-        newest_first=query.newest_first,
-        at_most=query.limit + 1,
-    )
+    asked = {"notebook": query.notebook, "sweep": query.sweep, "tag": query.tag}
+    values: dict[str, Any] = {
+        name: codec.clean(text) for name, text in asked.items() if text is not None
+    }
+    for owner in query.owners:
+        values["owner"] = codec.clean(owner)
+    if query.cursor is not None:
+        values["after"] = read_cursor(query.cursor)
+    return values
+
+
+def _named(name: str, values: Mapping[str, Any]) -> sa.BindParameter[str]:
+    return sa.bindparam(name, values[name])
 
 
 def _is_mixture(query: ExecutionQuery) -> bool:
@@ -279,7 +204,7 @@ def _listed(query: ExecutionQuery, *conditions: sa.ColumnElement[bool]) -> Numbe
     column = executions.c.number
     conditions = (*_owned(query, executions), *conditions)
     statement = sa.select(column).where(executions.c.deleted_at.is_(None), *conditions)
-    return _paged(statement, query, column)
+    return paged(statement, query, column)
 
 
 def _owned(query: ExecutionQuery, table: sa.Table) -> Iterable[sa.ColumnElement[bool]]:
@@ -288,15 +213,23 @@ def _owned(query: ExecutionQuery, table: sa.Table) -> Iterable[sa.ColumnElement[
         yield table.c.submitted_by == codec.clean(owner)
 
 
-def _paged(statement: Numbers, query: ExecutionQuery, column: sa.ColumnElement[Any]) -> Numbers:
+def paged(statement: Numbers, query: ExecutionQuery, column: sa.ColumnElement[Any]) -> Numbers:
+    """Return the page of a list, and one more: what is behind the cursor, in order of `column`."""
     if query.cursor is not None:
-        after = _read_cursor(query.cursor)
+        after = read_cursor(query.cursor)
         statement = statement.where(column < after if query.newest_first else column > after)
     ordered = column.desc() if query.newest_first else column.asc()
     return statement.order_by(ordered).limit(query.limit + 1)
 
 
-def _read_cursor(cursor: str) -> int:
+def read_cursor(cursor: str) -> int:
+    """Return the number behind which a page begins.
+
+    Raises
+    ------
+    InvalidRequestError
+        The cursor is none.
+    """
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= MAX_CURSOR_LENGTH):
         raise InvalidRequestError("'cursor' must be the 'next_cursor' of an earlier page.")
     return int(cursor)

@@ -10,9 +10,10 @@ import pytest
 
 from jupyter_async_exec.core.events import ExecutionFinished
 from jupyter_async_exec.core.execution import Status
-from jupyter_async_exec.store import ExecutionQuery, full_text, numbers, walks
+from jupyter_async_exec.store import ExecutionQuery, numbers, walks
+from jupyter_async_exec.store.postgres import finding as postgres_finding
 from jupyter_async_exec.store.postgres import full_text as postgres_full_text
-from jupyter_async_exec.store.sqlite import full_text as sqlite_full_text
+from jupyter_async_exec.store.sqlite import finding as sqlite_finding
 from jupyter_async_exec.testing.factories import SOME_MOMENT, make_submission
 
 if TYPE_CHECKING:
@@ -71,9 +72,9 @@ def test_a_list_is_the_same_whichever_way_it_is_found(
     near: int,
     few: int,
 ) -> None:
-    for module in (full_text, sqlite_full_text, postgres_full_text):
+    for module in (sqlite_finding, postgres_finding):
         monkeypatch.setattr(module, "N_NEWEST", near)
-    monkeypatch.setattr(postgres_full_text, "FEW", few)
+    monkeypatch.setattr(postgres_finding, "FEW", few)
     monkeypatch.setattr(walks, "NEWEST_NUMBERS", near)
     monkeypatch.setattr(numbers, "FEW", few)
     monkeypatch.setattr(numbers, "FEWER", few // 2)

@@ -28,7 +28,7 @@ from jupyter_async_exec.errors import (
     UnavailableError,
 )
 from jupyter_async_exec.store import ExecutionQuery, ExecutionStore, tables
-from jupyter_async_exec.store.postgres import database, full_text
+from jupyter_async_exec.store.postgres import database, finding, full_text
 from jupyter_async_exec.store.postgres.connect import STORE_LOCK, name_of
 from jupyter_async_exec.store.postgres.errors import explain
 from jupyter_async_exec.store.postgres.full_text import as_tsquery
@@ -195,7 +195,7 @@ def test_several_processes_may_make_one_store_at_once(cluster: Cluster) -> None:
 def test_words_are_found_whether_few_have_one_of_them_or_many(
     store: ExecutionStore, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
-    monkeypatch.setattr(full_text, "FEW", few)
+    monkeypatch.setattr(finding, "FEW", few)
     monkeypatch.setattr(full_text, "BLOCK_BITS", 2)
     for number in range(1, 14):
         store.accept(
@@ -220,6 +220,40 @@ def test_words_are_found_whether_few_have_one_of_them_or_many(
     assert found("common", notebook="a.ipynb", cursor="12") == [9, 6, 3]
     assert found("common rare", owners=frozenset({"ada"})) == [12, 8, 4]
     assert found("common nowhere") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "common",
+        "common rare",
+        "owner:ada common",
+        "common x > 3",
+        "owner:ada x > 3",
+        "x > 3",
+        "x = 4",
+        "x != 4",
+        "x > 3 x < 12 x != 5",
+        "x = 4 x > 3",
+    ],
+)
+def test_what_people_search_for_is_found_with_one_question(
+    store: ExecutionStore, text: str
+) -> None:
+    for number in range(1, 10):
+        title = "common rare" if number % 4 == 0 else "common"
+        store.accept(make_submission(title=title, parameters={"x": number}, submitted_by="ada"))
+    asked: list[str] = []
+
+    @sa.event.listens_for(store._database.read_engine, "before_cursor_execute")
+    def _note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        asked.append(statement)
+
+    found = store.find(ExecutionQuery(text=text)).executions
+
+    assert found
+    # The other one is for the rows.
+    assert len(asked) == 2
 
 
 # ---------------------------------------------------------------- several at once

@@ -18,9 +18,9 @@ from jupyter_async_exec.store import (
     turns,
 )
 from jupyter_async_exec.store.numbers import Comparison
-from jupyter_async_exec.store.sqlite.full_text import SQLiteFullText
+from jupyter_async_exec.store.sqlite.finding import statement_of
 from jupyter_async_exec.store.tables import executions
-from jupyter_async_exec.store.walks import number_lists
+from jupyter_async_exec.store.walks import Asked, number_lists
 from jupyter_async_exec.testing.factories import make_submission
 
 if TYPE_CHECKING:
@@ -182,7 +182,12 @@ def _plan(
     store: ExecutionStore, query: ExecutionQuery, *, rare: Comparison | None = None
 ) -> list[str]:
     steps: list[str] = []
-    for statement in number_lists(query, SQLiteFullText(), rare=rare):
+    asked = Asked.of(query)
+    if asked.is_searched or asked.comparisons:
+        statements = [statement_of(query, asked, rare=rare)]
+    else:
+        statements = number_lists(query)
+    for statement in statements:
         steps += _explain(store, statement)
     return steps
 

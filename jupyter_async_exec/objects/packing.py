@@ -101,6 +101,8 @@ def read_framed(descriptor: int, size_bytes: int, offset: int, limit_bytes: int)
         return b""
     stride_bytes = BLOCK_BYTES + BLOCK_HEADER_BYTES
     first = max(0, offset - len(FRAME_START)) // stride_bytes
+    # Where the end of the frame is follows from the block before it, which may not be full.
+    first = min(first, max(0, size_bytes - 1) // BLOCK_BYTES)
     last = -(-max(0, offset + limit_bytes - len(FRAME_START)) // stride_bytes)
     begin, end = (min(each * BLOCK_BYTES, size_bytes) for each in (first, last))
     content = read_at(descriptor, begin, end - begin)

@@ -68,6 +68,16 @@ def test_a_frame_is_read_in_parts_out_of_the_file_of_its_bytes(
     assert all(len(part) == limit_bytes for part in parts[:-1])
 
 
+@pytest.mark.parametrize("size_bytes", SIZES)
+def test_a_frame_may_be_cut_anywhere_in_its_end(descriptor: int, size_bytes: int) -> None:
+    data = os.urandom(size_bytes)
+    os.write(descriptor, data)
+    total_bytes = framed_bytes(size_bytes)
+
+    for offset in range(max(0, total_bytes - 8), total_bytes + 1):
+        assert read_framed(descriptor, size_bytes, offset, 1_000) == framed(data)[offset:]
+
+
 def test_a_file_is_judged_by_all_its_parts(descriptor: int) -> None:
     size_bytes = 8_000_000
 

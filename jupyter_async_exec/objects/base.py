@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
 from jupyter_async_exec.errors import InvalidRequestError
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jupyter_async_exec.core.json_types import JSONObject
+
+#: A piece of the kept form of an object, and how long that form is (bytes).
+Packed: TypeAlias = tuple[bytes | memoryview, int]
 
 OBJECT_ID = re.compile(r"[0-9a-f]{64}")
 #: Files of this size are hashed and compressed at the same time; for smaller ones a thread
@@ -301,7 +304,7 @@ class ObjectStore(ABC):
         *,
         offset: int,  # noqa: ARG002
         limit_bytes: int,  # noqa: ARG002
-    ) -> tuple[bytes, int]:
+    ) -> Packed:
         """Return a piece of an object in the form in which it is kept, and that form's size.
 
         For carrying objects between stores: `adopt` there takes the pieces, put together.

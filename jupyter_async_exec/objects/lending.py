@@ -11,7 +11,6 @@ import hashlib
 import os
 import threading
 import weakref
-import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -20,13 +19,9 @@ from typing_extensions import override
 from jupyter_async_exec.errors import UnavailableError
 from jupyter_async_exec.objects.local import LocalObjectStore
 from jupyter_async_exec.objects.local_batch import open_source
-from jupyter_async_exec.objects.local_file import CHUNK_BYTES, HEADER, pack_header
+from jupyter_async_exec.objects.local_file import HEADER, pack_header
 from jupyter_async_exec.objects.packing import (
-    FRAME_END,
-    FRAME_START,
-    blocks,
     framed_bytes,
-    read_at,
     read_framed,
     shrinks_hardly,
 )
@@ -35,10 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from jupyter_async_exec.objects.base import ObjectWriter
+    from jupyter_async_exec.objects.base import ObjectWriter, Packed
 
 #: Smaller files are copied: an open file costs more.
 LENT_BYTES = 4 * 1024 * 1024
+#: Read at once to find out which object a file is; no more than stays in the processor's cache.
+LOOKED_AT_BYTES = 256 * 1024
 #: As many as a process that may have 1,024 files open can spare for one of several stores.
 N_LENT = 32
 
@@ -83,7 +80,7 @@ class LendingStore(LocalObjectStore):
         return self.lends(object_id) or super().contains(object_id)
 
     @override
-    def read_packed(self, object_id: str, *, offset: int, limit_bytes: int) -> tuple[bytes, int]:
+    def read_packed(self, object_id: str, *, offset: int, limit_bytes: int) -> Packed:
         loan = self._loans.get(object_id)
         if loan is None:
             return super().read_packed(object_id, offset=offset, limit_bytes=limit_bytes)
@@ -189,17 +186,16 @@ class _Loan:
 
     def look(self) -> str:
         """Read all of it; return which object it is."""
-        digest, crc, place = hashlib.sha256(), zlib.crc32(FRAME_START), 0
-        while chunk := read_at(self.descriptor, place, CHUNK_BYTES):
-            digest.update(chunk)
-            for part in blocks(chunk):
-                crc = zlib.crc32(part, crc)
-            place += len(chunk)
-        crc = zlib.crc32(FRAME_END, crc)
-        self._header = pack_header(self.size_bytes, framed_bytes(self.size_bytes), crc)
+        digest, place = hashlib.sha256(), 0
+        buffer = memoryview(bytearray(LOOKED_AT_BYTES))
+        while n_bytes := os.preadv(self.descriptor, [buffer], place):
+            digest.update(buffer[:n_bytes])
+            place += n_bytes
+        # Who takes it in reads all of it, and can as well find out the checksum.
+        self._header = pack_header(self.size_bytes, framed_bytes(self.size_bytes), None)
         return digest.hexdigest()
 
-    def read(self, offset: int, limit_bytes: int) -> bytes:
+    def read(self, offset: int, limit_bytes: int) -> bytes | memoryview:
         """Return a part of it as an object is kept."""
         start = self._header[offset : offset + limit_bytes]
         framed = read_framed(
@@ -208,7 +204,7 @@ class _Loan:
             max(0, offset - HEADER.size),
             limit_bytes - len(start),
         )
-        return start + framed if start else framed
+        return b"".join([start, framed]) if start else framed
 
     def has_changed(self) -> bool:
         """Tell whether somebody has written to it."""

@@ -24,6 +24,7 @@ from jupyter_async_exec.objects.local_batch import N_SYNCERS, Durable, LocalBatc
 from jupyter_async_exec.objects.local_file import (
     CHUNK_BYTES,
     VerifiedReader,
+    complete_header,
     is_plausible,
     open_object,
     read_header,
@@ -40,6 +41,8 @@ from jupyter_async_exec.objects.writing import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
+
+    from jupyter_async_exec.objects.base import Packed
 
 PLACE = re.compile(r"[0-9a-f]{2}")
 NAME = re.compile(r"[0-9a-f]{62}")
@@ -171,7 +174,7 @@ class LocalObjectStore(ObjectStore):
             raise
 
     @override
-    def read_packed(self, object_id: str, *, offset: int, limit_bytes: int) -> tuple[bytes, int]:
+    def read_packed(self, object_id: str, *, offset: int, limit_bytes: int) -> Packed:
         descriptor = self._open_descriptor(object_id)
         try:
             packed_bytes = os.fstat(descriptor).st_size
@@ -188,6 +191,7 @@ class LocalObjectStore(ObjectStore):
         try:
             for object_id, path in arrived.items():
                 if object_id not in verified:
+                    complete_header(path)
                     verify_file(object_id, path)
             with self._synced_batch() as batch:
                 for object_id, path in arrived.items():

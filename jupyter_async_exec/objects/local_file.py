@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, cast
 import zstandard
 
 from jupyter_async_exec.errors import CorruptObjectError, NotFoundError
+from jupyter_async_exec.objects.packing import FRAME_START, Unframing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,13 +28,19 @@ HEADER = struct.Struct("<IIQQI")
 HEADER_MAGIC = 0x184D2A5A
 HEADER_PAYLOAD_BYTES = HEADER.size - 8
 SIZES = struct.Struct("<QQ")
+#: In the place of the magic number while an object is carried whose checksum its sender has not
+#: found out: whoever takes it in reads all of it anyway, and writes it then.
+OPEN_MAGIC = 0x184D2A55
 
 READ_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+#: What tells how the rest is read; no object is shorter.
+_START_BYTES = HEADER.size + len(FRAME_START)
 
 _local = threading.local()
 
 
-def pack_header(size_bytes: int, compressed_bytes: int, crc: int) -> bytes:
+def pack_header(size_bytes: int, compressed_bytes: int, crc: int | None) -> bytes:
     """Return the header of an object.
 
     Parameters
@@ -41,10 +48,35 @@ def pack_header(size_bytes: int, compressed_bytes: int, crc: int) -> bytes:
     size_bytes, compressed_bytes
         Of the bytes as they were put, and as they follow the header.
     crc
-        CRC-32 of the compressed bytes.
+        CRC-32 of the compressed bytes; None if whoever takes the object in is to find it out.
     """
+    if crc is None:
+        return HEADER.pack(OPEN_MAGIC, HEADER_PAYLOAD_BYTES, size_bytes, compressed_bytes, 0)
     crc = zlib.crc32(SIZES.pack(size_bytes, compressed_bytes), crc)
     return HEADER.pack(HEADER_MAGIC, HEADER_PAYLOAD_BYTES, size_bytes, compressed_bytes, crc)
+
+
+def complete_header(path: Path, crc: int | None = None) -> None:
+    """Write the checksum of an object that was carried here into its file, if it came without.
+
+    Parameters
+    ----------
+    path
+        The file; whether it is right is not looked at.
+    crc
+        CRC-32 of the compressed bytes; None to read them.
+    """
+    with path.open("r+b", buffering=0) as file:
+        data = file.read(HEADER.size)
+        if len(data) < HEADER.size or HEADER.unpack(data)[0] != OPEN_MAGIC:
+            return
+        if crc is None:
+            crc = 0
+            while chunk := file.read(CHUNK_BYTES):
+                crc = zlib.crc32(chunk, crc)
+        _, _, size_bytes, compressed_bytes, _ = HEADER.unpack(data)
+        file.seek(0)
+        file.write(pack_header(size_bytes, compressed_bytes, crc))
 
 
 def read_header(descriptor: int, object_id: str) -> tuple[int, int, int]:
@@ -230,7 +262,8 @@ def verify_file(object_id: str, path: Path) -> None:
 class Verifier:
     """Is given the file of an object as it is written, and tells at its end whether it is one.
 
-    Whatever it is given, it takes little memory.
+    Whatever it is given, it takes little memory. A header without a checksum is right;
+    `complete_header` writes the right one then.
 
     Parameters
     ----------
@@ -241,62 +274,84 @@ class Verifier:
     def __init__(self, object_id: str) -> None:
         self._object_id = object_id
         self._hash = hashlib.sha256()
-        self._header = b""
+        #: The header, and how the frame begins: that tells how it is read.
+        self._start = b""
         self._size_bytes = self._left_bytes = self._expected = 0
-        self._crc = self._plain_bytes = 0
+        self._plain_bytes = 0
+        #: Of the compressed bytes.
+        self.crc = 0
+        self._is_open = False
         # Gives its output in portions: a few compressed bytes may be gigabytes.
         self._plain = zstandard.ZstdDecompressor().stream_writer(
             cast("IO[bytes]", _Sink(self._take)), write_size=CHUNK_BYTES, closefd=False
         )
+        #: Of bytes as they are, which need not be copied then.
+        self._framed: Unframing | None = None
         self._is_wrong = False
 
     def update(self, data: bytes | memoryview) -> None:
         """Look at what comes next."""
         view = memoryview(data)
-        n_lacking = HEADER.size - len(self._header)
+        n_lacking = _START_BYTES - len(self._start)
         if n_lacking > 0:
-            self._header += bytes(view[:n_lacking])
+            self._start += bytes(view[:n_lacking])
             view = view[n_lacking:]
-            if len(self._header) == HEADER.size:
+            if len(self._start) == _START_BYTES:
                 self._read_header()
-        if self._is_wrong or not view:
-            return
-        self._left_bytes -= len(view)
-        self._crc = zlib.crc32(view, self._crc)
-        try:
-            self._plain.write(view)
-        except (zstandard.ZstdError, CorruptObjectError):
-            self._is_wrong = True
+                self._look_at(memoryview(self._start)[HEADER.size :])
+        self._look_at(view)
 
     def is_right(self) -> bool:
         """Tell whether all that was given is the file of the object."""
         sizes = SIZES.pack(self._size_bytes, self._size_bytes_packed())
         return (
             not self._is_wrong
-            and len(self._header) == HEADER.size
+            and len(self._start) == _START_BYTES
             and not self._left_bytes
+            and (self._framed is None or self._framed.has_ended)
             and self._plain_bytes == self._size_bytes
-            and zlib.crc32(sizes, self._crc) == self._expected
+            and (self._is_open or zlib.crc32(sizes, self.crc) == self._expected)
             and self._hash.hexdigest() == self._object_id
         )
 
     def _read_header(self) -> None:
         packed_bytes = self._size_bytes_packed()
+        header, frame = self._start[: HEADER.size], self._start[HEADER.size :]
+        magic, *others = HEADER.unpack(header)
+        if magic == OPEN_MAGIC:
+            self._is_open, header = True, HEADER.pack(HEADER_MAGIC, *others)
         try:
-            found = parse_header(self._header, HEADER.size + packed_bytes, self._object_id)
+            found = parse_header(header, HEADER.size + packed_bytes, self._object_id)
         except CorruptObjectError:
             self._is_wrong = True
         else:
             self._size_bytes, self._left_bytes, self._expected = found
+        if frame == FRAME_START:
+            self._framed = Unframing()
 
     def _size_bytes_packed(self) -> int:
         """Return how many compressed bytes the header announces."""
-        if len(self._header) < HEADER.size:
+        if len(self._start) < _START_BYTES:
             return 0
-        packed_bytes: int = HEADER.unpack(self._header)[3]
+        packed_bytes: int = HEADER.unpack(self._start[: HEADER.size])[3]
         return packed_bytes
 
-    def _take(self, data: bytes) -> None:
+    def _look_at(self, view: memoryview) -> None:
+        """Look at what comes next of the frame."""
+        if self._is_wrong or not view:
+            return
+        self._left_bytes -= len(view)
+        self.crc = zlib.crc32(view, self.crc)
+        try:
+            if self._framed is None:
+                self._plain.write(view)
+            else:
+                for block in self._framed.unpack(view):
+                    self._take(block)
+        except (zstandard.ZstdError, ValueError, CorruptObjectError):
+            self._is_wrong = True
+
+    def _take(self, data: bytes | memoryview) -> None:
         self._plain_bytes += len(data)
         if self._plain_bytes > self._size_bytes:
             raise corrupt(self._object_id)

@@ -23,13 +23,19 @@ from jupyter_async_exec.errors import (
 from jupyter_async_exec.objects.base import Address, ObjectStore, ObjectWriter, check_object_id
 from jupyter_async_exec.objects.local import DAMAGED, NAME, PLACE
 from jupyter_async_exec.objects.local_cache import Cache
-from jupyter_async_exec.objects.local_file import HEADER, parse_header, verify_file
+from jupyter_async_exec.objects.local_file import (
+    HEADER,
+    complete_header,
+    parse_header,
+    verify_file,
+)
 from jupyter_async_exec.objects.use_marks import GOING, USED, UseMarks, key_of
 from jupyter_async_exec.objects.writing import translating
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+    from jupyter_async_exec.objects.base import Packed
     from jupyter_async_exec.objects.bucket import Bucket
 
 T = TypeVar("T")
@@ -107,6 +113,7 @@ class RemoteObjectStore(ObjectStore):
         try:
             for object_id, path in arrived.items():
                 if object_id not in verified:
+                    complete_header(path)
                     verify_file(object_id, path)
             self._send({object_id: (str(path), True) for object_id, path in arrived.items()})
             self._cache.adopt(arrived, verified=arrived)
@@ -185,7 +192,7 @@ class RemoteObjectStore(ObjectStore):
         )
 
     @override
-    def read_packed(self, object_id: str, *, offset: int, limit_bytes: int) -> tuple[bytes, int]:
+    def read_packed(self, object_id: str, *, offset: int, limit_bytes: int) -> Packed:
         return self._at_hand(
             object_id,
             lambda: self._cache.read_packed(object_id, offset=offset, limit_bytes=limit_bytes),

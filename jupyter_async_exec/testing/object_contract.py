@@ -105,7 +105,7 @@ class ObjectStoreContract:
         objects.delete(object_id)
 
         path = others.arrival_path(object_id, "sender")
-        path.write_bytes(packed + rest)
+        path.write_bytes(b"".join([packed, rest]))
         others.adopt({object_id: path})
 
         assert objects.get(object_id) == b"carried" * 1_000
@@ -134,7 +134,7 @@ class ObjectStoreContract:
         objects.delete(object_id)
 
         path = others.arrival_path(object_id, "sender")
-        path.write_bytes(packed[:-1] + b"?")
+        path.write_bytes(bytes(packed[:-1]) + b"?")
         with pytest.raises(CorruptObjectError):
             others.adopt({object_id: path})
 

@@ -17,6 +17,7 @@ from jupyter_async_exec.objects.packing import (
     FRAME_END,
     FRAME_START,
     Framing,
+    Unframing,
     framed_bytes,
     read_framed,
     shrinks_hardly,
@@ -76,6 +77,65 @@ def test_a_frame_may_be_cut_anywhere_in_its_end(descriptor: int, size_bytes: int
 
     for offset in range(max(0, total_bytes - 8), total_bytes + 1):
         assert read_framed(descriptor, size_bytes, offset, 1_000) == framed(data)[offset:]
+
+
+def test_of_a_file_that_became_shorter_nothing_is_read(descriptor: int) -> None:
+    os.write(descriptor, os.urandom(3 * BLOCK_BYTES - 1))
+
+    assert not read_framed(descriptor, 3 * BLOCK_BYTES, 0, 1_000_000)
+    assert read_framed(descriptor, 3 * BLOCK_BYTES, 0, 1_000)
+
+
+@pytest.mark.skipif(not hasattr(os, "preadv"), reason="the system reads into one buffer only")
+def test_what_is_read_by_and_by_is_whole(descriptor: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = os.urandom(400_000)
+    os.write(descriptor, data)
+    monkeypatch.setattr(os, "preadv", lambda descriptor, buffers, offset: 0)
+
+    assert read_framed(descriptor, len(data), 0, 1_000_000) == framed(data)
+
+
+@pytest.mark.parametrize("portion_bytes", [1_000, BLOCK_BYTES, BLOCK_BYTES + 3, 10_000_000])
+@pytest.mark.parametrize("size_bytes", SIZES)
+def test_bytes_are_taken_out_of_a_frame_wherever_it_is_cut(
+    size_bytes: int, portion_bytes: int
+) -> None:
+    data = os.urandom(size_bytes)
+    frame = memoryview(framed(data))
+    unframing = Unframing()
+
+    taken = [
+        bytes(part)
+        for place in range(0, len(frame), portion_bytes)
+        for part in unframing.unpack(frame[place : place + portion_bytes])
+    ]
+
+    assert b"".join(taken) == data
+    assert unframing.has_ended
+
+
+def test_of_a_frame_without_its_end_nobody_says_that_it_has_ended() -> None:
+    frame = framed(b"some bytes")
+
+    for end in range(len(frame)):
+        unframing = Unframing()
+        list(unframing.unpack(memoryview(frame)[:end]))
+        assert not unframing.has_ended
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        zstandard.ZstdCompressor().compress(bytes(1_000)),
+        FRAME_START + bytes.fromhex("450000"),
+        FRAME_START + ((BLOCK_BYTES + 1) << 3).to_bytes(3, "little"),
+        FRAME_START + FRAME_END + b"?",
+    ],
+    ids=["of another kind", "with a compressed block", "with a long block", "and more"],
+)
+def test_what_is_no_frame_of_bytes_as_they_are_is_refused(frame: bytes) -> None:
+    with pytest.raises(ValueError, match=r"frame|block"):
+        list(Unframing().unpack(memoryview(frame)))
 
 
 def test_a_file_is_judged_by_all_its_parts(descriptor: int) -> None:

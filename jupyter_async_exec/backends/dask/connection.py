@@ -96,7 +96,7 @@ class Connection:
         worker: Worker,
         verb: str,
         fields: JSONObject,
-        content: bytes = b"",
+        content: Content = b"",
         *,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> tuple[JSONObject, Content]:

@@ -157,7 +157,7 @@ class Link:
         worker: str,
         verb: str,
         fields: JSONObject,
-        content: bytes = b"",
+        content: Content = b"",
         *,
         is_direct: bool,
         timeout_s: float = CALL_TIMEOUT_S,
@@ -327,12 +327,14 @@ def _learn_protocol(address: str) -> None:
         ) from error
 
 
-def frame(content: bytes) -> Any:
+def frame(content: Content) -> Any:
     """Return what Dask sends in the place of `content`: that itself, or a frame with nothing else.
 
     What says nothing of how to read it is never unpickled by whoever gets it.
     """
-    return Serialized({}, [content]) if len(content) > FRAME_BYTES else content  # type: ignore[no-untyped-call]
+    if len(content) > FRAME_BYTES:
+        return Serialized({}, [content])  # type: ignore[no-untyped-call]
+    return bytes(content)
 
 
 def _content_of(sent: Any) -> Content:

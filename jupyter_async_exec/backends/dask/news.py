@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jupyter_async_exec.backends.base import AttemptKey
+    from jupyter_async_exec.backends.dask.protocol import Content
     from jupyter_async_exec.backends.dask.room import Room
     from jupyter_async_exec.core.json_types import JSONObject
 
     #: Takes fields and bytes, returns the same.
-    Answer = tuple[JSONObject, bytes]
+    Answer = tuple[JSONObject, Content]
 
 #: What is read of an attempt as it grows, and what is read whole, the end last.
 GROWING = (files.JOURNAL, files.LOG)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_async_exec.backends.dask.protocol import PIECE_BYTES, Content
 from jupyter_async_exec.errors import InvalidRequestError, UnavailableError
-from jupyter_async_exec.objects.local_file import Verifier
+from jupyter_async_exec.objects.local_file import Verifier, complete_header
 from jupyter_async_exec.objects.writing import pass_on, write_all
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: More names than this are not asked for at once.
 N_WANTED = 1_000
+#: Written and looked at before what follows it: the processor's cache has room for so much.
+STEP_BYTES = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ Lacking = tuple[str, int]
 Parcel = tuple[list[Piece], Content]
 
 
-def pack(store: ObjectStore, lacking: Sequence[Lacking]) -> tuple[list[Piece], bytes]:
+def pack(store: ObjectStore, lacking: Sequence[Lacking]) -> Parcel:
     """Return the first pieces of what is lacking, as many as one message carries.
 
     Raises
@@ -53,7 +55,7 @@ def pack(store: ObjectStore, lacking: Sequence[Lacking]) -> tuple[list[Piece], b
         It is not here either.
     """
     pieces: list[Piece] = []
-    contents: list[bytes] = []
+    contents: list[Content] = []
     left_bytes = PIECE_BYTES
     for object_id, offset in lacking:
         if left_bytes <= 0:
@@ -62,7 +64,7 @@ def pack(store: ObjectStore, lacking: Sequence[Lacking]) -> tuple[list[Piece], b
         pieces.append(Piece(object_id, offset, len(content), total_bytes))
         contents.append(content)
         left_bytes -= len(content)
-    return pieces, b"".join(contents)
+    return pieces, contents[0] if len(contents) == 1 else b"".join(contents)
 
 
 def rest_of(lacking: Sequence[Lacking], sent: Sequence[Piece]) -> list[Lacking]:
@@ -193,16 +195,24 @@ class Arrivals:
             if _size_bytes(path) != piece.offset or piece.n_bytes > len(view):
                 raise InvalidRequestError(f"A piece of {piece.object_id} is out of its order.")
             part, view = view[: piece.n_bytes], view[piece.n_bytes :]
+            verifier = self._verifier_of(piece)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:
-                write_all(descriptor, part)
+                for begin in range(0, len(part), STEP_BYTES):
+                    portion = part[begin : begin + STEP_BYTES]
+                    write_all(descriptor, portion)
+                    if verifier is not None:
+                        verifier.update(portion)
                 if self._store.waits_for_disk:
                     pass_on(descriptor, piece.offset, piece.offset + piece.n_bytes)
             finally:
                 os.close(descriptor)
-            self._look_at(piece, part)
             if piece.is_last:
                 whole[piece.object_id] = path
+                self._verifiers.pop(piece.object_id, None)
+                if verifier is not None and verifier.is_right():
+                    complete_header(path, verifier.crc)
+                    self._verified.add(piece.object_id)
         return whole
 
     def keep(self, whole: Mapping[str, Path]) -> None:
@@ -220,18 +230,11 @@ class Arrivals:
             self._verified -= verified
             self._store.adopt(whole, verified=verified)
 
-    def _look_at(self, piece: Piece, part: memoryview) -> None:
-        """Compare a piece with its object on the way; what is wrong is found when it is kept."""
+    def _verifier_of(self, piece: Piece) -> Verifier | None:
+        """Return what compares an object with its id; None if its beginning came before us."""
         if not piece.offset:
             self._verifiers[piece.object_id] = Verifier(piece.object_id)
-        verifier = self._verifiers.get(piece.object_id)
-        if verifier is None:
-            return  # An earlier process had its beginning.
-        verifier.update(part)
-        if piece.is_last:
-            del self._verifiers[piece.object_id]
-            if verifier.is_right():
-                self._verified.add(piece.object_id)
+        return self._verifiers.get(piece.object_id)
 
 
 def _size_bytes(path: os.PathLike[str]) -> int:

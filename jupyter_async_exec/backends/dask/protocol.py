@@ -23,7 +23,7 @@ Content: TypeAlias = bytes | memoryview
 #: The operation that the agent adds to those of a Dask worker.
 OPERATION = "jupyter_async_exec"
 #: Changes whenever the two sides would misunderstand each other.
-PROTOCOL = 5
+PROTOCOL = 6
 #: No message carries more than about so many bytes of files.
 PIECE_BYTES = 4 * 1024 * 1024
 #: A call that is not a watch is answered within this time, or the connection is taken for broken.

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
     from pathlib import Path
 
+    from jupyter_async_exec.backends.dask.protocol import Content
     from jupyter_async_exec.core.json_types import JSONObject
     from jupyter_async_exec.core.resources import Resources
     from jupyter_async_exec.objects.base import ObjectStore
@@ -101,7 +102,7 @@ class NearLink:
         *,
         is_direct: bool,
         timeout_s: float = 60.0,
-    ) -> tuple[JSONObject, bytes]:
+    ) -> tuple[JSONObject, Content]:
         assert worker == WORKER
         assert is_direct
         assert timeout_s > 0
@@ -136,7 +137,7 @@ class NearLink:
 
     async def _deliver(
         self, verb: str, fields: JSONObject, content: bytes
-    ) -> tuple[JSONObject, bytes]:
+    ) -> tuple[JSONObject, Content]:
         # Whoever gives up waiting stops nothing there.
         answer = await asyncio.shield(
             asyncio.ensure_future(self._agent.answer(verb, STORE_ID, encode(fields), content))

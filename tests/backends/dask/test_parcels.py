@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,15 +12,18 @@ from jupyter_async_exec.backends.dask import parcels
 from jupyter_async_exec.backends.dask.parcels import (
     Arrivals,
     Asking,
+    Parcel,
     Piece,
     choose_pieces,
     pack,
     rest_of,
 )
 from jupyter_async_exec.errors import CorruptObjectError, InvalidRequestError
-from jupyter_async_exec.objects import local
+from jupyter_async_exec.objects import lending, local
+from jupyter_async_exec.objects.lending import LendingStore
 from jupyter_async_exec.objects.local import LocalObjectStore
-from jupyter_async_exec.objects.local_file import verify_file
+from jupyter_async_exec.objects.local_file import pack_header, verify_file
+from jupyter_async_exec.objects.packing import Framing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,12 +113,56 @@ def test_only_what_an_earlier_process_began_to_take_in_is_read_again(
     assert all(there.contains(each) for each in (at_once, interrupted))
 
 
+@pytest.fixture
+def lender(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LendingStore:
+    monkeypatch.setattr(lending, "LENT_BYTES", 1_000)
+    return LendingStore(tmp_path / "lender", kept=lambda _: None)
+
+
+@pytest.mark.parametrize("n_before", [0, 1, 5, 10])
+def test_what_is_lent_is_kept_like_everything_else_also_after_an_interruption(
+    lender: LendingStore, there: LocalObjectStore, tmp_path: Path, n_before: int
+) -> None:
+    path = tmp_path / "large"
+    path.write_bytes(os.urandom(9_500))
+    object_id = lender.put_file(path)
+    assert lender.lends(object_id)
+    carry(lender, there, [object_id], n_messages=n_before)
+
+    carry(lender, there, [object_id])
+
+    assert there.get(object_id) == path.read_bytes()
+    there.check(object_id)
+    kept = there.file_of(object_id).read_bytes()
+    framing = Framing()
+    frame = framing.pack(path.read_bytes()) + framing.end()
+    assert kept == pack_header(9_500, len(frame), zlib.crc32(frame)) + frame
+
+
+def test_what_was_changed_while_it_was_lent_is_refused(
+    lender: LendingStore, there: LocalObjectStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "large"
+    path.write_bytes(os.urandom(9_500))
+    object_id = lender.put_file(path)
+    status = path.stat()
+    with path.open("r+b") as file:
+        file.write(b"other")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    with pytest.raises(CorruptObjectError):
+        carry(lender, there, [object_id])
+
+    assert not there.contains(object_id)
+    assert Arrivals(there, "sender").lacking([object_id]) == [(object_id, 0)]
+
+
 def test_a_damaged_object_is_refused_and_can_be_sent_again(
     here: LocalObjectStore, there: LocalObjectStore
 ) -> None:
     object_id = here.put(b"precious")
     packed, total_bytes = here.read_packed(object_id, offset=0, limit_bytes=1_000)
-    damaged = packed[:-1] + bytes([packed[-1] ^ 1])
+    damaged = bytes(packed[:-1]) + bytes([packed[-1] ^ 1])
     arrivals = Arrivals(there, "sender")
 
     with pytest.raises(CorruptObjectError):
@@ -156,7 +204,7 @@ def test_pieces_are_asked_for_before_the_first_has_come(
     ids = [here.put(content) for content in contents]
     arrivals = Arrivals(there, "sender")
     asking = Asking(arrivals.lacking(ids))
-    under_way: list[tuple[list[Piece], bytes]] = []
+    under_way: list[Parcel] = []
     most = 0
 
     while True:

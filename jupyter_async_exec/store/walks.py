@@ -40,6 +40,8 @@ class Asked:
     expression: str | None = None
     #: Whether nothing can be found.
     is_vain: bool = False
+    #: Whether comparisons are all that is asked of a list that has an index of its own.
+    is_of_one_list: bool = False
 
     @property
     def is_searched(self) -> bool:
@@ -63,9 +65,14 @@ class Asked:
         wanted = list(_facet_expressions(query))
         if not (expression or (comparisons and wanted) or _is_mixture(query)):
             return cls(comparisons=comparisons)
+        is_of_one_list = expression is None and not _is_mixture(query) and len(query.statuses) <= 1
         if expression is not None:
             wanted.append(expression)
-        return cls(comparisons=comparisons, expression=" AND ".join(wanted))
+        return cls(
+            comparisons=comparisons,
+            expression=" AND ".join(wanted),
+            is_of_one_list=is_of_one_list,
+        )
 
 
 def number_lists(query: ExecutionQuery) -> list[Numbers]:

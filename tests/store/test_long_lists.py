@@ -39,12 +39,14 @@ CONDITIONS: list[tuple[dict[str, Any], Callable[[Execution], bool]]] = [
         lambda each: each.status is not Status.QUEUED,
     ),
     ({"notebook": "b.ipynb"}, lambda each: each.notebook_path == "b.ipynb"),
+    ({"tag": "odd"}, lambda each: "odd" in each.tags),
+    ({"starred": False}, lambda each: not each.starred),
 ]
 
 
 @pytest.fixture
 def everything(store: ExecutionStore, monkeypatch: pytest.MonkeyPatch) -> list[Execution]:
-    """Executions of Ada, of Bob and of nobody: some wait, some run, some have failed."""
+    """Executions of Ada, of Bob and of nobody in every status, some with a tag and a star."""
     monkeypatch.setattr(postgres_full_text, "BLOCK_BITS", 2)
     for number in range(1, N + 1):
         store.accept(
@@ -61,6 +63,8 @@ def everything(store: ExecutionStore, monkeypatch: pytest.MonkeyPatch) -> list[E
         if number % 2:
             end = ExecutionFinished(at=SOME_MOMENT, status=Status.FAILED)
             store.record(claimed.id, claimed.attempt, [end])
+    for number in range(1, N + 1, 2):
+        store.edit(number, tags=("odd",), starred=number % 3 == 0)
     return [store.get(number) for number in range(1, N + 1)]
 
 

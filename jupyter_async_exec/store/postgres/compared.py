@@ -1,9 +1,10 @@
-"""The statement that finds that for which comparisons hold, where no words are searched."""
+"""Statements that find that for which comparisons hold, where no words are searched."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jupyter_async_exec.store import walks
 from jupyter_async_exec.store.postgres.form import (
     ALWAYS,
     conditions,
@@ -11,6 +12,7 @@ from jupyter_async_exec.store.postgres.form import (
     held,
     is_full,
     is_unknown,
+    of_comparisons,
 )
 
 if TYPE_CHECKING:
@@ -20,8 +22,37 @@ if TYPE_CHECKING:
 
 
 def compared(form: Form) -> str:
-    """Return the statement."""
+    """Return the statement for all that has numbers; of nothing else but stars."""
     return _with_equality(form) if "=" in form.signs else _without_equality(form)
+
+
+def compared_in_list(form: Form) -> str:
+    """Return the statement for a list that has an index of its own: look at few, else walk."""
+    return f"""
+        WITH {held(form)}
+        few AS MATERIALIZED (SELECT {first_held(form)} AS numbers)
+        ({_of_few(form)})
+        UNION ALL ({_of_list(form)})"""
+
+
+def _of_list(form: Form) -> str:
+    query = form.query
+    if query.tag is None:
+        asked = {"notebook_path": "notebook", "sweep_id": "sweep", "submitted_by": "owner"}
+        given = walks.row_values(query)
+        table, is_listed = "executions", ["found.deleted_at IS NULL"]
+        is_listed += [
+            f"found.{column} = %({name})s" for column, name in asked.items() if name in given
+        ]
+        is_listed += [f"found.status = '{each.value}'" for each in query.statuses]
+        is_listed += ["found.starred = 0"] if query.starred is False else []
+    else:
+        table, is_listed = "execution_tags", ["found.tag = %(tag)s"]
+    return f"""
+        SELECT found.number FROM {table} AS found
+        WHERE {is_unknown("few")} AND {" AND ".join(is_listed)} AND {form.behind("found.number")}
+            AND {of_comparisons(form, range(len(form.signs)))}
+        ORDER BY found.number {form.order} LIMIT {form.at_most}"""  # noqa: S608
 
 
 def _with_equality(form: Form) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from jupyter_async_exec.store import numbers, walks
 from jupyter_async_exec.store.full_text import N_NEWEST
 from jupyter_async_exec.store.postgres import full_text
-from jupyter_async_exec.store.postgres.compared import compared
+from jupyter_async_exec.store.postgres.compared import compared, compared_in_list
 from jupyter_async_exec.store.postgres.form import Form
 from jupyter_async_exec.store.postgres.searched import searched
 
@@ -49,7 +49,7 @@ def find(connection: sa.Connection, query: ExecutionQuery, asked: Asked) -> Sequ
     for place, each in enumerate(asked.comparisons):
         values |= {f"name_{place}": each.key, f"value_{place}": each.value}
     beginnings: Sequence[str] = ()
-    if asked.expression is not None:
+    if asked.expression is not None and not asked.is_of_one_list:
         values["question"] = full_text.as_tsquery(asked.expression)
         beginnings = _beginnings(asked.expression)
     # One that is all there is needs no other to tell where to look.
@@ -85,7 +85,8 @@ def _form_of(query: ExecutionQuery, asked: Asked, *, n_beginnings: int, n_terms:
     return Form(
         query=blank,
         signs=tuple(_SIGNS.get(each.operator, each.operator) for each in asked.comparisons),
-        is_searched=asked.is_searched,
+        is_searched=asked.is_searched and not asked.is_of_one_list,
+        is_of_one_list=asked.is_of_one_list,
         has_beginnings=n_beginnings > 0,
         n_terms=n_terms,
         block_bits=full_text.BLOCK_BITS,
@@ -98,4 +99,6 @@ def _form_of(query: ExecutionQuery, asked: Asked, *, n_beginnings: int, n_terms:
 
 @lru_cache(maxsize=256)
 def _statement(form: Form) -> str:
-    return searched(form) if form.is_searched else compared(form)
+    if form.is_searched:
+        return searched(form)
+    return compared_in_list(form) if form.is_of_one_list else compared(form)

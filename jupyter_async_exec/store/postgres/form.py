@@ -35,6 +35,8 @@ class Form:
     #: How the values of each comparison are compared.
     signs: tuple[str, ...]
     is_searched: bool
+    #: Whether what is compared is in a list that has an index of its own.
+    is_of_one_list: bool
     #: Whether there are words that are found by their beginning.
     has_beginnings: bool
     #: Of words that may be so rare that the others need no index.
@@ -124,23 +126,31 @@ def is_full(form: Form) -> str:
 def conditions(form: Form, comparisons: Sequence[int]) -> str:
     """Return what else has to hold of each number that is found, some comparisons among it.
 
-    An EXISTS would be made a join with all there are, once for each block. A CASE,
-    because rows nearly always have what hidden words say: they are looked at last.
+    A CASE, because rows nearly always have what hidden words say: they are looked at last.
     """
-    of_values = " AND ".join(
+    of_values = of_comparisons(form, comparisons)
+    of_rows = " AND ".join(
+        f"({_as_text(each)} LIMIT 1) IS NOT NULL"
+        for each in walks.row_conditions(form.query, _NUMBER)
+    )
+    if of_rows and of_values != ALWAYS:
+        return f"CASE WHEN {of_values} THEN {of_rows} END"
+    return of_rows or of_values
+
+
+def of_comparisons(form: Form, comparisons: Sequence[int]) -> str:
+    """Return the condition that these comparisons hold for each number that is found.
+
+    An EXISTS would be made a join with all there are, once for each block.
+    """
+    of_values = [
         f"(SELECT 1 FROM execution_numbers AS beside WHERE beside.name = %(name_{place})s "  # noqa: S608
         # The + keeps PostgreSQL from seeking by value.
         f"AND beside.value + 0 {form.signs[place]} %(value_{place})s "
         "AND beside.number = found.number LIMIT 1) IS NOT NULL"
         for place in comparisons
-    )
-    of_rows = " AND ".join(
-        f"({_as_text(each)} LIMIT 1) IS NOT NULL"
-        for each in walks.row_conditions(form.query, _NUMBER)
-    )
-    if of_values and of_rows:
-        return f"CASE WHEN {of_values} THEN {of_rows} END"
-    return of_values or of_rows or ALWAYS
+    ]
+    return " AND ".join(of_values) or ALWAYS
 
 
 def _as_text(rows: sa.Select[Any]) -> str:

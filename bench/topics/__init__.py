@@ -45,3 +45,5 @@ TOPICS: dict[str, Callable[[Context], Section]] = {
     "sidebar": browser.measure_sidebar,
     "live": browser.measure_live,
 }
+#: What tells in three minutes whether something got worse; neither browser nor cluster.
+QUICK = ("latency", "cells", "lines", "large", "burst", "submit", "lists", "sweeps", "idle")

@@ -8,8 +8,7 @@ from jupyter_async_exec.store import walks
 from jupyter_async_exec.store.postgres.form import (
     ALWAYS,
     conditions,
-    first_held,
-    held,
+    few_held,
     is_full,
     is_unknown,
     of_comparisons,
@@ -29,8 +28,7 @@ def compared(form: Form) -> str:
 def compared_in_list(form: Form) -> str:
     """Return the statement for a list that has an index of its own: look at few, else walk."""
     return f"""
-        WITH {held(form)}
-        few AS MATERIALIZED (SELECT {first_held(form)} AS numbers)
+        WITH {few_held(form, "few")}
         ({_of_few(form)})
         UNION ALL ({_of_list(form)})"""
 
@@ -61,8 +59,7 @@ def _with_equality(form: Form) -> str:
     if len(form.signs) == 1:
         return _equal(form, equality)
     return f"""
-        WITH {held(form)}
-        few AS MATERIALIZED (SELECT {first_held(form)} AS numbers)
+        WITH {few_held(form, "few")}
         ({_of_few(form)})
         UNION ALL ({_equal(form, equality, is_unknown("few"))})"""
 
@@ -76,9 +73,8 @@ def _without_equality(form: Form) -> str:
         for place in form.seekable
     )
     return f"""
-        WITH {held(form)}
+        WITH {few_held(form, "few")},
         {_all(form)}
-        few AS MATERIALIZED (SELECT {first_held(form)} AS numbers),
         newest AS MATERIALIZED ({_newest(form)}),
         sorted AS MATERIALIZED (
             SELECT CASE WHEN NOT {is_unknown("few")} OR {is_full(form)} THEN '{{}}'

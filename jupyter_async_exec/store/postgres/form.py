@@ -87,21 +87,22 @@ class Form:
         return f"{name} AND {value} {self.signs[place]} %(value_{place})s"
 
 
-def held(form: Form) -> str:
-    """Return the parts of a statement that find some for which each comparison holds."""
-    return "".join(
+def few_held(form: Form, name: str) -> str:
+    """Return the parts of a statement that find the only ones there can be, by comparisons.
+
+    The last part has the name: `numbers` are those for which the first comparison holds that
+    holds for few, NULL if none does.
+    """
+    held = [f"held_{place}" for place in form.seekable]
+    parts = [
         f"""held_{place} AS MATERIALIZED (
             SELECT number FROM execution_numbers AS found WHERE {form.holds(place, "found")}
             LIMIT {form.few_values + 1}
-        ),
-        """  # noqa: S608
+        )"""  # noqa: S608
         for place in form.seekable
-    )
-
-
-def first_held(form: Form) -> str:
-    """Return what the first comparison that holds for few holds for, NULL if none does."""
-    return first_few([f"held_{place}" for place in form.seekable], form.few_values)
+    ]
+    few = f"{name} AS MATERIALIZED (SELECT {first_few(held, form.few_values)} AS numbers)"
+    return ",\n        ".join([*parts, few])
 
 
 def first_few(found: Sequence[str], at_most: int) -> str:

@@ -9,9 +9,8 @@ from jupyter_async_exec.store.full_text import FullText
 from jupyter_async_exec.store.postgres.form import (
     ALWAYS,
     conditions,
+    few_held,
     first_few,
-    first_held,
-    held,
     is_full,
     is_unknown,
 )
@@ -31,9 +30,8 @@ def searched(form: Form) -> str:
         return _walk(form)
     few_words = first_few([f"term_{place}" for place in range(form.n_terms)], form.few_words)
     return f"""
-        WITH {held(form)}
+        WITH {few_held(form, "few_held")},
         {_terms(form)}
-        few_held AS MATERIALIZED (SELECT {first_held(form)} AS numbers),
         newest AS MATERIALIZED ({_newest(form)}),
         few AS MATERIALIZED (
             SELECT CASE

@@ -81,7 +81,6 @@ def measure(context: Context) -> Section:
         )
         sweeps = context.alternate(
             {name: partial(_sweep, ours, trivial, n_points) for name, ours in peers.items()},
-            rounds=context.rounds_of(5),
         )
         weighed = _carry(peers[DASK], files, server, cluster)
         carried = context.alternate(
@@ -90,7 +89,6 @@ def measure(context: Context) -> Section:
                 DASK: partial(_carry, peers[DASK], files),
                 PLAIN: partial(_gather, cluster, n_files * 100_000_000),
             },
-            rounds=context.rounds_of(5),
         )
     return _section(ones, sweeps, carried, weighed, n_points)
 

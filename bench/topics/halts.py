@@ -11,11 +11,11 @@ from bench.peers.ours import Ours
 from bench.report import Section
 from bench.servers import OURS, serve
 from bench.topics import stalls
+from bench.topics.large import MB
 
 if TYPE_CHECKING:
     from bench.context import Context, Stall
 
-MB = 1_000_000
 TEXT = """\
 The notebooks of the benches of cells, lines, displays and large outputs, one at a time,
 with executions as nice as they are unless somebody changes it, and nobody weighing them.

@@ -71,7 +71,7 @@ def measure(context: Context) -> Section:
     """Measure all three."""
     n_files, n_beside = context.choose((1_000, 5_000), (50, 50))
     submits, repeats, counts = _Took.nothing(), _Took.nothing(), set()
-    for _ in range(context.rounds_of(5)):
+    for _ in range(context.rounds):
         counts.add(asyncio.run(_datums(context, n_files, submits, repeats)))
     few = asyncio.run(_same(context, 10))
     many = asyncio.run(_same(context, n_beside))
